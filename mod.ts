@@ -1,0 +1,3 @@
+/** hi
+ * @module */
+export const x: number = 1;
