@@ -1,0 +1,59 @@
+/**
+ * The only door to hardware: memory, and the named operations of {@link Operations}.
+ *
+ * @module
+ */
+import type { Operations } from "./operations.ts";
+import type { DType, Tensor } from "./tensor.ts";
+
+/** A copy of a tensor taken at one point of the operation stream, fetched when it is wanted. */
+export interface Readback {
+  /**
+   * The values. On WebGPU this waits until the GPU has passed the point of the copy, so ask for it
+   * as late as possible: after the next step was submitted.
+   */
+  values(): Promise<Float32Array | Int32Array>;
+}
+
+/**
+ * A device: where tensors live and operations run. Operations take effect in the order they are
+ * called, and {@link write} and {@link stage} keep their place in that order.
+ */
+export interface Device extends Operations {
+  /** Which implementation this is. */
+  readonly kind: "webgpu" | "cpu" | "float64";
+  /** What a person would call it, such as the adapter's name or the number of threads. */
+  readonly name: string;
+  /** Bytes allocated now and at most so far. */
+  readonly memory: { readonly used: number; readonly peak: number };
+
+  /**
+   * A new tensor filled with zeros.
+   *
+   * @throws {UserError} when the device cannot hold it; the message names the tensor and its size.
+   */
+  allocate(name: string, shape: readonly number[], dtype?: DType): Tensor;
+  /**
+   * The same memory from its start under another shape of the same or a smaller size. Costs
+   * nothing, needs no {@link free}.
+   */
+  view(tensor: Tensor, shape: readonly number[]): Tensor;
+  /** Gives the memory back. Operations already called still complete. */
+  free(tensor: Tensor): void;
+  /**
+   * Overwrites elements from `offset` (in elements, default 0) with `data`. Write the inputs of a
+   * micro-batch before its first operation: a write after an unsubmitted operation costs a
+   * submission on WebGPU.
+   */
+  write(tensor: Tensor, data: Float32Array | Int32Array, offset?: number): void;
+  /** Records a copy of `count` elements (default: the rest) from `offset`, to be read later. */
+  stage(tensor: Tensor, offset?: number, count?: number): Readback;
+  /** Reads `count` elements (default: the rest) from `offset` and waits for them. */
+  read(tensor: Tensor, offset?: number, count?: number): Promise<Float32Array | Int32Array>;
+  /** Hands the operations called so far to the hardware without waiting for them. */
+  submit(): void;
+  /** Waits until every operation called so far has run. */
+  synchronize(): Promise<void>;
+  /** Frees everything and lets the process end. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,21 @@
+/**
+ * The door to hardware: tensors, and about thirty named operations with one contract each, on
+ * WebGPU or on the CPU.
+ *
+ * @module
+ */
+export type { Device, Readback } from "./device.ts";
+export type {
+  Coefficient,
+  MatmulArgs,
+  MatmulLayout,
+  Operations,
+  SamplingArgs,
+  TokenGroups,
+} from "./operations.ts";
+export { attentionSizes, checkShapes, matmulSizes, rowsOf } from "./shapes.ts";
+export type { MatmulSizes } from "./shapes.ts";
+export { sizeOf } from "./tensor.ts";
+export type { DType, Tensor } from "./tensor.ts";
+export { groupTokens } from "./token_groups.ts";
+export type { HostTokenGroups } from "./token_groups.ts";

@@ -1,0 +1,298 @@
+/**
+ * The operations a device offers, and the one contract each has. Every implementation (WGSL, CPU)
+ * is tested against a float64 loop of the formula written here.
+ *
+ * Conventions. Tensors are float32 unless marked int32, row-major. `B` batch, `T` time, `N = B·T`
+ * rows, `C` channels, `H` query heads, `Hkv` key/value heads, `D` head size, `V` vocabulary rows.
+ * A shape such as (N, C) may be given with its leading dimensions split, as (B, T, C). `=` says
+ * that the output is overwritten, `+=` that it is added to. Outputs do not alias inputs except
+ * where the contract says "in place". Operations are deterministic: the same inputs give the same
+ * bits.
+ *
+ * @module
+ */
+import type { Tensor } from "./tensor.ts";
+
+/** How the two operands of a product are stored: `t` marks a transposed one. */
+export type MatmulLayout = "nn" | "nt" | "tn";
+
+/** Arguments of {@link Operations.matmul}. */
+export interface MatmulArgs {
+  /** (M, N), or (n, M, N) for a batch. */
+  out: Tensor;
+  /** (M, K), or stored (K, M) in layout `tn`; with the batch dimension if `out` has one. */
+  a: Tensor;
+  /** (K, N), or stored (N, K) in layout `nt`; with the batch dimension if `out` has one. */
+  b: Tensor;
+  /** `nn`: a·b, `nt`: a·bᵀ, `tn`: aᵀ·b. */
+  layout: MatmulLayout;
+  /** Scale of the product; 1 unless given. */
+  alpha?: number;
+  /** Scale of `c`; 0 unless given, and then `c` is not read. */
+  beta?: number;
+  /** (like `out`) What is added, `out` itself unless given. */
+  c?: Tensor;
+  /**
+   * Applied last. `reluSquare`: max(0, y)². `reluSquareGradient`: y · 2·sqrt(activation), where
+   * `activation` (like `out`) is what `reluSquare` gave.
+   */
+  epilogue?: { kind: "reluSquare" } | { kind: "reluSquareGradient"; activation: Tensor };
+}
+
+/** A factor that is one element of a tensor (negated if so marked), or plainly 1. */
+export type Coefficient = 1 | { tensor: Tensor; index: number; negate?: boolean };
+
+/**
+ * The rows of a batch grouped by token, made on the host by `groupTokens`, so that gradients of an
+ * embedding are summed in a fixed order without atomic additions.
+ */
+export interface TokenGroups {
+  /** int32 (≥ count): the distinct tokens, ascending. */
+  tokens: Tensor;
+  /** int32 (≥ count + 1): where each token's rows start in `rows`. */
+  starts: Tensor;
+  /** int32 (N): row numbers, token by token, ascending within a token. */
+  rows: Tensor;
+  /** How many distinct tokens there are. */
+  count: number;
+}
+
+/** How {@link Operations.sample} chooses. */
+export interface SamplingArgs {
+  /** int32 (B): the chosen token of each row. */
+  out: Tensor;
+  /** (B, V) Logits, of which the first `vocabSize` columns count. */
+  logits: Tensor;
+  /** Number of real tokens; columns beyond are padding. */
+  vocabSize: number;
+  /** (B) Uniform numbers in [0, 1). */
+  uniforms: Tensor;
+  /** 0 takes the largest logit (the lowest index among equals), else logits are divided by it. */
+  temperature: number;
+  /** Keep the `topK` most likely; 0 keeps all. */
+  topK: number;
+  /** Of those, renormalised, keep the shortest prefix whose mass reaches `topP`; 1 keeps all. */
+  topP: number;
+  /** Keep tokens with at least `minP` times the probability of the most likely; 0 keeps all. */
+  minP: number;
+}
+
+/** The operations of a device. */
+export interface Operations {
+  /** x = 0. */
+  zero(args: { x: Tensor }): void;
+  /** out = x, for equal sizes. */
+  copy(args: { out: Tensor; x: Tensor }): void;
+  /** out = epilogue(alpha · op(a)·op(b) + beta · c), for each matrix of a batch. */
+  matmul(args: MatmulArgs): void;
+
+  /** out(N, C) = table(V, C)[ids(N)]. */
+  embedding(args: { out: Tensor; table: Tensor; ids: Tensor }): void;
+  /** dtable(V, C)[token] += Σ of dout(N, C) over the token's rows. */
+  embeddingBackward(args: { dtable: Tensor; dout: Tensor; groups: TokenGroups }): void;
+
+  /** out = x / sqrt(mean(x²) + eps) over the last dimension, eps = 2⁻²³, for x (N, C). */
+  rmsNorm(args: { out: Tensor; x: Tensor }): void;
+  /** dx(N, C) += (or = unless `accumulate`) the gradient of {@link rmsNorm} at x for dout. */
+  rmsNormBackward(args: { dx: Tensor; dout: Tensor; x: Tensor; accumulate?: boolean }): void;
+
+  /**
+   * out_t = x_t + lambda · sigmoid(gate · x_t[0:G]) · x_{t−1} for x (B, T, C), gate (1, G), lambda
+   * (1). The row before the first is `previous` (B, C) if given, else there is none.
+   */
+  smear(args: { out: Tensor; x: Tensor; gate: Tensor; lambda: Tensor; previous?: Tensor }): void;
+  /** dx =, dgate +=, dlambda += the gradients of {@link smear} (without `previous`) for dout. */
+  smearBackward(
+    args: {
+      dx: Tensor;
+      dgate: Tensor;
+      dlambda: Tensor;
+      dout: Tensor;
+      x: Tensor;
+      gate: Tensor;
+      lambda: Tensor;
+    },
+  ): void;
+
+  /** out = a·x + b·y, element by element. `out` may be `x`. */
+  combine(args: { out: Tensor; x: Tensor; y: Tensor; a: Coefficient; b: Coefficient }): void;
+  /**
+   * For {@link combine}: dx = a·dout (`dx` may be `dout`), dy += b·dout (= with `overwriteDy`),
+   * and where a (b) is a tensor's element, da[a.index] += Σ dout·x (db[b.index] += Σ dout·y),
+   * negated where the coefficient is.
+   */
+  combineBackward(
+    args: {
+      dx: Tensor;
+      dy: Tensor;
+      da?: Tensor;
+      db?: Tensor;
+      dout: Tensor;
+      x: Tensor;
+      y: Tensor;
+      a: Coefficient;
+      b: Coefficient;
+      overwriteDy?: boolean;
+    },
+  ): void;
+
+  /**
+   * v[n, h, :] += 3 · sigmoid(gate[h] · x[n, 0:G]) · table[ids[n], h, :] for v (N, Hkv, D), table
+   * (V, Hkv·D), ids int32 (N), x (N, C), gate (Hkv, G).
+   */
+  addValueEmbedding(
+    args: { v: Tensor; table: Tensor; ids: Tensor; x: Tensor; gate: Tensor },
+  ): void;
+  /** dx[:, 0:G] +=, dgate +=, dtable += the gradients of {@link addValueEmbedding} for dv. */
+  addValueEmbeddingBackward(
+    args: {
+      dx: Tensor;
+      dgate: Tensor;
+      dtable: Tensor;
+      dv: Tensor;
+      table: Tensor;
+      ids: Tensor;
+      groups: TokenGroups;
+      x: Tensor;
+      gate: Tensor;
+    },
+  ): void;
+
+  /**
+   * In place on x (B, T, H, D): rotates each head by position, then normalises and scales it.
+   * With p = positions[b] + t (positions int32 (B), 0 unless given), x1 and x2 the halves of a
+   * head, cos and sin (≥ p, D/2): r = (x1·cos + x2·sin, −x1·sin + x2·cos); rstd = 1/sqrt(mean(r²)
+   * + 2⁻²³); x = scale · rstd · r. `rstd` (N, H) is kept for the backward pass if given.
+   */
+  rotaryNorm(
+    args: {
+      x: Tensor;
+      cos: Tensor;
+      sin: Tensor;
+      scale: number;
+      rstd?: Tensor;
+      positions?: Tensor;
+    },
+  ): void;
+  /** In place on dx: from the gradient for the output y of {@link rotaryNorm} to its input's. */
+  rotaryNormBackward(
+    args: { dx: Tensor; y: Tensor; rstd: Tensor; cos: Tensor; sin: Tensor; scale: number },
+  ): void;
+
+  /**
+   * Causal softmax attention with scale 1/√D over q (B, T, H, D), k and v (B, T, Hkv, D): query t
+   * sees keys s with 0 ≤ t−s ≤ window; query heads h·r … h·r+r−1 share kv head h (r = H/Hkv).
+   * out (B, T, H, D) =; lse (B, H, T) = log Σ exp of the scaled scores. Tiled with an online
+   * softmax (Dao et al., FlashAttention-2): no T×T matrix is stored.
+   */
+  attention(
+    args: { out: Tensor; lse: Tensor; q: Tensor; k: Tensor; v: Tensor; window: number },
+  ): void;
+  /** dq, dk, dv = gradients of {@link attention} for dout; `delta` (B, H, T) is a workspace. */
+  attentionBackward(
+    args: {
+      dq: Tensor;
+      dk: Tensor;
+      dv: Tensor;
+      delta: Tensor;
+      dout: Tensor;
+      out: Tensor;
+      lse: Tensor;
+      q: Tensor;
+      k: Tensor;
+      v: Tensor;
+      window: number;
+    },
+  ): void;
+  /** cache[b, positions[b] + t] = x[b, t] for cache (B, S, Hkv, D), x (B, T, Hkv, D). */
+  appendCache(args: { cache: Tensor; x: Tensor; positions: Tensor }): void;
+  /**
+   * As {@link attention}, for queries at absolute positions positions[b] + t (positions int32
+   * (B)) over keys and values in caches (B, S, Hkv, D), whose rows up to there are filled.
+   */
+  attentionWithCache(
+    args: {
+      out: Tensor;
+      q: Tensor;
+      kCache: Tensor;
+      vCache: Tensor;
+      positions: Tensor;
+      window: number;
+    },
+  ): void;
+
+  /** out[r] = x[index[start + r]] for out (R, C), x (N, C), index int32. */
+  gatherRows(args: { out: Tensor; x: Tensor; index: Tensor; start?: number }): void;
+  /** out[index[start + r]] = x[r] for x (R, C), out (N, C), index int32 without repeats. */
+  scatterRows(args: { out: Tensor; x: Tensor; index: Tensor; start?: number }): void;
+  /** In place: x = cap · tanh(x / cap). */
+  softcap(args: { x: Tensor; cap: number }): void;
+  /**
+   * Cross-entropy of softcapped logits. For logits (R, V) before the cap, of which the first
+   * `vocabSize` columns count, z = cap·tanh(logits/cap): losses[start + r] = log Σ exp z[r] −
+   * z[r, targets[start + r]]. With `gradientScale` the logits are then overwritten by
+   * gradientScale · ∂losses[start + r]/∂logits (0 in padding columns), else left undefined.
+   */
+  softcapCrossEntropy(
+    args: {
+      losses: Tensor;
+      logits: Tensor;
+      targets: Tensor;
+      start: number;
+      vocabSize: number;
+      cap: number;
+      gradientScale?: number;
+    },
+  ): void;
+  /** out[0] += scale · Σ x (or Σ x·weights); the sum is taken over all of x. */
+  sum(args: { out: Tensor; x: Tensor; weights?: Tensor; scale: number }): void;
+
+  /**
+   * AdamW (Loshchilov & Hutter) on one tensor: p *= 1 − lr·weightDecay; m = lerp(m, g, 1−beta1);
+   * v = lerp(v, g², 1−beta2); p −= lr/(1−beta1^step) · m / (sqrt(v/(1−beta2^step)) + eps).
+   */
+  adamW(
+    args: {
+      p: Tensor;
+      g: Tensor;
+      m: Tensor;
+      v: Tensor;
+      lr: number;
+      beta1: number;
+      beta2: number;
+      eps: number;
+      weightDecay: number;
+      step: number;
+    },
+  ): void;
+  /**
+   * momentum[slot] = lerp(momentum[slot], g, 1−mu); out[slot] = lerp(g, momentum[slot], mu), for g
+   * (rows, cols), momentum and out (n, rows, cols).
+   */
+  muonMomentum(
+    args: { out: Tensor; momentum: Tensor; g: Tensor; slot: number; mu: number },
+  ): void;
+  /** In place, each matrix of x (n, rows, cols): x *= target / (‖x‖_F · margin + eps). */
+  frobeniusNormalize(args: { x: Tensor; target: number; margin: number; eps: number }): void;
+  /** In place, each matrix of x (n, rows, cols): every row gets the mean norm of the rows. */
+  equilibrateRows(args: { x: Tensor }): void;
+  /**
+   * Muon's variance reduction, in place on each matrix of x (n, rows, cols). With v = mean(x²)
+   * along the columns if rows ≥ cols (secondMomentum is (n, rows, 1)), else along the rows ((n, 1,
+   * cols)), and n the length averaged over: secondMomentum = lerp(secondMomentum, v, 1−beta2);
+   * step = 1/sqrt(max(secondMomentum, 1e-10)); x *= step · sqrt(Σ v·n) / max(sqrt(Σ v·n·step²),
+   * 1e-10).
+   */
+  muonVarianceReduction(args: { x: Tensor; secondMomentum: Tensor; beta2: number }): void;
+  /** p −= lr·x[slot] + (x[slot]·p ≥ 0 ? lr·weightDecay·p : 0), for p (rows, cols). */
+  cautiousUpdate(
+    args: { p: Tensor; x: Tensor; slot: number; lr: number; weightDecay: number },
+  ): void;
+
+  /**
+   * Draws a token for each row. In descending order of probability (the lower index first among
+   * equals) topK, topP and minP each keep a prefix; of the kept tokens in index order, the first
+   * whose cumulative probability exceeds uniform · (mass kept) is chosen.
+   */
+  sample(args: SamplingArgs): void;
+}

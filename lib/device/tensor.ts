@@ -1,0 +1,26 @@
+/**
+ * A tensor as the code above a device sees it: a name, a shape and a type. Where the numbers live
+ * is the device's own business.
+ *
+ * @module
+ */
+
+/** The element types a device computes with. Checkpoint types are converted on the way in. */
+export type DType = "float32" | "int32";
+
+/** A dense row-major array on a device. Made by {@link Device.allocate} and {@link Device.view}. */
+export interface Tensor {
+  /** What it holds, for error messages: a parameter's name or an activation's. */
+  readonly name: string;
+  /** Length of each dimension, outermost first. */
+  readonly shape: readonly number[];
+  /** Element type. */
+  readonly dtype: DType;
+  /** Number of elements, the product of {@link shape}. */
+  readonly size: number;
+}
+
+/** The product of a shape: how many elements it has (1 for `[]`). */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
