@@ -1,0 +1,112 @@
+/** Attention in float64, one query at a time, with whole rows of scores. */
+import { attentionSizes, type Operations, type Tensor } from "../../lib/device/mod.ts";
+import { data } from "./float64_tensor.ts";
+
+type Args<K extends keyof Operations> = Parameters<Operations[K]>[0];
+
+/** Scores and probabilities of one query: keys first..last, with the log of the sum. */
+function probabilities(
+  q: Float64Array,
+  qBase: number,
+  k: Float64Array,
+  kBase: number,
+  kStride: number,
+  D: number,
+  first: number,
+  last: number,
+): { p: Float64Array; lse: number } {
+  const p = new Float64Array(last - first + 1);
+  let max = -Infinity;
+  for (let s = first; s <= last; s++) {
+    let dot = 0;
+    for (let d = 0; d < D; d++) dot += q[qBase + d] * k[kBase + s * kStride + d];
+    p[s - first] = dot / Math.sqrt(D);
+    max = Math.max(max, p[s - first]);
+  }
+  let total = 0;
+  for (let i = 0; i < p.length; i++) total += p[i] = Math.exp(p[i] - max);
+  for (let i = 0; i < p.length; i++) p[i] /= total;
+  return { p, lse: max + Math.log(total) };
+}
+
+function forward(
+  outT: Tensor,
+  qT: Tensor,
+  kT: Tensor,
+  vT: Tensor,
+  window: number,
+  lse?: Float64Array,
+  positions?: Float64Array,
+): void {
+  const { B, T, S, H, Hkv, D } = attentionSizes(qT, kT);
+  const [out, q, k, v] = [outT, qT, kT, vT].map(data);
+  for (let b = 0; b < B; b++) {
+    for (let h = 0; h < H; h++) {
+      const kBase = (b * S * Hkv + Math.floor(h / (H / Hkv))) * D;
+      for (let t = 0; t < T; t++) {
+        const qBase = ((b * T + t) * H + h) * D;
+        const last = (positions?.[b] ?? 0) + t;
+        const first = Math.max(0, last - window);
+        const row = probabilities(q, qBase, k, kBase, Hkv * D, D, first, last);
+        for (let d = 0; d < D; d++) {
+          let sum = 0;
+          row.p.forEach((p, i) => sum += p * v[kBase + (first + i) * Hkv * D + d]);
+          out[qBase + d] = sum;
+        }
+        if (lse) lse[(b * H + h) * T + t] = row.lse;
+      }
+    }
+  }
+}
+
+export function attention(args: Args<"attention">): void {
+  forward(args.out, args.q, args.k, args.v, args.window, data(args.lse));
+}
+
+export function attentionWithCache(args: Args<"attentionWithCache">): void {
+  const { out, q, kCache, vCache, window, positions } = args;
+  forward(out, q, kCache, vCache, window, undefined, data(positions));
+}
+
+export function attentionBackward(args: Args<"attentionBackward">): void {
+  const { B, T, H, Hkv, D } = attentionSizes(args.q, args.k);
+  const [q, k, v, dout] = [args.q, args.k, args.v, args.dout].map(data);
+  const [dq, dk, dv] = [args.dq, args.dk, args.dv].map(data);
+  dq.fill(0), dk.fill(0), dv.fill(0);
+  for (let b = 0; b < B; b++) {
+    for (let h = 0; h < H; h++) {
+      const kBase = (b * T * Hkv + Math.floor(h / (H / Hkv))) * D;
+      const stride = Hkv * D;
+      for (let t = 0; t < T; t++) {
+        const qBase = ((b * T + t) * H + h) * D;
+        const first = Math.max(0, t - args.window);
+        const { p } = probabilities(q, qBase, k, kBase, stride, D, first, t);
+        const dp = p.map((_, i) => {
+          let dot = 0;
+          for (let d = 0; d < D; d++) dot += dout[qBase + d] * v[kBase + (first + i) * stride + d];
+          return dot;
+        });
+        const mean = p.reduce((sum, pi, i) => sum + pi * dp[i], 0);
+        p.forEach((pi, i) => {
+          const key = kBase + (first + i) * stride;
+          const ds = pi * (dp[i] - mean) / Math.sqrt(D);
+          for (let d = 0; d < D; d++) {
+            dv[key + d] += pi * dout[qBase + d];
+            dk[key + d] += ds * q[qBase + d];
+            dq[qBase + d] += ds * k[key + d];
+          }
+        });
+      }
+    }
+  }
+}
+
+export function appendCache({ cache, x, positions }: Args<"appendCache">): void {
+  const [B, S] = cache.shape;
+  const T = x.shape[1];
+  const row = x.size / (B * T);
+  const [to, from, starts] = [cache, x, positions].map(data);
+  for (let b = 0; b < B; b++) {
+    to.set(from.subarray(b * T * row, (b + 1) * T * row), (b * S + starts[b]) * row);
+  }
+}
