@@ -33,27 +33,21 @@ export function rowsOf(tensor: Tensor): [rows: number, columns: number] {
 }
 
 /**
- * Sizes of a {@link MatmulArgs}. A product is a batch only where all three tensors have three
- * dimensions and `b` has as many matrices as `a`; otherwise leading dimensions are rows.
+ * Sizes of a {@link MatmulArgs}. They come from `b`, or in layout `tn` from `out`: a matrix, or a
+ * stack of them if it has three dimensions. The other tensors may have any shape of the right size.
  *
- * @throws {RangeError} where shapes disagree.
+ * @throws {RangeError} where sizes disagree.
  */
 export function matmulSizes(args: MatmulArgs): MatmulSizes {
   const { out, a, b, layout } = args;
-  const batched = b.shape.length === 3 && out.shape.length === 3 && a.shape.length === 3;
-  const batch = batched ? b.shape[0] : 1;
-  const matrix = (t: Tensor) => {
-    const [rows, columns] = rowsOf(t);
-    return [rows / batch, columns];
-  };
-  const [aRows, aColumns] = matrix(a);
-  const [bRows, bColumns] = matrix(b);
-  const [M, N] = matrix(out);
-  const K = layout === "tn" ? aRows : aColumns;
-  const fits = M === (layout === "tn" ? aColumns : aRows) &&
-    N === (layout === "nt" ? bRows : bColumns) &&
-    K === (layout === "nt" ? bColumns : bRows) &&
-    (!batched || a.shape[0] === batch && out.shape[0] === batch);
+  const known = layout === "tn" ? out : b;
+  const batch = known.shape.length === 3 ? known.shape[0] : 1;
+  const [rows, columns] = known.shape.slice(-2);
+  const N = layout === "nt" ? rows : columns;
+  const M = layout === "tn" ? rows : out.size / (batch * N);
+  const K = layout === "tn" ? b.size / (batch * N) : layout === "nt" ? columns : rows;
+  const fits = known.shape.length >= 2 && out.size === batch * M * N &&
+    a.size === batch * M * K && b.size === batch * K * N && Number.isInteger(M * K);
   checkShapes(fits, `matmul ${layout}`, out, a, b);
   return { batch, M, N, K };
 }

@@ -1,0 +1,192 @@
+/**
+ * One block, forward and backward:
+ *
+ *     x = resid_lambda · x + x0_lambda · x0
+ *     x = x + c_proj(attention(norm(x)))
+ *     x = x + c_proj(relu(c_fc(norm(x)))²)
+ *
+ * Norms and mixed inputs are computed again in the backward pass: they are cheap beside the
+ * products and would cost two more activations of (N, C) per layer.
+ *
+ * @module
+ */
+import type { Tensor, TokenGroups } from "../device/mod.ts";
+import { hasValueEmbedding } from "./config.ts";
+import type { GPT } from "./gpt.ts";
+
+/** Normalised queries and keys are multiplied by this. */
+const QK_SCALE = 1.2;
+
+/** What the forward pass of a block leaves for its backward pass. */
+export interface BlockActivations {
+  /** (B, T, C) The block's input. */
+  x: Tensor;
+  /** (B, T, H, D) Queries, rotated and normalised. */
+  q: Tensor;
+  /** (B, T, Hkv, D) Keys, rotated and normalised. */
+  k: Tensor;
+  /** (B, T, Hkv, D) Values with their embedding. */
+  v: Tensor;
+  /** (N, H) 1/rms of the raw queries. */
+  qRstd: Tensor;
+  /** (N, Hkv) 1/rms of the raw keys. */
+  kRstd: Tensor;
+  /** (B, T, H, D) Attention's output. */
+  attended: Tensor;
+  /** (B, H, T) log-sum-exp of attention's scores. */
+  lse: Tensor;
+  /** (B, T, C) The residual stream after attention. */
+  middle: Tensor;
+  /** (B, T, 4C) relu². */
+  hidden: Tensor;
+}
+
+/** What all blocks of a pass read. */
+export interface BlockInputs {
+  /** int32 (N) Tokens. */
+  ids: Tensor;
+  /** (B, T, C) The first block's input. */
+  x0: Tensor;
+  /** (T, D/2) Rotary table. */
+  cos: Tensor;
+  /** (T, D/2) Rotary table. */
+  sin: Tensor;
+  /** int32 (B) Position of each row's first token, 0 unless given. */
+  positions?: Tensor;
+}
+
+/** Memory that blocks use one after the other. */
+export interface BlockScratch {
+  /** (B, T, C) The mixed input. */
+  mixed: Tensor;
+  /** (B, T, C) Its norm, later that of the middle. */
+  normed: Tensor;
+}
+
+/** Further memory for the backward pass. */
+export interface BlockGradients {
+  /** (B, T, C) Gradient of a norm's output. */
+  dNormed: Tensor;
+  /** (B, T, H, D) Gradient of attention's output. */
+  dAttended: Tensor;
+  /** (B, T, H, D) */
+  dq: Tensor;
+  /** (B, T, Hkv, D) */
+  dk: Tensor;
+  /** (B, T, Hkv, D) */
+  dv: Tensor;
+  /** (B, H, T) */
+  delta: Tensor;
+  /** (B, T, 4C) */
+  dHidden: Tensor;
+}
+
+const residual = (model: GPT, layer: number) => ({
+  a: { tensor: model.value("resid_lambdas"), index: layer },
+  b: { tensor: model.value("x0_lambdas"), index: layer },
+});
+
+/**
+ * Runs a block: reads `act.x`, writes `out` (which may be `act.x`) and the other activations.
+ *
+ * @param attend Computes `act.attended` from `act.q`, `act.k`, `act.v`: over the batch itself, or
+ * over a cache.
+ */
+export function forwardBlock(
+  model: GPT,
+  layer: number,
+  inputs: BlockInputs,
+  act: BlockActivations,
+  scratch: BlockScratch,
+  out: Tensor,
+  attend: () => void,
+): void {
+  const { device, config } = model;
+  const { ids, x0, cos, sin, positions } = inputs;
+  const { mixed, normed } = scratch;
+  const weight = (name: string) => model.value(`transformer.h.${layer}.${name}.weight`);
+  device.combine({ out: mixed, x: act.x, y: x0, ...residual(model, layer) });
+
+  device.rmsNorm({ out: normed, x: mixed });
+  device.matmul({ out: act.q, a: normed, b: weight("attn.c_q"), layout: "nt" });
+  device.matmul({ out: act.k, a: normed, b: weight("attn.c_k"), layout: "nt" });
+  device.matmul({ out: act.v, a: normed, b: weight("attn.c_v"), layout: "nt" });
+  if (hasValueEmbedding(config, layer)) {
+    const table = model.value(`value_embeds.${layer}.weight`);
+    device.addValueEmbedding({ v: act.v, table, ids, x: normed, gate: weight("attn.ve_gate") });
+  }
+  device.rotaryNorm({ x: act.q, rstd: act.qRstd, cos, sin, scale: QK_SCALE, positions });
+  device.rotaryNorm({ x: act.k, rstd: act.kRstd, cos, sin, scale: QK_SCALE, positions });
+  attend();
+  const toMiddle = { out: act.middle, a: act.attended, b: weight("attn.c_proj"), c: mixed };
+  device.matmul({ ...toMiddle, layout: "nt", beta: 1 });
+
+  device.rmsNorm({ out: normed, x: act.middle });
+  const toHidden = { out: act.hidden, a: normed, b: weight("mlp.c_fc") };
+  device.matmul({ ...toHidden, layout: "nt", epilogue: { kind: "reluSquare" } });
+  const toOut = { out, a: act.hidden, b: weight("mlp.c_proj"), c: act.middle };
+  device.matmul({ ...toOut, layout: "nt", beta: 1 });
+}
+
+/**
+ * The backward pass of a block. `dx` (B, T, C) holds the gradient of its output and is turned into
+ * that of its input; `dx0` and the parameters' gradients are added to.
+ */
+export function backwardBlock(
+  model: GPT,
+  layer: number,
+  inputs: BlockInputs & { groups: TokenGroups },
+  act: BlockActivations,
+  scratch: BlockScratch & BlockGradients,
+  window: number,
+  dx: Tensor,
+  dx0: Tensor,
+): void {
+  const { device, config } = model;
+  const { ids, groups, x0, cos, sin } = inputs;
+  const { mixed, normed, dNormed, dAttended, dq, dk, dv, delta, dHidden } = scratch;
+  const name = (short: string) => `transformer.h.${layer}.${short}.weight`;
+  /** dW += doutᵀ·x, and dIn (+)= dout·W. */
+  const linearBackward = (short: string, dout: Tensor, x: Tensor, dIn: Tensor, beta: number) => {
+    device.matmul({ out: model.gradient(name(short)), a: dout, b: x, layout: "tn", beta: 1 });
+    device.matmul({ out: dIn, a: dout, b: model.value(name(short)), layout: "nn", beta });
+  };
+
+  const hidden = act.hidden, proj = name("mlp.c_proj");
+  device.matmul({ out: model.gradient(proj), a: dx, b: hidden, layout: "tn", beta: 1 });
+  const epilogue = { kind: "reluSquareGradient", activation: hidden } as const;
+  device.matmul({ out: dHidden, a: dx, b: model.value(proj), layout: "nn", epilogue });
+  device.rmsNorm({ out: normed, x: act.middle });
+  linearBackward("mlp.c_fc", dHidden, normed, dNormed, 0);
+  device.rmsNormBackward({ dx, dout: dNormed, x: act.middle, accumulate: true });
+
+  linearBackward("attn.c_proj", dx, act.attended, dAttended, 0);
+  const { q, k, v, attended: out, lse, qRstd, kRstd } = act;
+  device.attentionBackward({ dq, dk, dv, delta, dout: dAttended, out, lse, q, k, v, window });
+  device.rotaryNormBackward({ dx: dq, y: q, rstd: qRstd, cos, sin, scale: QK_SCALE });
+  device.rotaryNormBackward({ dx: dk, y: k, rstd: kRstd, cos, sin, scale: QK_SCALE });
+  device.combine({ out: mixed, x: act.x, y: x0, ...residual(model, layer) });
+  device.rmsNorm({ out: normed, x: mixed });
+  linearBackward("attn.c_q", dq, normed, dNormed, 0);
+  linearBackward("attn.c_k", dk, normed, dNormed, 1);
+  linearBackward("attn.c_v", dv, normed, dNormed, 1);
+  if (hasValueEmbedding(config, layer)) {
+    const table = `value_embeds.${layer}.weight`, gate = name("attn.ve_gate");
+    device.addValueEmbeddingBackward({
+      dx: dNormed,
+      dgate: model.gradient(gate),
+      dtable: model.gradient(table),
+      dv,
+      table: model.value(table),
+      ids,
+      groups,
+      x: normed,
+      gate: model.value(gate),
+    });
+  }
+  device.rmsNormBackward({ dx, dout: dNormed, x: mixed, accumulate: true });
+
+  const da = model.gradient("resid_lambdas"), db = model.gradient("x0_lambdas");
+  const mix = residual(model, layer);
+  device.combineBackward({ dx, dy: dx0, da, db, dout: dx, x: act.x, y: x0, ...mix });
+}

@@ -1,0 +1,79 @@
+/**
+ * The shape of a nanochat GPT and the sizes that follow from it.
+ *
+ * @module
+ */
+
+/** Hyperparameters of a model, `model_config` of a checkpoint's meta file. */
+export interface GPTConfig {
+  /** Longest sequence it was trained on, in tokens. */
+  sequenceLen: number;
+  /** Number of tokens. Stored tables are padded, see {@link paddedVocabSize}. */
+  vocabSize: number;
+  /** Number of blocks. */
+  nLayer: number;
+  /** Query heads per block. */
+  nHead: number;
+  /** Key/value heads per block, a divisor of `nHead` (grouped-query attention). */
+  nKvHead: number;
+  /** Width of the residual stream. */
+  nEmbd: number;
+  /** A letter per layer, tiled: `L` full attention, `S` a short window. */
+  windowPattern: string;
+}
+
+/** Size of one head: `nEmbd / nHead`. */
+export function headSize(config: GPTConfig): number {
+  return config.nEmbd / config.nHead;
+}
+
+/** Rows of the token tables: `vocabSize` rounded up to a multiple of 64. */
+export function paddedVocabSize(config: GPTConfig): number {
+  return Math.ceil(config.vocabSize / 64) * 64;
+}
+
+/** Whether a layer's values get a gated embedding of the token: every second, and the last. */
+export function hasValueEmbedding(config: GPTConfig, layer: number): boolean {
+  return layer % 2 === (config.nLayer - 1) % 2;
+}
+
+/** The layer after which the residual stream is remembered for backout. */
+export function backoutLayer(config: GPTConfig): number {
+  return Math.floor(config.nLayer / 2);
+}
+
+/**
+ * How many earlier tokens each layer's attention sees: the whole sequence for `L`, a quarter of
+ * it rounded up to 128 for `S`. The last layer always sees everything.
+ *
+ * @example
+ * ```ts
+ * import { windowSizes } from "@nanochat/sft/model";
+ * import { assertEquals } from "@std/assert";
+ * const config = { sequenceLen: 2048, vocabSize: 65536, nLayer: 4, nHead: 2, nKvHead: 2,
+ *   nEmbd: 256, windowPattern: "SSSL" };
+ * assertEquals(windowSizes(config), [512, 512, 512, 2048]);
+ * ```
+ */
+export function windowSizes(config: GPTConfig): number[] {
+  const { sequenceLen, nLayer, windowPattern } = config;
+  const short = Math.ceil(sequenceLen / 4 / 128) * 128;
+  return Array.from({ length: nLayer }, (_, layer) => {
+    const letter = windowPattern[layer % windowPattern.length].toUpperCase();
+    return letter === "S" && layer < nLayer - 1 ? short : sequenceLen;
+  });
+}
+
+/**
+ * Floating-point operations of one training token, forward and backward: 6 per parameter of a
+ * matrix product, and 12·H·D per key that attention sees (PaLM's count, Chowdhery et al., app. B).
+ *
+ * @param matmulParameters Number of parameters that take part in matrix products.
+ */
+export function flopsPerToken(config: GPTConfig, matmulParameters: number): number {
+  const attention = windowSizes(config).reduce(
+    (sum, window) => sum + 12 * config.nEmbd * Math.min(window, config.sequenceLen),
+    0,
+  );
+  return 6 * matmulParameters + attention;
+}

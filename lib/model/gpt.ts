@@ -1,0 +1,109 @@
+/**
+ * A nanochat GPT: rotary embeddings, QK norm, grouped-query attention with sliding windows, value
+ * embeddings, ReLU², learned residual mixing, smear and backout. Written as forward and backward
+ * passes over a device's named operations, without an autograd framework: `pass.ts` runs the whole
+ * model, `block.ts` one layer, `loss_head.ts` the vocabulary product with its loss.
+ *
+ * @module
+ */
+import type { Device, Tensor } from "../device/mod.ts";
+import { flopsPerToken, type GPTConfig } from "./config.ts";
+import {
+  allocateParameters,
+  countParameters,
+  type ModelParts,
+  type Parameter,
+  type ParameterCounts,
+  parameterSpecs,
+} from "./parameters.ts";
+
+/** Where the values of parameters come from: a checkpoint, or an initialisation. */
+export interface ParameterSource {
+  /** The shape of a stored tensor, or undefined if there is none of that name. */
+  shape(name: string): readonly number[] | undefined;
+  /** `count` elements of it from `start`, in row-major order. */
+  read(name: string, start: number, count: number): Promise<Float32Array>;
+}
+
+/** Elements read at a time: big tables never stand in the heap whole. */
+const SLICE = 4 << 20;
+
+/** A model: its configuration, and its parameters on a device. */
+export class GPT {
+  /** All parameters by name, in nanochat's order. */
+  readonly parameters: Map<string, Parameter>;
+
+  /**
+   * Allocates the parameters, zero-filled; {@link load} fills them.
+   *
+   * @param device Where the model lives.
+   * @param config Its shape.
+   * @param options `parts` an old checkpoint lacks are switched off; `training` adds gradients.
+   * @throws {UserError} when the device cannot hold a parameter.
+   */
+  constructor(
+    readonly device: Device,
+    readonly config: GPTConfig,
+    options: { parts?: ModelParts; training?: boolean } = {},
+  ) {
+    const { parts = { smear: true, backout: true }, training = false } = options;
+    this.parameters = allocateParameters(device, parameterSpecs(config, parts), training);
+  }
+
+  /** The values of a parameter. */
+  value(name: string): Tensor {
+    return this.#parameter(name).value;
+  }
+
+  /** Where the gradient of a parameter accumulates. */
+  gradient(name: string): Tensor {
+    const { gradient } = this.#parameter(name);
+    if (!gradient) throw new Error(`${name} has no gradient: the model was made for inference`);
+    return gradient;
+  }
+
+  /** Whether the model has the parameter; those of parts that are off are missing. */
+  has(name: string): boolean {
+    return this.parameters.has(name);
+  }
+
+  #parameter(name: string): Parameter {
+    const parameter = this.parameters.get(name);
+    if (!parameter) throw new Error(`the model has no parameter ${name}`);
+    return parameter;
+  }
+
+  /** Fills every parameter from a source, a slice at a time. */
+  async load(source: ParameterSource): Promise<void> {
+    for (const { name, value } of this.parameters.values()) {
+      for (let start = 0; start < value.size; start += SLICE) {
+        const count = Math.min(SLICE, value.size - start);
+        this.device.write(value, await source.read(name, start, count), start);
+      }
+    }
+  }
+
+  /** Sets every gradient to zero, before the first micro-batch of a step. */
+  zeroGradients(): void {
+    for (const { name } of this.parameters.values()) this.device.zero({ x: this.gradient(name) });
+  }
+
+  /** Parameter counts by purpose. */
+  get counts(): ParameterCounts {
+    return countParameters([...this.parameters.values()]);
+  }
+
+  /** Floating-point operations of one training token, see {@link flopsPerToken}. */
+  get flopsPerToken(): number {
+    const { transformerMatrices, lmHead } = this.counts;
+    return flopsPerToken(this.config, transformerMatrices + lmHead);
+  }
+
+  /** Gives the memory of parameters and gradients back. */
+  free(): void {
+    for (const { value, gradient } of this.parameters.values()) {
+      this.device.free(value);
+      if (gradient) this.device.free(gradient);
+    }
+  }
+}

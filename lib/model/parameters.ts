@@ -1,0 +1,118 @@
+/**
+ * The parameters of a model: their names (nanochat's), shapes and order, and the tensors that hold
+ * them on a device.
+ *
+ * @module
+ */
+import { type Device, sizeOf, type Tensor } from "../device/mod.ts";
+import { type GPTConfig, hasValueEmbedding, headSize, paddedVocabSize } from "./config.ts";
+
+/** Channels of the embedding that the smear gate reads. */
+const SMEAR_GATE_CHANNELS = 24;
+/** Channels of a block's input that the gate of its value embedding reads. */
+const VALUE_GATE_CHANNELS = 12;
+
+/** Parts that older checkpoints lack. */
+export interface ModelParts {
+  /** Each token's embedding takes in a gated share of the one before. */
+  smear: boolean;
+  /** A share of the middle layer's residual stream is taken out at the end. */
+  backout: boolean;
+}
+
+/** What a parameter is for, which decides its optimizer and where it is counted. */
+export type ParameterKind = "lmHead" | "wte" | "valueEmbeds" | "matrix" | "scalar";
+
+/** Name, shape and purpose of one parameter. */
+export interface ParameterSpec {
+  /** nanochat's name, a key of the checkpoint's state dict. */
+  name: string;
+  /** (out, in) for matrices, (V, C) for tables. */
+  shape: number[];
+  /** Its purpose. */
+  kind: ParameterKind;
+}
+
+/** A parameter on a device. */
+export interface Parameter extends ParameterSpec {
+  /** Its values. */
+  value: Tensor;
+  /** Where its gradient accumulates; absent in a model made for inference. */
+  gradient?: Tensor;
+}
+
+/** All parameters of a model, in the order of nanochat's state dict. */
+export function parameterSpecs(config: GPTConfig, parts: ModelParts): ParameterSpec[] {
+  const { nLayer, nEmbd: C, nHead, nKvHead } = config;
+  const V = paddedVocabSize(config), D = headSize(config);
+  const specs: ParameterSpec[] = [];
+  const add = (kind: ParameterKind, name: string, ...shape: number[]) =>
+    specs.push({ name, shape, kind });
+  const layers = Array.from({ length: nLayer }, (_, layer) => layer);
+  add("scalar", "resid_lambdas", nLayer);
+  add("scalar", "x0_lambdas", nLayer);
+  if (parts.smear) add("scalar", "smear_lambda", 1);
+  if (parts.backout) add("scalar", "backout_lambda", 1);
+  add("wte", "transformer.wte.weight", V, C);
+  for (const layer of layers) {
+    const block = `transformer.h.${layer}`;
+    add("matrix", `${block}.attn.c_q.weight`, nHead * D, C);
+    add("matrix", `${block}.attn.c_k.weight`, nKvHead * D, C);
+    add("matrix", `${block}.attn.c_v.weight`, nKvHead * D, C);
+    add("matrix", `${block}.attn.c_proj.weight`, C, nHead * D);
+    if (hasValueEmbedding(config, layer)) {
+      add("matrix", `${block}.attn.ve_gate.weight`, nKvHead, VALUE_GATE_CHANNELS);
+    }
+    add("matrix", `${block}.mlp.c_fc.weight`, 4 * C, C);
+    add("matrix", `${block}.mlp.c_proj.weight`, C, 4 * C);
+  }
+  add("lmHead", "lm_head.weight", V, C);
+  if (parts.smear) add("scalar", "smear_gate.weight", 1, SMEAR_GATE_CHANNELS);
+  for (const layer of layers.filter((layer) => hasValueEmbedding(config, layer))) {
+    add("valueEmbeds", `value_embeds.${layer}.weight`, V, nKvHead * D);
+  }
+  return specs;
+}
+
+/** Parameter counts by purpose, as nanochat reports them. */
+export interface ParameterCounts {
+  /** Token embedding. */
+  wte: number;
+  /** Value embeddings. */
+  valueEmbeds: number;
+  /** Output layer. */
+  lmHead: number;
+  /** Matrices of the blocks. */
+  transformerMatrices: number;
+  /** Lambdas and the smear gate. */
+  scalars: number;
+  /** All together. */
+  total: number;
+}
+
+/** Counts parameters by purpose. */
+export function countParameters(specs: readonly ParameterSpec[]): ParameterCounts {
+  const count = (kind: ParameterKind) =>
+    specs.filter((spec) => spec.kind === kind).reduce((sum, spec) => sum + sizeOf(spec.shape), 0);
+  const counts = {
+    wte: count("wte"),
+    valueEmbeds: count("valueEmbeds"),
+    lmHead: count("lmHead"),
+    transformerMatrices: count("matrix"),
+    scalars: count("scalar"),
+  };
+  return { ...counts, total: Object.values(counts).reduce((sum, n) => sum + n, 0) };
+}
+
+/** Allocates parameters on a device, zero-filled, with gradients if they are to be trained. */
+export function allocateParameters(
+  device: Device,
+  specs: readonly ParameterSpec[],
+  training: boolean,
+): Map<string, Parameter> {
+  return new Map(specs.map((spec) => {
+    const parameter: Parameter = { ...spec, value: device.allocate(spec.name, spec.shape) };
+    if (training) parameter.gradient = device.allocate(`gradient of ${spec.name}`, spec.shape);
+    return [spec.name, parameter];
+  }));
+}
