@@ -34,10 +34,25 @@ async function run(...args: string[]): Promise<unknown> {
 Deno.test("flags, defaults and arguments reach the action with their types", async () => {
   assertEquals(await run(), { frac: 0.5, quiet: undefined });
   assertEquals(
-    await run("--max-seq-len", "-1", "--frac=1e-3", "-q", "--data", "a", "--data", "b"),
+    await run(
+      "--max-seq-len",
+      "-1",
+      "--frac=1e-3",
+      "-q",
+      "--data",
+      "a",
+      "--data",
+      "b",
+    ),
     { maxSeqLen: -1, frac: 0.001, quiet: true, data: ["a", "b"] },
   );
-  assertEquals(await run("eat", "rice", "1", "2", "--times", "3"), ["eat", 3, "RICE", 1, 2]);
+  assertEquals(await run("eat", "rice", "1", "2", "--times", "3"), [
+    "eat",
+    3,
+    "RICE",
+    1,
+    2,
+  ]);
 });
 
 Deno.test("a command line that cannot be understood is a ValidationError", async () => {
@@ -51,7 +66,11 @@ Deno.test("a command line that cannot be understood is a ValidationError", async
       [["eat"], "dish"],
     ] as [string[], string][]
   ) {
-    const error = await assertRejects(() => run(...args), ValidationError, message);
+    const error = await assertRejects(
+      () => run(...args),
+      ValidationError,
+      message,
+    );
     assertStringIncludes(error.message, message);
     assertEquals(error.message.includes("\n"), false);
   }
