@@ -1,0 +1,201 @@
+/**
+ * What a fine-tuning run can be told: nanochat's `chat_sft` flags, with their defaults and the
+ * values they may take.
+ *
+ * @module
+ */
+
+import { UserError } from "../errors.ts";
+
+/**
+ * Options of a fine-tuning run. Each is the command line's flag of the same name
+ * (`maxSeqLen` is `--max-seq-len`). What is left out where `undefined` is allowed is inherited
+ * from the base checkpoint.
+ */
+export interface SftOptions {
+  /** Name of the run, kept with the metrics. */
+  run: string;
+  /** `"webgpu"`, `"cpu"`, or undefined for a hardware GPU if there is one, else the CPU. */
+  deviceType: "webgpu" | "cpu" | undefined;
+  /** Threads of the CPU device; undefined for one per core. */
+  threads: number | undefined;
+  /** BLAS library of the CPU device: `"auto"` finds one, `"off"` uses none, else a file. */
+  blas: string;
+  /** Folder of the base checkpoint, such as `"d12"`; undefined for the deepest model there. */
+  modelTag: string | undefined;
+  /** Step of the base checkpoint; undefined for its last. */
+  modelStep: number | undefined;
+  /** Whether to warm-start the optimizer from the base checkpoint's state. */
+  loadOptimizer: boolean;
+  /** Optimizer steps; −1 for one epoch over the mixture. */
+  numIterations: number;
+  /** Tokens in a row, T. */
+  maxSeqLen: number | undefined;
+  /** Rows in a micro-batch, B. */
+  deviceBatchSize: number | undefined;
+  /** Tokens in an optimizer step, a multiple of B·T. */
+  totalBatchSize: number | undefined;
+  /** Learning rate of the embeddings (AdamW). */
+  embeddingLr: number | undefined;
+  /** Learning rate of the output layer (AdamW). */
+  unembeddingLr: number | undefined;
+  /** Learning rate of the matrices (Muon). */
+  matrixLr: number | undefined;
+  /** First learning rate as a fraction of the base one. */
+  initLrFrac: number;
+  /** Share of the run in which the learning rate rises. */
+  warmupRatio: number;
+  /** Share of the run in which the learning rate falls. */
+  warmdownRatio: number;
+  /** Last learning rate as a fraction of the first. */
+  finalLrFrac: number;
+  /** Steps between measurements of validation bpb; −1 for the last step only. */
+  evalEvery: number;
+  /** Tokens of the validation mixture that are measured. */
+  evalTokens: number;
+  /** Steps between ChatCORE evaluations; −1 for none. */
+  chatcoreEvery: number;
+  /** Most problems per categorical ChatCORE task; −1 for all. */
+  chatcoreMaxCat: number;
+  /** Most problems per generative ChatCORE task; −1 for all. */
+  chatcoreMaxSample: number;
+  /** Times MMLU is in the mixture. */
+  mmluEpochs: number;
+  /** Times GSM8K is in the mixture. */
+  gsm8kEpochs: number;
+  /** Rows of SimpleSpelling in the mixture. */
+  simpleSpellingSize: number;
+  /** Rows of SpellingBee in the mixture. */
+  spellingBeeSize: number;
+}
+
+/** The defaults, nanochat's own. */
+export const SFT_DEFAULTS: Readonly<SftOptions> = {
+  run: "dummy",
+  deviceType: undefined,
+  threads: undefined,
+  blas: "off",
+  modelTag: undefined,
+  modelStep: undefined,
+  loadOptimizer: true,
+  numIterations: -1,
+  maxSeqLen: undefined,
+  deviceBatchSize: undefined,
+  totalBatchSize: undefined,
+  embeddingLr: undefined,
+  unembeddingLr: undefined,
+  matrixLr: undefined,
+  initLrFrac: 0.8,
+  warmupRatio: 0,
+  warmdownRatio: 0.5,
+  finalLrFrac: 0,
+  evalEvery: 200,
+  evalTokens: 40 * 524288,
+  chatcoreEvery: 200,
+  chatcoreMaxCat: -1,
+  chatcoreMaxSample: 24,
+  mmluEpochs: 3,
+  gsm8kEpochs: 4,
+  simpleSpellingSize: 200000,
+  spellingBeeSize: 80000,
+};
+
+/** Which numbers a flag takes, in words and as a test. */
+interface NumberRule {
+  wanted: string;
+  allows(value: number): boolean;
+}
+
+const positive: NumberRule = {
+  wanted: "a whole number from 1",
+  allows: (value) => Number.isInteger(value) && value >= 1,
+};
+const count: NumberRule = {
+  wanted: "a whole number from 0",
+  allows: (value) => Number.isInteger(value) && value >= 0,
+};
+const positiveOrMinusOne: NumberRule = {
+  wanted: "-1 or a whole number from 1",
+  allows: (value) => value === -1 || positive.allows(value),
+};
+const rate: NumberRule = {
+  wanted: "a number from 0",
+  allows: (value) => Number.isFinite(value) && value >= 0,
+};
+const fraction: NumberRule = {
+  wanted: "a number from 0 to 1",
+  allows: (value) => value >= 0 && value <= 1,
+};
+
+type NumberField = {
+  [Field in keyof SftOptions]: SftOptions[Field] extends number | undefined ? Field : never;
+}[keyof SftOptions];
+
+const NUMBER_RULES: Record<NumberField, NumberRule> = {
+  threads: positive,
+  modelStep: count,
+  numIterations: positiveOrMinusOne,
+  maxSeqLen: positive,
+  deviceBatchSize: positive,
+  totalBatchSize: positive,
+  embeddingLr: rate,
+  unembeddingLr: rate,
+  matrixLr: rate,
+  initLrFrac: rate,
+  warmupRatio: fraction,
+  warmdownRatio: fraction,
+  finalLrFrac: rate,
+  evalEvery: positiveOrMinusOne,
+  evalTokens: positive,
+  chatcoreEvery: positiveOrMinusOne,
+  chatcoreMaxCat: positiveOrMinusOne,
+  chatcoreMaxSample: positiveOrMinusOne,
+  mmluEpochs: count,
+  gsm8kEpochs: count,
+  simpleSpellingSize: count,
+  spellingBeeSize: count,
+};
+
+/**
+ * The given options with the defaults for the rest.
+ *
+ * @throws {UserError} naming the flag, for a value that it does not take.
+ *
+ * @example
+ * ```ts
+ * import { sftOptions } from "@nanochat/sft";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(sftOptions({ numIterations: 100 }).initLrFrac, 0.8);
+ * ```
+ */
+export function sftOptions(given: Partial<SftOptions> = {}): SftOptions {
+  const present = Object.entries(given).filter(([, value]) => value !== undefined);
+  const options: SftOptions = { ...SFT_DEFAULTS, ...Object.fromEntries(present) };
+
+  for (const [field, rule] of Object.entries(NUMBER_RULES) as [NumberField, NumberRule][]) {
+    const value = options[field];
+    if (value !== undefined && !rule.allows(value)) refuse(field, rule.wanted, value);
+  }
+  if (options.warmupRatio + options.warmdownRatio > 1) {
+    refuse("warmdownRatio", "at most 1 together with --warmup-ratio", options.warmdownRatio);
+  }
+  if (![undefined, "webgpu", "cpu"].includes(options.deviceType)) {
+    refuse("deviceType", "webgpu or cpu", options.deviceType);
+  }
+  if (options.blas === "") refuse("blas", "auto, off or the path of a library", options.blas);
+  if (options.run === "") refuse("run", "a name", options.run);
+  if (options.modelTag !== undefined && !/^[^/\\]+$/.test(options.modelTag)) {
+    refuse("modelTag", "the name of a folder under base_checkpoints", options.modelTag);
+  }
+  return options;
+}
+
+/** The command line's spelling of a field: `gsm8kEpochs` is `--gsm8k-epochs`. */
+export function flagOf(field: keyof SftOptions): string {
+  return `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function refuse(field: keyof SftOptions, wanted: string, value: unknown): never {
+  throw new UserError(`${flagOf(field)} must be ${wanted}, but is ${JSON.stringify(value)}`);
+}
