@@ -1,0 +1,94 @@
+/**
+ * The vocabulary product and its loss, in chunks over the rows that have a target: masked rows
+ * cost nothing, and the logits of a whole batch never exist at once.
+ *
+ * @module
+ */
+import type { Tensor } from "../device/mod.ts";
+import type { Arena } from "./arena.ts";
+import { paddedVocabSize } from "./config.ts";
+import type { GPT } from "./gpt.ts";
+
+/** Logits are capped softly: `15·tanh(logits / 15)`. */
+const LOGIT_CAP = 15;
+/** Elements of the logits that exist at once, unless one row of 64 already has more. */
+const CHUNK_ELEMENTS = 16 << 20;
+
+/** The last stage of a pass. */
+export class LossHead {
+  /** Most rows that {@link logits} takes at once. */
+  readonly chunkRows: number;
+  readonly #x: Tensor;
+  readonly #dx: Tensor | undefined;
+  readonly #logits: Tensor;
+  /** (N) Cross-entropy in nats, in the order of the rows' index. */
+  readonly losses: Tensor;
+
+  /** Plans memory for up to `N` rows with a target. */
+  constructor(readonly model: GPT, arena: Arena, N: number, training: boolean) {
+    const V = paddedVocabSize(model.config), C = model.config.nEmbd;
+    const most = Math.max(64, Math.floor(CHUNK_ELEMENTS / V / 64) * 64);
+    const rows = this.chunkRows = Math.min(N, most);
+    this.#x = arena.tensor("rows of the loss head", [rows, C]);
+    this.#dx = training ? arena.tensor("gradient of the loss head's rows", [rows, C]) : undefined;
+    this.#logits = arena.tensor("logits", [rows, V]);
+    this.losses = arena.tensor("losses", [N]);
+  }
+
+  #product(final: Tensor, index: Tensor, start: number, R: number): { x: Tensor; logits: Tensor } {
+    const { device } = this.model;
+    const x = device.view(this.#x, [R, this.#x.shape[1]]);
+    const logits = device.view(this.#logits, [R, this.#logits.shape[1]]);
+    device.gatherRows({ out: x, x: final, index, start });
+    device.matmul({ out: logits, a: x, b: this.model.value("lm_head.weight"), layout: "nt" });
+    return { x, logits };
+  }
+
+  /**
+   * Capped logits of the rows index[start .. start+R) of `final` (N, C): (R, V), valid until the
+   * next call.
+   */
+  logits(final: Tensor, index: Tensor, start: number, R: number): Tensor {
+    const { logits } = this.#product(final, index, start, R);
+    this.model.device.softcap({ x: logits, cap: LOGIT_CAP });
+    return logits;
+  }
+
+  /**
+   * Computes {@link losses} for the first `count` rows of `index`. With `dFinal` (N, C) also
+   * their gradients times `gradientScale`: added to lm_head's, and written to the rows of
+   * `dFinal`, whose other rows become zero.
+   */
+  run(
+    args: {
+      final: Tensor;
+      index: Tensor;
+      targets: Tensor;
+      count: number;
+      gradient?: { dFinal: Tensor; scale: number };
+    },
+  ): void {
+    const { final, index, targets, count, gradient } = args;
+    const { device, config } = this.model;
+    if (gradient) device.zero({ x: gradient.dFinal });
+    for (let start = 0; start < count; start += this.chunkRows) {
+      const R = Math.min(this.chunkRows, count - start);
+      const { x, logits } = this.#product(final, index, start, R);
+      device.softcapCrossEntropy({
+        losses: this.losses,
+        logits,
+        targets,
+        start,
+        vocabSize: config.vocabSize,
+        cap: LOGIT_CAP,
+        gradientScale: gradient?.scale,
+      });
+      if (!gradient || !this.#dx) continue;
+      const dx = device.view(this.#dx, [R, config.nEmbd]);
+      const dW = this.model.gradient("lm_head.weight"), W = this.model.value("lm_head.weight");
+      device.matmul({ out: dW, a: logits, b: x, layout: "tn", beta: 1 });
+      device.matmul({ out: dx, a: logits, b: W, layout: "nn" });
+      device.scatterRows({ out: gradient.dFinal, x: dx, index, start });
+    }
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * nanochat's GPT, forward and backward, over the operations of a device.
+ *
+ * @module
+ */
+export { Arena } from "./arena.ts";
+export { Batch } from "./batch.ts";
+export {
+  backoutLayer,
+  flopsPerToken,
+  type GPTConfig,
+  hasValueEmbedding,
+  headSize,
+  paddedVocabSize,
+  windowSizes,
+} from "./config.ts";
+export { GPT, type ParameterSource } from "./gpt.ts";
+export { LossHead } from "./loss_head.ts";
+export {
+  countParameters,
+  type ModelParts,
+  type Parameter,
+  type ParameterCounts,
+  type ParameterKind,
+  type ParameterSpec,
+  parameterSpecs,
+} from "./parameters.ts";
+export { Pass } from "./pass.ts";
+export { rotaryTables } from "./rotary.ts";

@@ -1,0 +1,248 @@
+/**
+ * The whole model over a batch of fixed shape: forward, loss, backward. All memory is planned when
+ * the pass is made; running it allocates nothing and waits for nothing.
+ *
+ * @module
+ */
+import type { Tensor } from "../device/mod.ts";
+import { Arena } from "./arena.ts";
+import { Batch } from "./batch.ts";
+import {
+  backwardBlock,
+  type BlockActivations,
+  type BlockGradients,
+  type BlockScratch,
+  forwardBlock,
+} from "./block.ts";
+import { backoutLayer, headSize, windowSizes } from "./config.ts";
+import type { GPT } from "./gpt.ts";
+import { LossHead } from "./loss_head.ts";
+import { rotaryTables } from "./rotary.ts";
+
+/** Memory of the backward pass. */
+interface Gradients extends BlockGradients {
+  dx: Tensor;
+  dx0: Tensor;
+  dRemembered: Tensor;
+}
+
+/** A model's forward and backward pass over batches of one shape (B, T). */
+export class Pass {
+  /** The inputs; write them before running. */
+  readonly batch: Batch;
+  /** (B, T, C) The final, normalised residual stream. */
+  readonly final: Tensor;
+  /** The vocabulary product. */
+  readonly head: LossHead;
+  readonly #arena: Arena;
+  readonly #layers: BlockActivations[];
+  readonly #scratch: BlockScratch;
+  readonly #gradients: Gradients | undefined;
+  /** (B, T, C) Input of the first block, of every block, and output of the last. */
+  readonly #x0: Tensor;
+  readonly #last: Tensor;
+  /** (B, T, C) The residual stream after the backout layer, and at the end without it. */
+  readonly #remembered: Tensor;
+  readonly #beforeNorm: Tensor;
+  readonly #cos: Tensor;
+  readonly #sin: Tensor;
+  readonly #windows: number[];
+
+  /**
+   * Plans a pass. Without `training`, layers share their activations and only
+   * {@link forward}, {@link evaluate} and {@link logits} may be used.
+   *
+   * @throws {UserError} when the device cannot hold the activations; nothing stays allocated.
+   */
+  constructor(
+    readonly model: GPT,
+    readonly B: number,
+    readonly T: number,
+    options: { training?: boolean } = {},
+  ) {
+    const { training = false } = options;
+    const { device, config } = model;
+    const { nEmbd: C, nHead: H, nKvHead: Hkv, nLayer } = config;
+    const D = headSize(config), N = B * T;
+    const arena = this.#arena = new Arena(device);
+    const stream = (name: string) => arena.tensor(name, [B, T, C]);
+    const heads = (name: string, H: number) => arena.tensor(name, [B, T, H, D]);
+    const activations = (layer: number): BlockActivations => ({
+      x: stream(`input of layer ${layer}`),
+      q: heads(`queries of layer ${layer}`, H),
+      k: heads(`keys of layer ${layer}`, Hkv),
+      v: heads(`values of layer ${layer}`, Hkv),
+      qRstd: arena.tensor(`query norms of layer ${layer}`, [N, H]),
+      kRstd: arena.tensor(`key norms of layer ${layer}`, [N, Hkv]),
+      attended: heads(`attention of layer ${layer}`, H),
+      lse: arena.tensor(`log-sum-exp of layer ${layer}`, [B, H, T]),
+      middle: stream(`middle of layer ${layer}`),
+      hidden: arena.tensor(`hidden units of layer ${layer}`, [B, T, 4 * C]),
+    });
+    this.batch = new Batch(model, arena, N, training);
+    if (training) {
+      this.#layers = Array.from({ length: nLayer }, (_, layer) => activations(layer));
+      this.#last = stream("output of the last layer");
+      this.#x0 = this.#layers[0].x;
+      this.#remembered = this.#layers[backoutLayer(config) + 1]?.x ?? this.#last;
+      this.#gradients = {
+        dNormed: stream("gradient of a norm"),
+        dAttended: heads("gradient of attention", H),
+        dq: heads("gradient of queries", H),
+        dk: heads("gradient of keys", Hkv),
+        dv: heads("gradient of values", Hkv),
+        delta: arena.tensor("delta of attention", [B, H, T]),
+        dHidden: arena.tensor("gradient of hidden units", [B, T, 4 * C]),
+        dx: stream("gradient of the residual stream"),
+        dx0: stream("gradient of the first layer's input"),
+        dRemembered: stream("gradient of the remembered stream"),
+      };
+    } else {
+      const shared = activations(0);
+      this.#layers = Array.from({ length: nLayer }, () => shared);
+      this.#last = shared.x;
+      this.#x0 = stream("first layer's input");
+      this.#remembered = stream("remembered stream");
+    }
+    this.#scratch = { mixed: stream("mixed input"), normed: stream("normalised input") };
+    this.#beforeNorm = stream("residual stream before the final norm");
+    this.final = stream("final residual stream");
+    this.head = new LossHead(model, arena, N, training);
+    this.#cos = arena.tensor("rotary cos", [T, D / 2]);
+    this.#sin = arena.tensor("rotary sin", [T, D / 2]);
+    const { cos, sin } = rotaryTables(T, D);
+    device.write(this.#cos, cos);
+    device.write(this.#sin, sin);
+    this.#windows = windowSizes(config);
+  }
+
+  get #inputs(): { ids: Tensor; x0: Tensor; cos: Tensor; sin: Tensor } {
+    return { ids: this.batch.ids, x0: this.#x0, cos: this.#cos, sin: this.#sin };
+  }
+
+  /** The normalised embeddings of the batch, before smearing, into scratch memory. */
+  #embed(): Tensor {
+    const { model: { device }, model } = this;
+    const { mixed: embedded, normed } = this.#scratch;
+    const table = model.value("transformer.wte.weight");
+    device.embedding({ out: embedded, table, ids: this.batch.ids });
+    device.rmsNorm({ out: normed, x: embedded });
+    return normed;
+  }
+
+  /** Computes {@link final} for the written batch. */
+  forward(): void {
+    const { model, model: { device, config } } = this;
+    const x = this.#embed();
+    if (model.has("smear_lambda")) {
+      const gate = model.value("smear_gate.weight"), lambda = model.value("smear_lambda");
+      device.smear({ out: this.#x0, x, gate, lambda });
+    } else device.copy({ out: this.#x0, x });
+    if (this.#layers[0].x !== this.#x0) device.copy({ out: this.#layers[0].x, x: this.#x0 });
+
+    this.#layers.forEach((act, layer) => {
+      const out = this.#layers[layer + 1]?.x ?? this.#last;
+      const { attended, lse, q, k, v } = act, window = this.#windows[layer];
+      const attend = () => device.attention({ out: attended, lse, q, k, v, window });
+      forwardBlock(model, layer, this.#inputs, act, this.#scratch, out, attend);
+      if (layer === backoutLayer(config) && this.#remembered !== out) {
+        device.copy({ out: this.#remembered, x: out });
+      }
+    });
+    if (model.has("backout_lambda")) {
+      device.combine({
+        out: this.#beforeNorm,
+        x: this.#last,
+        y: this.#remembered,
+        ...this.#backout,
+      });
+    } else device.copy({ out: this.#beforeNorm, x: this.#last });
+    device.rmsNorm({ out: this.final, x: this.#beforeNorm });
+  }
+
+  get #backout() {
+    const tensor = this.model.value("backout_lambda");
+    return { a: 1, b: { tensor, index: 0, negate: true } } as const;
+  }
+
+  /**
+   * Forward, then `lossSum[0] += scale · Σ weight · loss` over the counted targets; the losses
+   * themselves are in `head.losses`.
+   */
+  evaluate(lossSum: Tensor, scale = 1): void {
+    const { index, targets, count } = this.batch;
+    if (count === 0) return;
+    this.forward();
+    this.head.run({ final: this.final, index, targets, count });
+    this.#addLosses(lossSum, scale);
+  }
+
+  #addLosses(lossSum: Tensor, scale: number): void {
+    const { device } = this.model;
+    const { count } = this.batch;
+    const x = device.view(this.head.losses, [count]);
+    device.sum({ out: lossSum, x, weights: device.view(this.batch.weights, [count]), scale });
+  }
+
+  /**
+   * Forward and backward: adds `scale` times the gradient of the mean loss over counted targets to
+   * the parameters' gradients, and `scale` times that loss to `lossSum[0]`. A batch without
+   * counted targets adds nothing.
+   */
+  train(lossSum: Tensor, scale: number): void {
+    const gradients = this.#gradients;
+    if (!gradients) throw new Error("the pass was made for inference");
+    const { index, targets, count } = this.batch;
+    if (count === 0) return;
+    this.forward();
+    // Until the final norm's backward pass, dx0 is free to hold the gradient of `final`.
+    const gradient = { dFinal: gradients.dx0, scale: scale / count };
+    this.head.run({ final: this.final, index, targets, count, gradient });
+    this.#addLosses(lossSum, scale / count);
+    this.#backward(gradients);
+  }
+
+  #backward(gradients: Gradients): void {
+    const { model, model: { device, config } } = this;
+    const { dx, dx0, dRemembered, dNormed } = gradients;
+    device.rmsNormBackward({ dx, dout: dx0, x: this.#beforeNorm });
+    if (model.has("backout_lambda")) {
+      const streams = { dx, dy: dRemembered, dout: dx, x: this.#last, y: this.#remembered };
+      const db = model.gradient("backout_lambda");
+      device.combineBackward({ ...streams, db, ...this.#backout, overwriteDy: true });
+    }
+    device.zero({ x: dx0 });
+    const inputs = { ...this.#inputs, groups: this.batch.groups };
+    const scratch = { ...this.#scratch, ...gradients };
+    for (let layer = config.nLayer - 1; layer >= 0; layer--) {
+      if (layer === backoutLayer(config) && model.has("backout_lambda")) {
+        device.combine({ out: dx, x: dx, y: dRemembered, a: 1, b: 1 });
+      }
+      const window = this.#windows[layer];
+      backwardBlock(model, layer, inputs, this.#layers[layer], scratch, window, dx, dx0);
+    }
+    device.combine({ out: dx, x: dx, y: dx0, a: 1, b: 1 });
+    const x = this.#embed();
+    let dEmbedding = dx;
+    if (model.has("smear_lambda")) {
+      dEmbedding = dNormed;
+      device.smearBackward({
+        dx: dEmbedding,
+        dgate: model.gradient("smear_gate.weight"),
+        dlambda: model.gradient("smear_lambda"),
+        dout: dx,
+        x,
+        gate: model.value("smear_gate.weight"),
+        lambda: model.value("smear_lambda"),
+      });
+    }
+    device.rmsNormBackward({ dx: dx0, dout: dEmbedding, x: this.#scratch.mixed });
+    const dtable = model.gradient("transformer.wte.weight");
+    device.embeddingBackward({ dtable, dout: dx0, groups: this.batch.groups });
+  }
+
+  /** Gives the memory of the pass back. */
+  free(): void {
+    this.#arena.free();
+  }
+}
