@@ -1,0 +1,50 @@
+/**
+ * AdamW (Loshchilov & Hutter, Decoupled Weight Decay Regularization) over one group.
+ *
+ * @module
+ */
+import type { Device, Tensor } from "../device/mod.ts";
+import type { AdamWGroup, OptimizerParameter } from "./groups.ts";
+
+/** The moments of one parameter. */
+export interface Moments {
+  /** Which parameter. */
+  parameter: OptimizerParameter;
+  /** Running mean of its gradient. */
+  m: Tensor;
+  /** Running mean of its square. */
+  v: Tensor;
+}
+
+/** AdamW for the parameters of a group. */
+export class AdamW {
+  /** Steps taken so far. */
+  steps = 0;
+  /** Moments of each parameter, in the group's order. */
+  readonly moments: Moments[];
+
+  /** Allocates zero moments. */
+  constructor(readonly device: Device, readonly group: AdamWGroup) {
+    this.moments = group.parameters.map((parameter) => ({
+      parameter,
+      m: device.allocate(`first moment of ${parameter.name}`, parameter.shape),
+      v: device.allocate(`second moment of ${parameter.name}`, parameter.shape),
+    }));
+  }
+
+  /** Updates every parameter from its gradient, at `multiplier` times the group's rate. */
+  step(multiplier: number): void {
+    const { lr, betas: [beta1, beta2], eps, weightDecay } = this.group;
+    const step = ++this.steps;
+    for (const { parameter: { value: p, gradient: g, name }, m, v } of this.moments) {
+      if (!g) throw new Error(`${name} has no gradient`);
+      const rates = { lr: lr * multiplier, beta1, beta2, eps, weightDecay, step };
+      this.device.adamW({ p, g, m, v, ...rates });
+    }
+  }
+
+  /** Gives the moments' memory back. */
+  free(): void {
+    for (const { m, v } of this.moments) [m, v].forEach((tensor) => this.device.free(tensor));
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * AdamW and Muon over device operations, with nanochat's parameter groups, schedules and state
+ * files.
+ *
+ * @module
+ */
+export { AdamW, type Moments } from "./adamw.ts";
+export {
+  type AdamWGroup,
+  type LearningRates,
+  type MuonGroup,
+  type OptimizerParameter,
+  type ParameterGroup,
+  parameterGroups,
+  widthScale,
+} from "./groups.ts";
+export { Muon, type MuonOptions, type MuonScratch, type MuonStack } from "./muon.ts";
+export { Optimizer } from "./optimizer.ts";
+export { lrMultiplier, muonMomentum, type ScheduleOptions } from "./schedule.ts";
+export {
+  type IncomingTensor,
+  loadOptimizerState,
+  type OptimizerState,
+  optimizerState,
+  type OutgoingTensor,
+} from "./state.ts";

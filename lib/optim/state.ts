@@ -1,0 +1,159 @@
+/**
+ * The optimizer's state in the form PyTorch saves it, so that nanochat and this package continue
+ * each other's runs.
+ *
+ * @module
+ */
+import { type Device, sizeOf, type Tensor } from "../device/mod.ts";
+import { UserError } from "../errors.ts";
+import { AdamW } from "./adamw.ts";
+import type { Muon } from "./muon.ts";
+import type { Optimizer } from "./optimizer.ts";
+
+/** A tensor on its way into a file: read from the device only when it is written. */
+export interface OutgoingTensor {
+  /** Element type. */
+  dtype: "float32";
+  /** Shape. */
+  shape: number[];
+  /** Fetches the values. */
+  data: () => Promise<Float32Array>;
+}
+
+/** A tensor in a file. */
+export interface IncomingTensor {
+  /** Shape. */
+  shape: readonly number[];
+  /** `count` elements from `start`. */
+  readFloat32(start?: number, count?: number): Promise<Float32Array>;
+}
+
+/** What {@link optimizerState} gives: a tree of maps, lists, numbers and tensors. */
+export interface OptimizerState {
+  /** State by PyTorch's number of a parameter; a Muon group's is under its first. */
+  state: Map<number, Record<string, number | OutgoingTensor>>;
+  /** Settings of each group and the numbers of its parameters. */
+  param_groups: Record<string, unknown>[];
+}
+
+const read = async (device: Device, tensors: Tensor[]): Promise<Float32Array> => {
+  const parts = await Promise.all(tensors.map((tensor) => device.read(tensor)));
+  if (parts.length === 1) return parts[0] as Float32Array;
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return all;
+};
+
+const outgoing = (device: Device, shape: readonly number[], tensors: Tensor[]): OutgoingTensor => ({
+  dtype: "float32",
+  shape: [...shape],
+  data: () => read(device, tensors),
+});
+
+/** State tensors of one part under their PyTorch names: [offset of the parameter, name, …]. */
+type Slot = { offset: number; name: string; shape: number[]; tensors: Tensor[] };
+
+function slots(part: AdamW | Muon): Slot[] {
+  if (part instanceof AdamW) {
+    return part.moments.flatMap(({ parameter, m, v }, offset) => {
+      const shape = [...parameter.shape];
+      return [
+        { offset, name: "exp_avg", shape, tensors: [m] },
+        { offset, name: "exp_avg_sq", shape, tensors: [v] },
+      ];
+    });
+  }
+  const stacked = (tensors: Tensor[]) => [
+    tensors.reduce((sum, { shape }) => sum + shape[0], 0),
+    ...tensors[0].shape.slice(1),
+  ];
+  const momentum = part.stacks.map((stack) => stack.momentum);
+  const second = part.stacks.map((stack) => stack.secondMomentum);
+  return [
+    { offset: 0, name: "momentum_buffer", shape: stacked(momentum), tensors: momentum },
+    { offset: 0, name: "second_momentum_buffer", shape: stacked(second), tensors: second },
+  ];
+}
+
+/**
+ * The state as a tree for the torch writer.
+ *
+ * @param optimizer Whose state.
+ * @param now The multiplier and momentum of the last step, recorded with the groups.
+ */
+export function optimizerState(
+  optimizer: Optimizer,
+  now: { multiplier: number; mu: number },
+): OptimizerState {
+  const tree: OptimizerState = { state: new Map(), param_groups: [] };
+  let first = 0;
+  for (const part of optimizer.parts) {
+    for (const { offset, name, shape, tensors } of slots(part)) {
+      const entry = tree.state.get(first + offset) ?? {};
+      if (part instanceof AdamW) entry.step = part.steps;
+      entry[name] = outgoing(optimizer.device, shape, tensors);
+      tree.state.set(first + offset, entry);
+    }
+    const { kind, lr, weightDecay, parameters } = part.group;
+    tree.param_groups.push({
+      kind,
+      lr: lr * now.multiplier,
+      ...(part.group.kind === "adamw"
+        ? { betas: part.group.betas, eps: part.group.eps }
+        : { momentum: now.mu, ns_steps: 5, beta2: part.group.beta2 }),
+      weight_decay: weightDecay,
+      initial_lr: lr,
+      params: parameters.map((_, offset) => first + offset),
+    });
+    first += parameters.length;
+  }
+  return tree;
+}
+
+/** Elements read from a file at a time. */
+const SLICE = 4 << 20;
+
+/**
+ * Fills the optimizer's moments and step counts from a state that PyTorch (or this package) saved;
+ * learning rates and other settings stay as they are.
+ *
+ * @param tree What the torch reader gave for the file.
+ * @throws {UserError} when the state is of another model; nothing has been changed then.
+ */
+export async function loadOptimizerState(optimizer: Optimizer, tree: unknown): Promise<void> {
+  const state = tree instanceof Map ? tree.get("state") : undefined;
+  if (!(state instanceof Map)) throw new UserError("it holds no optimizer state");
+  const found: { slot: Slot; source: IncomingTensor }[] = [];
+  const steps: [AdamW, number][] = [];
+  let first = 0;
+  for (const part of optimizer.parts) {
+    for (const slot of slots(part)) {
+      const entry = state.get(first + slot.offset);
+      const source = entry instanceof Map ? entry.get(slot.name) as IncomingTensor : undefined;
+      if (source?.shape?.join() !== slot.shape.join()) {
+        const has = source ? `(${source.shape})` : "nothing";
+        const where = part.group.parameters[slot.offset].name;
+        throw new UserError(`its ${slot.name} of ${where} should be (${slot.shape}), not ${has}`);
+      }
+      found.push({ slot, source });
+      if (part instanceof AdamW) steps.push([part, Number(entry.get("step"))]);
+    }
+    first += part.group.parameters.length;
+  }
+  for (const { slot, source } of found) {
+    let offset = 0;
+    for (const tensor of slot.tensors) {
+      for (let start = 0; start < tensor.size; start += SLICE) {
+        const count = Math.min(SLICE, tensor.size - start);
+        const values = await source.readFloat32(offset + start, count);
+        optimizer.device.write(tensor, values, start);
+      }
+      offset += sizeOf(tensor.shape);
+    }
+  }
+  for (const [part, step] of steps) part.steps = step;
+}
