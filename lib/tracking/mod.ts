@@ -1,0 +1,16 @@
+/**
+ * Where a run's numbers go: a JSON Lines file, the console in nanochat's form, progress bars.
+ *
+ * @module
+ */
+
+export { JsonlSink } from "./jsonl.ts";
+export type { JsonlOptions } from "./jsonl.ts";
+export { formatDuration, Progress } from "./progress.ts";
+export type { ProgressOptions } from "./progress.ts";
+export { SinkGroup } from "./sink.ts";
+export type { Metrics, MetricSink } from "./sink.ts";
+export { ConsoleSink, formatChatcore, formatStep, formatValidation } from "./step_lines.ts";
+export type { StepMetrics } from "./step_lines.ts";
+export { Terminal } from "./terminal.ts";
+export type { TerminalOptions, TextStyle } from "./terminal.ts";

@@ -1,0 +1,99 @@
+/** Lines of text and, below them, one line that is rewritten. */
+
+import { styleText } from "node:util";
+
+/** What a {@linkcode Terminal} is made of. */
+export interface TerminalOptions {
+  /** Writes text to standard output. */
+  stdout(text: string): void;
+  /** Writes text to standard error. */
+  stderr(text: string): void;
+  /** Whether standard error is a terminal, on which a line can be rewritten. */
+  isTerminal: boolean;
+  /** Width of the terminal, in columns. */
+  columns(): number;
+  /** Whether to use colours. */
+  colors: boolean;
+  /** Whether to leave out everything but results and warnings. */
+  quiet: boolean;
+  /** The time, in milliseconds. */
+  now(): number;
+}
+
+/** A colour or weight of text. */
+export type TextStyle = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
+
+const CLEAR_LINE = "\r\x1b[K";
+
+/**
+ * The console of a run: results and information go to standard output, warnings to standard
+ * error, and a status line (progress) stays below them all where there is a terminal.
+ */
+export class Terminal {
+  readonly #options: TerminalOptions;
+  #status = "";
+
+  /** Takes the streams and settings. */
+  constructor(options: TerminalOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a status line can be shown. */
+  get isTerminal(): boolean {
+    return this.#options.isTerminal;
+  }
+
+  /** Whether only results and warnings are printed. */
+  get quiet(): boolean {
+    return this.#options.quiet;
+  }
+
+  /** Width in columns. */
+  get columns(): number {
+    return this.#options.columns();
+  }
+
+  /** The time, in milliseconds. */
+  now(): number {
+    return this.#options.now();
+  }
+
+  /** Prints a line that was asked for, even when quiet. */
+  print(line: string): void {
+    this.#above(() => this.#options.stdout(line + "\n"));
+  }
+
+  /** Prints a line about how things go, unless quiet. */
+  info(line: string): void {
+    if (!this.quiet) this.print(line);
+  }
+
+  /** Prints a warning to standard error, even when quiet. */
+  warn(line: string): void {
+    this.#above(() => this.#options.stderr(`${this.style("yellow", "warning:")} ${line}\n`));
+  }
+
+  /** Prints an error to standard error, even when quiet. */
+  error(line: string): void {
+    this.#above(() => this.#options.stderr(`${this.style("red", "error:")} ${line}\n`));
+  }
+
+  /** Replaces the status line; `""` removes it. Without a terminal, or quiet, does nothing. */
+  status(text: string): void {
+    if (!this.isTerminal || this.quiet || text === this.#status) return;
+    this.#options.stderr(CLEAR_LINE + text);
+    this.#status = text;
+  }
+
+  /** The text in a colour or weight, or as it is where colours are off. */
+  style(style: TextStyle, text: string): string {
+    return this.#options.colors ? styleText(style, text, { validateStream: false }) : text;
+  }
+
+  #above(write: () => void): void {
+    const status = this.#status;
+    this.status("");
+    write();
+    this.status(status);
+  }
+}

@@ -1,0 +1,55 @@
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { JsonlSink, type MetricSink, SinkGroup } from "../../lib/tracking/mod.ts";
+
+async function withFolder(test: (folder: string) => void | Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("each log is one line, in the file at once", () =>
+  withFolder((folder) => {
+    const path = join(folder, "deep", "metrics.jsonl");
+    const sink = JsonlSink.open(path);
+    sink.log(1, { "train/loss": 2.5, "train/lrm": 1 });
+    assertEquals(Deno.readTextFileSync(path), '{"step":1,"train/loss":2.5,"train/lrm":1}\n');
+    sink.log(2, { "train/loss": NaN, note: "a\nb" });
+    sink.close();
+    assertEquals(
+      Deno.readTextFileSync(path).split("\n")[1],
+      '{"step":2,"train/loss":null,"note":"a\\nb"}',
+    );
+  }));
+
+Deno.test("a resumed file keeps the steps done and drops later and half-written lines", () =>
+  withFolder((folder) => {
+    const path = join(folder, "metrics.jsonl");
+    const killed = '{"step":1,"a":1}\n{"step":2,"a":2}\n{"step":3,"a":3}\n{"step":4,"a"';
+    Deno.writeTextFileSync(path, killed);
+    const sink = JsonlSink.open(path, { resumeStep: 2 });
+    sink.log(3, { a: 33 });
+    sink.close();
+    assertEquals(
+      Deno.readTextFileSync(path),
+      '{"step":1,"a":1}\n{"step":2,"a":2}\n{"step":3,"a":33}\n',
+    );
+    JsonlSink.open(path).close();
+    assertEquals(Deno.readTextFileSync(path), "");
+    JsonlSink.open(join(folder, "new.jsonl"), { resumeStep: 5 }).close();
+  }));
+
+Deno.test("a group logs to and closes all its sinks", async () => {
+  const calls: string[] = [];
+  const sink = (name: string): MetricSink => ({
+    log: (step) => calls.push(`${name} ${step}`),
+    close: () => Promise.resolve().then(() => void calls.push(`${name} closed`)),
+  });
+  const group = new SinkGroup([sink("a"), sink("b")]);
+  group.log(7, { x: 1 });
+  await group.close();
+  assertEquals(calls, ["a 7", "b 7", "a closed", "b closed"]);
+});
