@@ -83,12 +83,13 @@ export class ByteReader {
     }
   }
 
-  /** Text up to the next newline, which is passed over. */
+  /** Latin-1 text up to the next newline, which is passed over. */
   line(): string {
     const end = this.bytes.indexOf(0x0a, this.position);
     // Without a newline, ask for one byte too many: the same complaint as any early end.
     if (end < 0) this.skip(this.bytes.length - this.position + 1);
-    const text = this.text(end - this.position);
+    let text = "";
+    while (this.position < end) text += String.fromCharCode(this.u8());
     this.position++;
     return text;
   }
