@@ -1,0 +1,49 @@
+import type { Conversation } from "../conversation.ts";
+import { readJsonLines } from "./files.ts";
+import { checkMessages } from "./messages.ts";
+import { CompactRows } from "./rows.ts";
+import { Task, type TaskSlice } from "./task.ts";
+
+/**
+ * Conversations from a file of JSON lines, in its order. A line is a list of messages,
+ * `[{"role": "user", "content": "Hi"}, …]`, or an object that has such a list as `messages`.
+ * nanochat's identity conversations are one.
+ */
+export class CustomJSON extends Task {
+  readonly #rows: CompactRows;
+
+  private constructor(rows: CompactRows, slice?: TaskSlice) {
+    super(slice);
+    this.#rows = rows;
+  }
+
+  /**
+   * Reads and checks all lines; what a line holds beside its messages is dropped.
+   *
+   * @param stream The file, from `openFile` or a source's `open`.
+   * @param name What to call the file in errors.
+   * @throws {UserError} Naming the line that is not JSON or not a conversation.
+   */
+  static async load(
+    stream: ReadableStream<Uint8Array>,
+    name: string,
+    slice?: TaskSlice,
+  ): Promise<CustomJSON> {
+    const rows = new CompactRows(name);
+    await readJsonLines(stream, name, (value) => {
+      const messages = Array.isArray(value) ? value : (value as Partial<Conversation>)?.messages;
+      rows.add({ messages: checkMessages(messages) });
+    });
+    return new CustomJSON(rows, slice);
+  }
+
+  /** How many conversations the file has. */
+  protected override get numExamples(): number {
+    return this.#rows.length;
+  }
+
+  /** One conversation of the file. */
+  protected override example(index: number): Conversation {
+    return this.#rows.get(index) as unknown as Conversation;
+  }
+}

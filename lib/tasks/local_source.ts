@@ -1,0 +1,68 @@
+import { join } from "@std/path";
+import { UserError } from "../errors.ts";
+import { openFile, readJsonlRows, readParquetRows } from "./files.ts";
+import { CompactRows, type Rows } from "./rows.ts";
+import type { DatasetSource } from "./source.ts";
+
+/**
+ * Datasets that lie in nanochat's base directory: a split's files in
+ * `task_data/{repo with -- for /}/{subset}/{split}/`, `.parquet`, `.jsonl` or `.jsonl.gz`, read in
+ * the order of their names; single files in the base directory itself.
+ */
+export class LocalSource implements DatasetSource {
+  readonly #baseDir: string;
+
+  /** Reads below `baseDir`, the base directory (nanochat's `NANOCHAT_BASE_DIR`). */
+  constructor(baseDir: string) {
+    this.#baseDir = baseDir;
+  }
+
+  /**
+   * Reads all rows of one split into memory, as text.
+   *
+   * @throws {UserError} If there are no files, or one is damaged; says which.
+   */
+  async rows(repo: string, subset: string, split: string): Promise<Rows> {
+    const folder = join(this.#baseDir, "task_data", repo.replace("/", "--"), subset, split);
+    const names = await datasetFiles(folder);
+    if (names.length === 0) {
+      throw new UserError(
+        `dataset ${repo} (${subset}, ${split}) is not here: ` +
+          `place its .parquet, .jsonl or .jsonl.gz files in ${folder}`,
+      );
+    }
+    const rows = new CompactRows(`${repo} (${subset}, ${split})`);
+    for (const name of names) {
+      const read = name.endsWith(".parquet") ? readParquetRows : readJsonlRows;
+      await read(join(folder, name), rows);
+    }
+    return rows;
+  }
+
+  /**
+   * Opens a single file of the base directory.
+   *
+   * @throws {UserError} If it is not there.
+   */
+  async open(name: string): Promise<ReadableStream<Uint8Array>> {
+    const path = join(this.#baseDir, name);
+    try {
+      await Deno.stat(path);
+    } catch {
+      throw new UserError(`${name} is not here: place it at ${path}`);
+    }
+    return await openFile(path);
+  }
+}
+
+async function datasetFiles(folder: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(folder)) {
+      if (/\.(parquet|jsonl|jsonl\.gz)$/.test(entry.name)) names.push(entry.name);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return names.sort();
+}

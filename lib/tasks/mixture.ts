@@ -1,0 +1,79 @@
+import type { Conversation } from "../conversation.ts";
+import { CustomJSON } from "./custom_json.ts";
+import { GSM8K } from "./gsm8k.ts";
+import { MMLU } from "./mmlu.ts";
+import { SimpleSpelling } from "./simple_spelling.ts";
+import { SmolTalk } from "./smoltalk.ts";
+import type { DatasetSource } from "./source.ts";
+import { SpellingBee } from "./spelling_bee.ts";
+import { type Task, TaskMixture } from "./task.ts";
+import { loadWords } from "./words.ts";
+
+/** Name of the identity conversations in the base directory. */
+const IDENTITY_FILE = "identity_conversations.jsonl";
+/** How many problems of the test sets go into validation, to match the training set's shares. */
+const VAL_MMLU = 5200;
+const VAL_GSM8K = 420;
+
+/** How much of what goes into the training mixture. */
+export interface TrainMixtureOptions {
+  /** How often MMLU's training questions are seen; 3 unless given. */
+  mmluEpochs?: number;
+  /** How often GSM8K's training problems are seen; 4 unless given. */
+  gsm8kEpochs?: number;
+  /** How many words to spell; 200000 unless given. */
+  simpleSpellingSize?: number;
+  /** How many letters to count; 80000 unless given. */
+  spellingBeeSize?: number;
+}
+
+/**
+ * nanochat's mixture for fine-tuning: SmolTalk, the identity conversations twice, MMLU and GSM8K
+ * several times, and the spelling tasks, in the order that its shuffle expects them in.
+ *
+ * @throws {UserError} If the source lacks one of the datasets.
+ */
+export async function trainMixture(
+  source: DatasetSource,
+  {
+    mmluEpochs = 3,
+    gsm8kEpochs = 4,
+    simpleSpellingSize = 200_000,
+    spellingBeeSize = 80_000,
+  }: TrainMixtureOptions = {},
+): Promise<TaskMixture> {
+  const tasks: Task<Conversation>[] = [await SmolTalk.load(source, { split: "train" })];
+  const identity = await CustomJSON.load(await source.open(IDENTITY_FILE), IDENTITY_FILE);
+  tasks.push(identity, identity);
+  if (mmluEpochs > 0) {
+    const mmlu = await MMLU.load(source, { split: "auxiliary_train" });
+    tasks.push(...Array<MMLU>(mmluEpochs).fill(mmlu));
+  }
+  if (gsm8kEpochs > 0) {
+    const gsm8k = await GSM8K.load(source, { split: "train" });
+    tasks.push(...Array<GSM8K>(gsm8kEpochs).fill(gsm8k));
+  }
+  if (simpleSpellingSize + spellingBeeSize > 0) {
+    const words = await loadWords(source);
+    tasks.push(
+      new SimpleSpelling(words, { size: simpleSpellingSize, split: "train" }),
+      new SpellingBee(words, { size: spellingBeeSize, split: "train" }),
+    );
+  }
+  return new TaskMixture(tasks);
+}
+
+/**
+ * nanochat's mixture for validation: SmolTalk's test split, and the heads of those of MMLU and
+ * GSM8K.
+ *
+ * @throws {UserError} If the source lacks one of the datasets.
+ */
+export async function valMixture(source: DatasetSource): Promise<TaskMixture> {
+  const tasks: Task<Conversation>[] = [
+    await SmolTalk.load(source, { split: "test" }),
+    await MMLU.load(source, { split: "test", stop: VAL_MMLU }),
+    await GSM8K.load(source, { split: "test", stop: VAL_GSM8K }),
+  ];
+  return new TaskMixture(tasks);
+}

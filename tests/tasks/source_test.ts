@@ -1,0 +1,126 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { UserError } from "../../lib/errors.ts";
+import { CompactRows, CustomJSON, LocalSource } from "../../lib/tasks/mod.ts";
+
+/** A base directory with the files given, gone after the test. */
+async function withBaseDir(
+  files: Record<string, string | Uint8Array>,
+  test: (source: LocalSource, dir: string) => Promise<void>,
+): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    for (const [path, content] of Object.entries(files)) {
+      const full = join(dir, path);
+      await Deno.mkdir(join(full, ".."), { recursive: true });
+      if (typeof content === "string") await Deno.writeTextFile(full, content);
+      else await Deno.writeFile(full, content);
+    }
+    await test(new LocalSource(dir), dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+async function gzip(text: string): Promise<Uint8Array> {
+  const packed = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(packed).arrayBuffer());
+}
+
+async function message(run: () => Promise<unknown>): Promise<string> {
+  return (await assertRejects(run, UserError)).message;
+}
+
+const FOLDER = "task_data/someone--things/main/train";
+
+Deno.test("LocalSource reads a split's files in the order of their names", async () => {
+  const files = {
+    [`${FOLDER}/b.jsonl`]: '{"n":3}\r\n\n{"n":4}',
+    [`${FOLDER}/a.jsonl.gz`]: await gzip('{"n":1}\n{"n":"zwei €"}\n'),
+    [`${FOLDER}/notes.txt`]: "not a dataset",
+  };
+  await withBaseDir(files, async (source) => {
+    const rows = await source.rows("someone/things", "main", "train");
+    const values = Array.from({ length: rows.length }, (_, i) => rows.get(i).n);
+    assertEquals(values, [1, "zwei €", 3, 4]);
+    assertEquals(rows.where(2), "someone/things (main, train), row 2");
+  });
+});
+
+Deno.test("LocalSource says which file to place where", async () => {
+  await withBaseDir({}, async (source, dir) => {
+    const rows = await message(() => source.rows("someone/things", "main", "train"));
+    assertStringIncludes(rows, join(dir, FOLDER));
+    const file = await message(() => source.open("words_alpha.txt"));
+    assertStringIncludes(file, `place it at ${join(dir, "words_alpha.txt")}`);
+  });
+});
+
+Deno.test("damaged files are named, with the line where there are lines", async () => {
+  const whole = await gzip('{"n":1}\n'.repeat(5000) + JSON.stringify(crypto.randomUUID()));
+  const damaged: [string, string | Uint8Array, string][] = [
+    ["a.jsonl", '{"n":1}\n{"n":\n', "a.jsonl, line 2:"],
+    ["b.jsonl", '{"n":1}\n[1]\n', "b.jsonl, line 2: expected a JSON object"],
+    ["c.jsonl", new Uint8Array([0x7b, 0xff, 0x7d]), "c.jsonl, line 1:"],
+    ["d.jsonl.gz", whole.subarray(0, whole.length - 20), "d.jsonl.gz, line 5000:"],
+    ["e.parquet", "PAR1 and no more", "e.parquet is not a readable parquet file"],
+  ];
+  for (const [name, content, expected] of damaged) {
+    await withBaseDir({ [`${FOLDER}/${name}`]: content }, async (source) => {
+      assertStringIncludes(
+        await message(() => source.rows("someone/things", "main", "train")),
+        expected,
+      );
+    });
+  }
+});
+
+Deno.test("CompactRows keeps rows of any size apart", () => {
+  const rows = new CompactRows("numbers");
+  const texts = Array.from({ length: 300 }, (_, i) => "é".repeat((i * 7919) % 40000));
+  for (const text of texts) rows.add({ text, n: 2n });
+  for (const [i, text] of texts.entries()) assertEquals(rows.get(i), { text, n: 2 });
+});
+
+function custom(text: string): Promise<CustomJSON> {
+  return CustomJSON.load(new Blob([text]).stream(), "own.jsonl");
+}
+
+Deno.test("CustomJSON reads lists of messages and objects that hold them", async () => {
+  const task = await custom([
+    '[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]',
+    "",
+    '{"id":7,"messages":[{"role":"system","content":"s"},{"role":"user","content":"a"},' +
+    '{"role":"assistant","content":[{"type":"python","text":"1+1"}]}]}',
+    '[{"role":"user","content":"a"},{"role":"assistant","content":"b"},' +
+    '{"role":"user","content":"left open"}]',
+  ].join("\n"));
+  assertEquals(task.length, 3);
+  assertEquals(task.get(0), {
+    messages: [{ role: "user", content: "a" }, { role: "assistant", content: "b" }],
+  });
+  assertEquals(task.get(1).messages[2].content, [{ type: "python", text: "1+1" }]);
+  assertEquals(task.get(2).messages.length, 3);
+});
+
+Deno.test("CustomJSON names the line and the message that is wrong", async () => {
+  const good = '[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]\n';
+  const wrong: [string, string][] = [
+    ['[{"role":"user","content":"a"}]', "needs a user's and an assistant's message"],
+    [
+      '[{"role":"user","content":"a"},{"role":"user","content":"b"}]',
+      'message 2 should have the role "assistant", not "user"',
+    ],
+    ['[{"role":"user","content":5},{"role":"assistant","content":"b"}]', "message 1 has no text"],
+    ['[{"content":"a"},{"role":"assistant","content":"b"}]', 'the role "user", not none'],
+    ["[null, null]", 'the role "user", not none'],
+    ['{"text":"hello"}', "messages are not a list"],
+    ["null", "messages are not a list"],
+    ["{", "own.jsonl, line 2:"],
+  ];
+  for (const [line, expected] of wrong) {
+    const text = await message(() => custom(good + line));
+    assertStringIncludes(text, "own.jsonl, line 2:");
+    assertStringIncludes(text, expected);
+  }
+});
