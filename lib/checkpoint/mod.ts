@@ -5,5 +5,16 @@
  * @module
  */
 
-export * from "./pickle.ts";
+export {
+  bfloat16ToFloat32,
+  bytesPerElement,
+  type DType,
+  float16ToFloat32,
+  float32ToBfloat16,
+  float32ToFloat16,
+  type TensorArray,
+} from "./dtype.ts";
+export { unpickle, type UnpickleOptions } from "./pickle.ts";
 export { attributesAsMap, OrderedDict, type PickleGlobal } from "./pickle_globals.ts";
+export { StoredTensor } from "./stored_tensor.ts";
+export { TorchFile } from "./torch_file.ts";

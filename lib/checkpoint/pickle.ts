@@ -1,6 +1,6 @@
 import { UserError } from "../errors.ts";
 import { ByteReader, quote } from "./byte_reader.ts";
-import { type PickleGlobal, pythonGlobals } from "./pickle_globals.ts";
+import { NamedGlobal, type PickleGlobal, pythonGlobals } from "./pickle_globals.ts";
 import { parseFloatLine, parseIntegerLine, parseRepr, parseUnicodeLine } from "./pickle_text.ts";
 
 /** Options of {@linkcode unpickle}. */
@@ -38,11 +38,6 @@ export function unpickle(bytes: Uint8Array, options: UnpickleOptions = {}): unkn
 
 /** Integers longer than this serve no checkpoint and cost more than linear time to build. */
 const MAX_INTEGER_BYTES = 1024;
-
-/** A listed global as it lies on the machine's stack. */
-class NamedGlobal {
-  constructor(readonly name: string, readonly definition: PickleGlobal) {}
-}
 
 /** The stack machine; opcodes are documented in CPython's `pickletools.py`. */
 class Unpickler {

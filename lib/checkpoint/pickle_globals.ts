@@ -12,6 +12,11 @@ export interface PickleGlobal {
   setState?(instance: unknown, state: unknown): void;
 }
 
+/** A listed global where a pickle holds it as a value, not yet called. */
+export class NamedGlobal {
+  constructor(readonly name: string, readonly definition: PickleGlobal) {}
+}
+
 /** A `collections.OrderedDict`; a `Map` that is written back as one. */
 export class OrderedDict extends Map<unknown, unknown> {}
 

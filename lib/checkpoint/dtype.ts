@@ -1,0 +1,125 @@
+/** Element types of stored tensors, named as PyTorch names them. */
+export type DType =
+  | "float32"
+  | "float16"
+  | "bfloat16"
+  | "float64"
+  | "int32"
+  | "int64"
+  | "uint8"
+  | "bool";
+
+/**
+ * A tensor's elements as stored: float16 and bfloat16 are the raw 16 bits of each number, bool is
+ * one byte (0 or 1).
+ */
+export type TensorArray =
+  | Float32Array<ArrayBuffer>
+  | Float64Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | BigInt64Array<ArrayBuffer>
+  | Uint16Array<ArrayBuffer>
+  | Uint8Array<ArrayBuffer>;
+
+const arrayTypes = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  float64: Float64Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+};
+
+/** Bytes that one element of `dtype` takes. */
+export function bytesPerElement(dtype: DType): number {
+  return arrayTypes[dtype].BYTES_PER_ELEMENT;
+}
+
+/** An array of `count` zeros that holds `dtype` as stored. */
+export function createArray(dtype: DType, count: number): TensorArray {
+  return new arrayTypes[dtype](count);
+}
+
+/** True if `array` is what holds `dtype` as stored. */
+export function isArrayOf(dtype: DType, array: unknown): array is TensorArray {
+  return array instanceof arrayTypes[dtype];
+}
+
+/** The bytes under an array; no copy. */
+export function bytesOf(array: TensorArray): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+/**
+ * Rounds float32 numbers to bfloat16, to nearest with ties to even, as PyTorch does.
+ *
+ * @returns The raw 16 bits of each number. NaN stays NaN, whatever its payload.
+ *
+ * @example
+ * ```ts
+ * import { float32ToBfloat16 } from "@nanochat/sft/checkpoint";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(float32ToBfloat16(Float32Array.of(1, -2)), Uint16Array.of(0x3f80, 0xc000));
+ * ```
+ */
+export function float32ToBfloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const result = new Uint16Array(bits.length);
+  for (let i = 0; i < bits.length; i++) {
+    const word = bits[i];
+    const isNaN = (word & 0x7fffffff) > 0x7f800000;
+    // Half of the last kept place, less one where that place is even; the carry rounds up.
+    result[i] = isNaN ? 0x7fc0 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+  }
+  return result;
+}
+
+/** Widens bfloat16 numbers, given as raw bits, to float32; exact. */
+export function bfloat16ToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
+  const words = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) words[i] = bits[i] << 16;
+  return new Float32Array(words.buffer);
+}
+
+/**
+ * Rounds float32 numbers to float16, to nearest with ties to even; beyond ±65504 to infinity.
+ *
+ * @returns The raw 16 bits of each number.
+ */
+export function float32ToFloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
+  return new Uint16Array(new Float16Array(values).buffer);
+}
+
+/** Widens float16 numbers, given as raw bits, to float32; exact. */
+export function float16ToFloat32(bits: Uint16Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+  return new Float32Array(new Float16Array(bits.buffer, bits.byteOffset, bits.length));
+}
+
+/** A stored tensor's elements as float32; int64 and float64 are rounded. Float32 is not copied. */
+export function toFloat32(dtype: DType, array: TensorArray): Float32Array<ArrayBuffer> {
+  if (array instanceof Float32Array) return array;
+  if (array instanceof BigInt64Array) return Float32Array.from(array, Number);
+  if (array instanceof Uint16Array) {
+    return dtype === "bfloat16" ? bfloat16ToFloat32(array) : float16ToFloat32(array);
+  }
+  return new Float32Array(array);
+}
+
+/** Float32 elements as `dtype` stores them, rounded where it is narrower. */
+export function fromFloat32(dtype: DType, values: Float32Array<ArrayBuffer>): TensorArray {
+  switch (dtype) {
+    case "float32":
+      return values;
+    case "bfloat16":
+      return float32ToBfloat16(values);
+    case "float16":
+      return float32ToFloat16(values);
+    case "float64":
+      return new Float64Array(values);
+    default:
+      throw new TypeError(`float32 numbers cannot be stored as ${dtype}`);
+  }
+}
