@@ -1,3 +1,29 @@
-/** hi
- * @module */
-export const x: number = 1;
+/**
+ * Supervised fine-tuning of nanochat language models, native to Deno.
+ *
+ * Run as a program it is the command line: `deno run -A jsr:@nanochat/sft --help`. Imported, it
+ * gives every part of the package, each under the name of its own export: what is
+ * `@nanochat/sft/tokenizer` alone is `tokenizer` here.
+ *
+ * @module
+ */
+
+export * as checkpoint from "./lib/checkpoint/mod.ts";
+export * as dataloader from "./lib/dataloader/mod.ts";
+export * as device from "./lib/device/mod.ts";
+export * as engine from "./lib/engine/mod.ts";
+export * as evaluation from "./lib/eval/mod.ts";
+export * as model from "./lib/model/mod.ts";
+export * as optim from "./lib/optim/mod.ts";
+export * as random from "./lib/random/mod.ts";
+export * as tasks from "./lib/tasks/mod.ts";
+export * as tokenizer from "./lib/tokenizer/mod.ts";
+export * as tracking from "./lib/tracking/mod.ts";
+export * from "./lib/conversation.ts";
+export * from "./lib/errors.ts";
+export * from "./lib/sft/mod.ts";
+
+if (import.meta.main) {
+  const { main } = await import("./cli.ts");
+  Deno.exitCode = await main(Deno.args);
+}

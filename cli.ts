@@ -1,0 +1,38 @@
+/**
+ * The command line: which commands there are, and how their errors are told.
+ *
+ * A command is one file in `cli/`. It declares flags and hands their values to a function of
+ * `lib`; nothing is computed here.
+ *
+ * @module
+ */
+
+import { ValidationError } from "@cliffy/command";
+import { Interrupted, systemTerminal } from "./cli/io.ts";
+import { sftCommand } from "./cli/sft.ts";
+import config from "./deno.json" with { type: "json" };
+import { UserError } from "./lib/errors.ts";
+
+/**
+ * Runs the command line.
+ *
+ * @param args The arguments, without the program's name. Without a command they are `sft`'s.
+ * @returns The code to exit with: 0; 1 for input that a person can mend; 130 after Ctrl-C.
+ */
+export async function main(args: string[]): Promise<number> {
+  const program = sftCommand()
+    .name("nanochat-sft")
+    .version(config.version)
+    .description("Fine-tune nanochat language models. Without a command: sft.")
+    .noExit();
+  program.command("sft", sftCommand());
+  try {
+    await program.parse(args);
+    return 0;
+  } catch (error) {
+    if (error instanceof Interrupted) return 130;
+    if (!(error instanceof UserError || error instanceof ValidationError)) throw error;
+    systemTerminal().error(error.message);
+    return 1;
+  }
+}

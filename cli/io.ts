@@ -1,0 +1,73 @@
+/** The real world for a run: the console, the environment, the clock and Ctrl-C. */
+
+import { join } from "@std/path";
+import type { RunIo } from "../lib/sft/mod.ts";
+import { Terminal } from "../lib/tracking/mod.ts";
+
+/** Thrown by {@linkcode withSystemIo} when a run was stopped by Ctrl-C and has ended gracefully. */
+export class Interrupted extends Error {}
+
+/** The console of this process. */
+export function systemTerminal(quiet = false): Terminal {
+  const isTerminal = Deno.stderr.isTerminal();
+  return new Terminal({
+    stdout: (text) => writeAll(Deno.stdout, text),
+    stderr: (text) => writeAll(Deno.stderr, text),
+    isTerminal,
+    columns: () => isTerminal ? Deno.consoleSize().columns : 80,
+    // See no-color.org: any value that is not empty turns colours off.
+    colors: isTerminal && Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR"),
+    quiet,
+    now: () => performance.now(),
+  });
+}
+
+/**
+ * Runs a command with the real world around it.
+ *
+ * The first Ctrl-C (or SIGTERM) aborts `io.signal`, which asks for a graceful stop; the second
+ * ends the process with code 130.
+ *
+ * @throws {Interrupted} when the run ended after a graceful stop.
+ */
+export async function withSystemIo(
+  quiet: boolean,
+  run: (io: RunIo) => Promise<void>,
+): Promise<void> {
+  const terminal = systemTerminal(quiet);
+  const controller = new AbortController();
+  const interrupt = () => {
+    if (controller.signal.aborted) Deno.exit(130);
+    terminal.warn("stopping after this step; press Ctrl-C again to stop at once");
+    controller.abort();
+  };
+  // Windows knows no SIGTERM.
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  for (const signal of signals) Deno.addSignalListener(signal, interrupt);
+  try {
+    await run({
+      terminal,
+      signal: controller.signal,
+      baseDir: baseDir(),
+      env: (name) => Deno.env.get(name),
+      now: () => performance.now(),
+    });
+  } finally {
+    for (const signal of signals) Deno.removeSignalListener(signal, interrupt);
+    terminal.status("");
+  }
+  if (controller.signal.aborted) throw new Interrupted();
+}
+
+/** nanochat's folder: `$NANOCHAT_BASE_DIR`, else `~/.cache/nanochat`. */
+function baseDir(): string {
+  const home = Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE") ?? ".";
+  return Deno.env.get("NANOCHAT_BASE_DIR") || join(home, ".cache", "nanochat");
+}
+
+function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let written = 0; written < bytes.length;) {
+    written += stream.writeSync(bytes.subarray(written));
+  }
+}

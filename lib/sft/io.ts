@@ -1,0 +1,17 @@
+/** What a run needs from the world around it. */
+
+import type { Terminal } from "../tracking/mod.ts";
+
+/** The world around a run, handed in so that the run can be watched, stopped and tested. */
+export interface RunIo {
+  /** Where lines and progress are printed. */
+  terminal: Terminal;
+  /** Aborted when the run should stop at the next step and save what it has. */
+  signal: AbortSignal;
+  /** Folder with tokenizer, checkpoints and task data: `$NANOCHAT_BASE_DIR`. */
+  baseDir: string;
+  /** Reads an environment variable, such as `HF_TOKEN`. */
+  env(name: string): string | undefined;
+  /** A clock, in milliseconds. */
+  now(): number;
+}

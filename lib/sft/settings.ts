@@ -1,0 +1,81 @@
+/**
+ * The settings of a run: its flags, with what is left out inherited from the base checkpoint.
+ *
+ * @module
+ */
+import { UserError } from "../errors.ts";
+import { flagOf, type SftOptions } from "./options.ts";
+
+/** What a run inherits where its flag is absent. */
+export interface InheritedSettings {
+  /** Tokens in a row, T. */
+  maxSeqLen: number;
+  /** Rows in a micro-batch, B. */
+  deviceBatchSize: number;
+  /** Tokens in an optimizer step. */
+  totalBatchSize: number;
+  /** Learning rate of the embeddings. */
+  embeddingLr: number;
+  /** Learning rate of the output layer. */
+  unembeddingLr: number;
+  /** Learning rate of the matrices. */
+  matrixLr: number;
+}
+
+/** nanochat's values where neither a flag nor the checkpoint has one. */
+const FALLBACK: InheritedSettings = {
+  maxSeqLen: 2048,
+  deviceBatchSize: 32,
+  totalBatchSize: 524288,
+  embeddingLr: 0.3,
+  unembeddingLr: 0.004,
+  matrixLr: 0.02,
+};
+
+/**
+ * Fills the settings from flags, the base checkpoint's meta file, and nanochat's defaults.
+ *
+ * @param options The run's flags.
+ * @param meta The base checkpoint's meta file: sizes at its top, learning rates in `user_config`.
+ * @returns The settings, and a line about each for the person to read.
+ */
+export function inheritSettings(
+  options: SftOptions,
+  meta: Record<string, unknown>,
+): { settings: InheritedSettings; notes: string[] } {
+  const userConfig = (meta.user_config ?? {}) as Record<string, unknown>;
+  const settings = { ...FALLBACK };
+  const notes: string[] = [];
+  for (const field of Object.keys(FALLBACK) as (keyof InheritedSettings)[]) {
+    const key = field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const stored = meta[key] ?? userConfig[key];
+    const inherited = typeof stored === "number" && stored > 0 ? stored : undefined;
+    const given = options[field];
+    settings[field] = given ?? inherited ?? FALLBACK[field];
+    if (given === undefined) {
+      const from = inherited === undefined ? "by default" : "inherited from the base checkpoint";
+      notes.push(`${key}=${settings[field]} ${from}`);
+    } else if (inherited !== undefined && inherited !== given) {
+      notes.push(`NOTE: ${flagOf(field)}=${given} overrides the base checkpoint's ${inherited}`);
+    }
+  }
+  return { settings, notes };
+}
+
+/**
+ * Micro-batches of an optimizer step.
+ *
+ * @throws {UserError} naming the numbers if the total is no multiple of a micro-batch.
+ */
+export function accumulationSteps(settings: InheritedSettings, worldSize = 1): number {
+  const { maxSeqLen: T, deviceBatchSize: B, totalBatchSize: total } = settings;
+  const micro = B * T * worldSize;
+  if (total % micro !== 0) {
+    throw new UserError(
+      `--total-batch-size ${total} is no multiple of --device-batch-size ${B} x --max-seq-len ${T}` +
+        `${worldSize > 1 ? ` x ${worldSize} ranks` : ""} = ${micro} tokens; ` +
+        `${Math.max(1, Math.round(total / micro)) * micro} would be`,
+    );
+  }
+  return total / micro;
+}

@@ -1,0 +1,17 @@
+/** Waits until it is told to stop, then ends; with the argument `stuck` it never ends. */
+
+import { Interrupted, withSystemIo } from "../../cli/io.ts";
+
+try {
+  await withSystemIo(false, async ({ signal, terminal }) => {
+    const timer = setInterval(() => {}, 1000);
+    terminal.print("ready");
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    if (Deno.args[0] === "stuck") await new Promise(() => {});
+    clearInterval(timer);
+    terminal.print("saved");
+  });
+} catch (error) {
+  if (!(error instanceof Interrupted)) throw error;
+  Deno.exitCode = 130;
+}

@@ -1,0 +1,36 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import config from "../../deno.json" with { type: "json" };
+
+/** Runs the program as a user would, with nothing on standard input. */
+async function program(...args: string[]) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", new URL("../../mod.ts", import.meta.url).href, ...args],
+    cwd: new URL("../..", import.meta.url),
+    stdin: "null",
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, out: text(stdout), err: text(stderr) };
+}
+
+Deno.test("mod.ts is the command line", async () => {
+  const help = await program("--help");
+  assertEquals(help.code, 0);
+  assertStringIncludes(help.out, "--num-iterations");
+  assertEquals((await program("--version")).out.trim(), config.version);
+});
+
+Deno.test("bad input is one line on standard error, without a stack, and exit code 1", async () => {
+  for (
+    const [args, message] of [
+      [["--num-iterations", "0"], "error: --num-iterations must be"],
+      [["--no-such-flag"], "--no-such-flag"],
+      [["sft", "--threads", "many"], "--threads"],
+      [["no-such-command"], "no-such-command"],
+    ] as [string[], string][]
+  ) {
+    const { code, out, err } = await program(...args);
+    assertEquals([code, out], [1, ""]);
+    assertStringIncludes(err, message);
+    assertEquals(err.trimEnd().split("\n").length, 1);
+  }
+});

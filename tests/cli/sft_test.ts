@@ -1,0 +1,74 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { ValidationError } from "@cliffy/command";
+import { sftCommand } from "../../cli/sft.ts";
+import { UserError } from "../../lib/errors.ts";
+import { type RunIo, SFT_DEFAULTS, type SftOptions } from "../../lib/sft/mod.ts";
+
+/** What the run is given for a command line. */
+async function parse(...args: string[]): Promise<{ options: SftOptions; io: RunIo }> {
+  let given: { options: SftOptions; io: RunIo } | undefined;
+  const command = sftCommand((options, io) => {
+    given = { options, io };
+    return Promise.resolve();
+  });
+  await command.noExit().parse(args);
+  return given!;
+}
+
+Deno.test("without flags the run gets nanochat's defaults", async () => {
+  const { options, io } = await parse();
+  assertEquals(options, SFT_DEFAULTS);
+  assertEquals(io.signal.aborted, false);
+  assertEquals(io.terminal.quiet, false);
+});
+
+Deno.test("every option has a flag", async () => {
+  const wanted: SftOptions = {
+    run: "mine",
+    deviceType: "cpu",
+    threads: 2,
+    blas: "auto",
+    modelTag: "d4",
+    modelStep: 300,
+    loadOptimizer: false,
+    numIterations: 400,
+    maxSeqLen: 512,
+    deviceBatchSize: 4,
+    totalBatchSize: 4096,
+    embeddingLr: 0.3,
+    unembeddingLr: 0.008,
+    matrixLr: 0.02,
+    initLrFrac: 0.7,
+    warmupRatio: 0.1,
+    warmdownRatio: 0.4,
+    finalLrFrac: 0.05,
+    evalEvery: 10,
+    evalTokens: 16384,
+    chatcoreEvery: -1,
+    chatcoreMaxCat: 100,
+    chatcoreMaxSample: -1,
+    mmluEpochs: 1,
+    gsm8kEpochs: 2,
+    simpleSpellingSize: 0,
+    spellingBeeSize: 10,
+  };
+  const flags = Object.entries(wanted).flatMap(([field, value]) => [
+    `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    String(field === "loadOptimizer" ? Number(value) : value),
+  ]);
+  assertEquals((await parse(...flags)).options, wanted);
+});
+
+Deno.test("--quiet makes the terminal quiet, and an empty device type means none", async () => {
+  const { options, io } = await parse("--quiet", "--device-type", "");
+  assertEquals(io.terminal.quiet, true);
+  assertEquals(options.deviceType, undefined);
+});
+
+Deno.test("a wrong flag or value is an error that names it", async () => {
+  await assertRejects(() => parse("--epochs", "3"), ValidationError, "--epochs");
+  await assertRejects(() => parse("--eval-every", "often"), ValidationError, "--eval-every");
+  await assertRejects(() => parse("--eval-every", "0"), UserError, "--eval-every");
+  await assertRejects(() => parse("--load-optimizer", "2"), UserError, "--load-optimizer");
+  await assertRejects(() => parse("--device-type", "tpu"), UserError, "--device-type");
+});

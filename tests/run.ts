@@ -1,0 +1,93 @@
+/**
+ * Sets up what the tests need and runs every check: `deno task test`.
+ *
+ * The last line it prints is the sum, such as `120 passed, 0 failed, 3 skipped`; a check that is
+ * not a test (formatting, types, …) counts as one. The exit code is 1 if anything failed.
+ */
+
+import config from "../deno.json" with { type: "json" };
+
+interface Result {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+const root = new URL("..", import.meta.url);
+const env: Record<string, string> = { NO_COLOR: "1" };
+
+const sum: Result = { passed: 0, failed: 0, skipped: 0 };
+const failures: string[] = [];
+
+await prepare();
+await check("format", ["fmt", "--check"]);
+await check("lint", ["lint"]);
+await check("types", ["check"]);
+await check("documentation", ["doc", "--lint", ...Object.values(config.exports)]);
+await check("tests", ["test", "-A", "tests"]);
+await check("examples in the documentation", ["test", "-A", "--doc", "mod.ts", "lib", "README.md"]);
+await check("publishing", ["publish", "--dry-run", "--allow-dirty"]);
+
+for (const failure of failures) console.log(`FAILED: ${failure}`);
+const skipped = sum.skipped > 0 ? `, ${sum.skipped} skipped` : "";
+console.log(`${sum.passed} passed, ${sum.failed} failed${skipped}`);
+Deno.exitCode = sum.failed > 0 ? 1 : 0;
+
+/** Makes a WebGPU adapter available where that can be done, and keeps Mesa quiet. */
+async function prepare(): Promise<void> {
+  env.XDG_RUNTIME_DIR = await Deno.makeTempDir({ prefix: "nanochat-sft-" });
+  if (await navigator.gpu?.requestAdapter()) return;
+  if (Deno.build.os === "linux" && Deno.uid() === 0) {
+    console.log("No WebGPU adapter: installing Mesa's software adapter with apt-get");
+    const options = { DEBIAN_FRONTEND: "noninteractive" };
+    const ready = await run("apt-get", ["update", "-qq"], options) &&
+      await run("apt-get", ["install", "-y", "-qq", "mesa-vulkan-drivers"], options);
+    if (ready) return;
+  }
+  console.log(
+    "No WebGPU adapter: the tests that need one are skipped (mesa-vulkan-drivers has one)",
+  );
+}
+
+/** Runs one of Deno's subcommands and adds its outcome to the sum. */
+async function check(name: string, args: string[]): Promise<void> {
+  console.log(`\n── ${name}: deno ${args.join(" ")}`);
+  const child = new Deno.Command(Deno.execPath(), {
+    args,
+    cwd: root,
+    env,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  let output = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    await Deno.stdout.write(new TextEncoder().encode(text));
+    output += text;
+  }
+  const { success } = await child.status;
+  const result = args[0] === "test" ? countTests(output) : { passed: 0, failed: 0, skipped: 0 };
+  // A check without tests, or one that never came to its tests, counts as one.
+  if (success && args[0] !== "test") result.passed++;
+  if (!success && result.failed === 0) result.failed++;
+  if (!success) failures.push(name);
+  for (const key of ["passed", "failed", "skipped"] as const) sum[key] += result[key];
+}
+
+/** Reads `ok | 7 passed (2 steps) | 0 failed | 1 ignored (8ms)`. */
+function countTests(output: string): Result {
+  const summary = output.match(/^(?:ok|FAILED) \| .*$/gm)?.at(-1) ?? "";
+  const count = (word: string) => Number(summary.match(`(\\d+) ${word}`)?.[1] ?? 0);
+  return { passed: count("passed"), failed: count("failed"), skipped: count("ignored") };
+}
+
+/** Runs a program of the system; false where it is missing or fails. */
+async function run(name: string, args: string[], env: Record<string, string>): Promise<boolean> {
+  try {
+    const child = new Deno.Command(name, { args, env, stdin: "null", stdout: "null" }).spawn();
+    return (await child.status).success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
