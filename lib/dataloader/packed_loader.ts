@@ -1,0 +1,252 @@
+import type { Conversation } from "../conversation.ts";
+import { UserError } from "../errors.ts";
+
+/** Conversations waiting to be placed; the longest that fits is chosen among them. */
+const BUFFER_SIZE = 100;
+/** The target that is left out of the loss. */
+const IGNORED = -1;
+
+/** A list of conversations: a task, a mixture, or one's own. */
+export interface ConversationDataset {
+  /** How many there are. */
+  readonly length: number;
+  /** Conversation `index`, from 0. */
+  get(index: number): Conversation;
+}
+
+/** Turns a conversation into token ids, beginning with bos, and a mask: 1 where to train. */
+export type Render = (
+  conversation: Conversation,
+) => { ids: ArrayLike<number>; mask: ArrayLike<number> };
+
+/** What a loader needs to know. */
+export interface PackedLoaderOptions {
+  /** Rows of a batch. */
+  B: number;
+  /** Tokens of a row that go into the model; rows are packed one token longer for the targets. */
+  T: number;
+  /** Tokenizes a conversation. */
+  render: Render;
+  /** The id of `<|bos|>`, which also fills what is left of a row. */
+  bosId: number;
+  /** Which of `worldSize` processes this is; 0 unless given. It reads every worldSize-th row. */
+  rank?: number;
+  /** How many processes train one model; 1 unless given. */
+  worldSize?: number;
+  /** Where an earlier loader over the same dataset left off. */
+  state?: PackedLoaderState;
+}
+
+/** Where a loader is, as plain JSON. */
+export interface PackedLoaderState {
+  /** The number of conversations of the dataset. */
+  datasetLength: number;
+  /** The next conversation to read. */
+  cursor: number;
+  /** As in {@link Batch}. */
+  consumed: number;
+  /** As in {@link Batch}. */
+  epoch: number;
+  /** The conversations read and not yet placed, in the order read. */
+  buffer: number[];
+}
+
+/** One micro-batch. */
+export interface Batch {
+  /** Token ids, int32, (B, T) by rows. */
+  x: Int32Array<ArrayBuffer>;
+  /** The id that follows each of `x`, int32, (B, T); −1 where it is left out of the loss. */
+  y: Int32Array<ArrayBuffer>;
+  /** How many of `y` are not −1. It may be 0. */
+  targets: number;
+  /** How many of the B·(T+1) places are filling. */
+  padding: number;
+  /** How many conversations were longer than a row and cut to it. */
+  cut: number;
+  /** How many tokens that lost. */
+  lostTokens: number;
+  /** Conversations placed so far by all processes, if all are as far as this one. */
+  consumed: number;
+  /** The share of the dataset placed so far, 0 to 1. */
+  progress: number;
+  /** Which pass over the dataset the reading is in, from 1. */
+  epoch: number;
+  /** Whether as many conversations as the dataset has were placed. */
+  done: boolean;
+}
+
+/** A conversation read and not yet placed. */
+interface Waiting {
+  index: number;
+  ids: ArrayLike<number>;
+  mask: ArrayLike<number>;
+}
+
+/**
+ * Packs whole conversations into rows of equal length, as nanochat does: of 100 waiting
+ * conversations the longest that fits the rest of the row is placed, the earliest of equals; when
+ * none fits, the rest is filled with bos and left out of the loss. Every row so begins with bos and
+ * no conversation is split. One that is longer than a row is cut to it and counted; nanochat would
+ * never place it.
+ *
+ * The loader never ends: after the last conversation it reads the first again. For validation make
+ * a new loader each time.
+ *
+ * @example
+ * ```ts
+ * import { type Conversation, PackedLoader } from "@nanochat/sft/dataloader";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const dataset = {
+ *   length: 3,
+ *   get: (i: number) => ({ messages: [{ role: "user" as const, content: "abc".slice(i) }] }),
+ * };
+ * // A toy tokenizer: 0 for bos, then a 7 for each letter; all letters are trained on.
+ * const render = (conversation: Conversation) => {
+ *   const letters = Array(conversation.messages[0].content.length).fill(7);
+ *   return { ids: [0, ...letters], mask: [0, ...letters.map(() => 1)] };
+ * };
+ * const loader = new PackedLoader(dataset, { B: 1, T: 5, render, bosId: 0 });
+ * const batch = loader.next();
+ * assertEquals([...batch.x], [0, 7, 7, 7, 0]);
+ * assertEquals([...batch.y], [7, 7, 7, -1, 7]);
+ * ```
+ */
+export class PackedLoader {
+  readonly #dataset: ConversationDataset;
+  readonly #options: PackedLoaderOptions;
+  readonly #worldSize: number;
+  readonly #row: Int32Array;
+  readonly #rowMask: Uint8Array;
+  #cursor: number;
+  #consumed: number;
+  #epoch = 1;
+  #waiting: Waiting[] = [];
+
+  /**
+   * Begins at the dataset's start, or at a saved state.
+   *
+   * @throws {UserError} If the dataset is empty, or has another length than the state's.
+   */
+  constructor(dataset: ConversationDataset, options: PackedLoaderOptions) {
+    if (dataset.length === 0) throw new UserError("there are no conversations to pack");
+    const { T, rank = 0, worldSize = 1, state } = options;
+    this.#dataset = dataset;
+    this.#options = options;
+    this.#worldSize = worldSize;
+    this.#row = new Int32Array(T + 1);
+    this.#rowMask = new Uint8Array(T + 1);
+    this.#cursor = rank % dataset.length;
+    this.#consumed = rank;
+    if (state !== undefined) this.#restore(state);
+  }
+
+  #restore(state: PackedLoaderState): void {
+    if (state.datasetLength !== this.#dataset.length) {
+      throw new UserError(
+        `cannot continue: the data had ${state.datasetLength} conversations and now has ` +
+          `${this.#dataset.length}; use the mixture that the run began with`,
+      );
+    }
+    this.#cursor = state.cursor;
+    this.#consumed = state.consumed;
+    this.#epoch = state.epoch;
+    this.#waiting = state.buffer.map((index) => this.#read(index));
+  }
+
+  /** Where the loader is: a loader made with it goes on with the same batches. */
+  get state(): PackedLoaderState {
+    return {
+      datasetLength: this.#dataset.length,
+      cursor: this.#cursor,
+      consumed: this.#consumed,
+      epoch: this.#epoch,
+      buffer: this.#waiting.map((conversation) => conversation.index),
+    };
+  }
+
+  /** Packs the next micro-batch. */
+  next(): Batch {
+    const { B, T } = this.#options;
+    const batch: Batch = {
+      x: new Int32Array(B * T),
+      y: new Int32Array(B * T),
+      targets: 0,
+      padding: 0,
+      cut: 0,
+      lostTokens: 0,
+      consumed: 0,
+      progress: 0,
+      epoch: 1,
+      done: false,
+    };
+    for (let b = 0; b < B; b++) {
+      this.#packRow(batch);
+      batch.x.set(this.#row.subarray(0, T), b * T);
+      for (let t = 0; t < T; t++) {
+        const trained = this.#rowMask[t + 1] === 1;
+        batch.y[b * T + t] = trained ? this.#row[t + 1] : IGNORED;
+        if (trained) batch.targets++;
+      }
+    }
+    batch.consumed = this.#consumed;
+    batch.progress = Math.min(1, this.#consumed / this.#dataset.length);
+    batch.epoch = this.#epoch;
+    batch.done = this.#consumed >= this.#dataset.length;
+    return batch;
+  }
+
+  /** Fills the row and its mask, and counts what was cut and filled up. */
+  #packRow(batch: Batch): void {
+    const capacity = this.#row.length;
+    this.#row.fill(this.#options.bosId);
+    this.#rowMask.fill(0);
+    let used = 0;
+    while (used < capacity) {
+      while (this.#waiting.length < BUFFER_SIZE) this.#waiting.push(this.#readNext());
+      const best = this.#longestThatFits(capacity - used);
+      if (best < 0) break;
+      const [{ ids, mask }] = this.#waiting.splice(best, 1);
+      const length = Math.min(ids.length, capacity);
+      for (let i = 0; i < length; i++) {
+        this.#row[used + i] = ids[i];
+        this.#rowMask[used + i] = mask[i];
+      }
+      used += length;
+      this.#consumed += this.#worldSize;
+      if (ids.length > capacity) {
+        batch.cut++;
+        batch.lostTokens += ids.length - capacity;
+      }
+    }
+    batch.padding += capacity - used;
+  }
+
+  #longestThatFits(room: number): number {
+    const capacity = this.#row.length;
+    let best = -1;
+    let bestLength = 0;
+    for (let i = 0; i < this.#waiting.length; i++) {
+      const length = Math.min(this.#waiting[i].ids.length, capacity);
+      if (length <= room && length > bestLength) {
+        best = i;
+        bestLength = length;
+      }
+    }
+    return best;
+  }
+
+  #readNext(): Waiting {
+    const conversation = this.#read(this.#cursor);
+    this.#cursor += this.#worldSize;
+    if (this.#cursor >= this.#dataset.length) {
+      this.#cursor %= this.#dataset.length;
+      this.#epoch++;
+    }
+    return conversation;
+  }
+
+  #read(index: number): Waiting {
+    return { index, ...this.#options.render(this.#dataset.get(index)) };
+  }
+}
