@@ -1,0 +1,15 @@
+const RED = "\x1b[91m", GREEN = "\x1b[92m", RESET = "\x1b[0m";
+
+/**
+ * A view of which tokens are trained on, tokens separated by `|`.
+ *
+ * @param texts The text of each token.
+ * @param mask For each token 1 if it is trained on, else 0.
+ * @param color Green for trained and red for not; without colours trained tokens stand in `⟦⟧`.
+ */
+export function visualizeTokens(texts: string[], mask: ArrayLike<number>, color: boolean): string {
+  return texts.map((text, i) => {
+    if (color) return `${mask[i] ? GREEN : RED}${text}${RESET}`;
+    return mask[i] ? `⟦${text}⟧` : text;
+  }).join("|");
+}
