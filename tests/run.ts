@@ -14,7 +14,6 @@ interface Result {
 }
 
 const root = new URL("..", import.meta.url);
-const env: Record<string, string> = { NO_COLOR: "1" };
 
 const sum: Result = { passed: 0, failed: 0, skipped: 0 };
 const failures: string[] = [];
@@ -36,7 +35,7 @@ Deno.exitCode = sum.failed > 0 ? 1 : 0;
 
 /** Makes a WebGPU adapter available where that can be done, and keeps Mesa quiet. */
 async function prepare(): Promise<void> {
-  env.XDG_RUNTIME_DIR = await Deno.makeTempDir({ prefix: "nanochat-sft-" });
+  Deno.env.set("XDG_RUNTIME_DIR", await Deno.makeTempDir({ prefix: "nanochat-sft-" }));
   if (await navigator.gpu?.requestAdapter()) return;
   if (Deno.build.os === "linux" && Deno.uid() === 0) {
     console.log("No WebGPU adapter: installing Mesa's software adapter with apt-get");
@@ -56,7 +55,7 @@ async function check(name: string, args: string[]): Promise<void> {
   const child = new Deno.Command(Deno.execPath(), {
     args,
     cwd: root,
-    env,
+    env: { NO_COLOR: "1" },
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",

@@ -109,8 +109,7 @@ export class Command<
       const [, open, dots, name, type] = word.match(
         /^([<[])(\.\.\.)?([\w-]+)(?::(\w+))?/,
       )!;
-      const parse = (text: string) =>
-        parseValue(`Argument "${name}"`, text, type);
+      const parse = (text: string) => parseValue(`Argument "${name}"`, text, type);
       const rest: unknown[] = [];
       this.#commander.argument(
         open + name + (dots ?? "") + word.at(-1),
@@ -171,9 +170,7 @@ export class Command<
 
   #explain({ code, message }: CommanderError): string {
     const [word] = this.#commander.args;
-    const isCommand = this.#commander.commands.some((command) =>
-      command.name() === word
-    );
+    const isCommand = this.#commander.commands.some((command) => command.name() === word);
     if (code === "commander.excessArguments" && !isCommand) {
       return `Unknown command "${word}".`;
     }

@@ -8,13 +8,12 @@ interface ValueTypes {
   file: string;
 }
 
-type ValueOf<Type extends string> = Type extends keyof ValueTypes
-  ? ValueTypes[Type]
+type ValueOf<Type extends string> = Type extends keyof ValueTypes ? ValueTypes[Type]
   : unknown;
 
 /** The type of a `<name:type>` or `<name>`. */
-type ArgumentValue<Definition extends string> = Definition extends
-  `${string}:${infer Type}>` ? ValueOf<Type>
+type ArgumentValue<Definition extends string> = Definition extends `${string}:${infer Type}>`
+  ? ValueOf<Type>
   : Definition extends `${string}:${infer Type}]` ? ValueOf<Type>
   : string;
 
@@ -22,13 +21,13 @@ type CamelCase<Text extends string> = Text extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
   : Text;
 
-type FlagName<Flags extends string> = Flags extends
-  `${string}--${infer Name} <${string}` ? CamelCase<Name>
+type FlagName<Flags extends string> = Flags extends `${string}--${infer Name} <${string}`
+  ? CamelCase<Name>
   : Flags extends `${string}--${infer Name}` ? CamelCase<Name>
   : never;
 
-type FlagValue<Flags extends string> = Flags extends
-  `${string} <${infer Definition}` ? ArgumentValue<Definition>
+type FlagValue<Flags extends string> = Flags extends `${string} <${infer Definition}`
+  ? ArgumentValue<Definition>
   : true;
 
 type Collected<Value, Collect> = Collect extends true ? Value[] : Value;
@@ -42,8 +41,7 @@ export type WithOption<
   Default,
 > =
   & Options
-  & (Required extends true
-    ? { [Name in FlagName<Flags>]: Collected<FlagValue<Flags>, Collect> }
+  & (Required extends true ? { [Name in FlagName<Flags>]: Collected<FlagValue<Flags>, Collect> }
     : Default extends undefined
       ? { [Name in FlagName<Flags>]?: Collected<FlagValue<Flags>, Collect> }
     : {

@@ -67,9 +67,7 @@ export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
   if (equal(actual, expected)) return;
   check(
     false,
-    `Values are not equal\n  actual: ${show(actual)}\nexpected: ${
-      show(expected)
-    }`,
+    `Values are not equal\n  actual: ${show(actual)}\nexpected: ${show(expected)}`,
     msg,
   );
 }
@@ -120,8 +118,7 @@ export function assertAlmostEquals(
   if (Object.is(actual, expected)) return;
   const delta = Math.abs(expected - actual);
   tolerance ??= isFinite(expected) ? Math.abs(expected * 1e-7) : 1e-7;
-  const text =
-    `Expected ${actual} to be close to ${expected}: delta ${delta} > ${tolerance}`;
+  const text = `Expected ${actual} to be close to ${expected}: delta ${delta} > ${tolerance}`;
   check(delta <= tolerance, text, msg);
 }
 
@@ -233,9 +230,7 @@ export function assertArrayIncludes<T>(
   expected: ArrayLikeArg<T>,
   msg?: string,
 ): void {
-  const missing = Array.from(expected).filter((e) =>
-    !Array.from(actual).some((a) => equal(a, e))
-  );
+  const missing = Array.from(expected).filter((e) => !Array.from(actual).some((a) => equal(a, e)));
   check(
     missing.length === 0,
     `Missing from ${show(actual)}: ${show(missing)}`,
@@ -253,8 +248,7 @@ export function assertIsError<E extends Error = Error>(
   check(error instanceof Error, `Expected an Error, got ${show(error)}`, msg);
   const { message, name } = error as Error;
   if (ErrorClass !== undefined) {
-    const text =
-      `Expected error to be instance of "${ErrorClass.name}", but was "${name}"`;
+    const text = `Expected error to be instance of "${ErrorClass.name}", but was "${name}"`;
     check(error instanceof ErrorClass, `${text} (${message})`, msg);
   }
   if (msgMatches === undefined) return;
