@@ -5,6 +5,7 @@
  */
 export { Arena } from "./arena.ts";
 export { Batch } from "./batch.ts";
+export { CachedPass } from "./cached_pass.ts";
 export {
   backoutLayer,
   flopsPerToken,

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Device, Readback } from "../device/mod.ts";
+import type { Readback, Tensor } from "../device/mod.ts";
 import type { Pass } from "../model/mod.ts";
 import { lrMultiplier, muonMomentum, type Optimizer, type ScheduleOptions } from "../optim/mod.ts";
 import type { StepMetrics } from "../tracking/mod.ts";
@@ -61,13 +61,12 @@ export interface TrainingLoopOptions {
   signal: AbortSignal;
   /** A clock, in milliseconds. */
   now(): number;
-  /** Called with the numbers of each step, in order, before {@link beforeStep} of a later one. */
+  /** Called with the numbers of each step, in order. */
   onStep(step: number, metrics: StepMetrics): void;
-  /**
-   * Called before each step, and once after the last with `last` set: the place for evaluations
-   * and checkpoints. While it runs the training clock stands still.
-   */
-  beforeStep(at: RunProgress, last: boolean): Promise<void>;
+  /** Whether {@link pause} is wanted before the next step; always so after the last. */
+  isDue(step: number): boolean;
+  /** The place for evaluations and checkpoints, when all steps so far are reported. */
+  pause(at: RunProgress, last: boolean): Promise<void>;
 }
 
 /** Weight of the past in the smoothed loss. */
@@ -75,7 +74,8 @@ const EMA_BETA = 0.9;
 /** Steps that do not count in the total time: kernels are compiled and memory is touched. */
 const WARMUP_STEPS = 10;
 
-interface PendingStep {
+/** A step that was handed to the device and whose loss is still to be fetched. */
+interface SubmittedStep {
   step: number;
   loss: Readback;
   metrics: Omit<StepMetrics, "train/loss" | "train/loss_raw">;
@@ -92,48 +92,85 @@ export async function runTrainingLoop(
   options: TrainingLoopOptions,
   from: RunProgress = START,
 ): Promise<RunProgress> {
-  const { pass, optimizer, numIterations, signal } = options;
-  const { device } = pass.model;
+  const { pass: { model: { device } }, numIterations, signal } = options;
   const state = { ...from };
   const lossSum = device.allocate("loss of a step", [1]);
-  let pending: PendingStep | undefined;
-  const report = async () => {
-    if (!pending) return;
-    const { step, loss, metrics } = pending;
-    pending = undefined;
-    const raw = (await loss.values())[0];
+  let submitted: SubmittedStep | undefined;
+  const report = async (taken: SubmittedStep | undefined) => {
+    if (!taken) return;
+    const raw = (await taken.loss.values())[0];
     state.smoothedLoss = EMA_BETA * state.smoothedLoss + (1 - EMA_BETA) * raw;
-    const smoothed = state.smoothedLoss / (1 - EMA_BETA ** step);
-    options.onStep(step, { ...metrics, "train/loss": smoothed, "train/loss_raw": raw });
+    const smoothed = state.smoothedLoss / (1 - EMA_BETA ** taken.step);
+    const losses = { "train/loss": smoothed, "train/loss_raw": raw };
+    options.onStep(taken.step, { ...taken.metrics, ...losses });
   };
-  const done = () =>
-    signal.aborted || (numIterations > 0 ? state.step >= numIterations : state.progress >= 1);
 
   try {
-    while (!done()) {
-      await options.beforeStep({ ...state }, false);
-      if (signal.aborted) break;
-      const start = options.now();
-      const previous = pending;
-      const taken = takeStep(options, state, lossSum);
-      pending = undefined;
-      const { smoothedLoss } = state;
-      if (previous) {
-        pending = previous;
-        state.smoothedLoss = smoothedLoss;
-        await report();
+    for (;;) {
+      const finished = numIterations > 0 ? state.step >= numIterations : state.progress >= 1;
+      const last = finished || signal.aborted;
+      if (last || options.isDue(state.step)) {
+        await report(submitted);
+        submitted = undefined;
+        await options.pause({ ...state }, last);
       }
-      // On the CPU everything above was synchronous: let signals and timers have their turn.
+      if (last) return state;
+      const started = options.now();
+      const { epoch, lrm } = takeStep(options, state, lossSum);
+      const loss = device.stage(lossSum);
+      device.submit();
+      await report(submitted);
+      // The CPU device ran all this without a pause: let signals have their turn.
       await new Promise((resolve) => setTimeout(resolve, 0));
-      const seconds = (options.now() - start) / 1000;
-      if (state.step > WARMUP_STEPS) state.trainingSeconds += seconds;
-      pending = { step: state.step, loss: taken.loss, metrics: numbers(options, state, taken, seconds) };
+      const dt = (options.now() - started) / 1000;
+      if (state.step > WARMUP_STEPS) state.trainingSeconds += dt;
+      const tokens = options.pass.B * options.pass.T * options.accumulationSteps;
+      submitted = {
+        step: state.step,
+        loss,
+        metrics: {
+          "train/lrm": lrm,
+          "train/dt": dt,
+          "train/tok_per_sec": tokens / dt,
+          "train/mfu": 0,
+          "train/epoch": epoch,
+          "train/progress": state.progress,
+          "total_training_time": state.trainingSeconds,
+        },
+      };
     }
-    await report();
-    await options.beforeStep({ ...state }, true);
   } finally {
     device.free(lossSum);
   }
-  void optimizer;
-  return state;
+}
+
+/**
+ * One optimizer step. Its learning rate is that of the progress before it, so that the first step
+ * of a run is never spent at the rate of the end.
+ */
+function takeStep(
+  options: TrainingLoopOptions,
+  state: RunProgress,
+  lossSum: Tensor,
+): { epoch: number; lrm: number } {
+  const { pass, optimizer, accumulationSteps, numIterations } = options;
+  const { model } = pass;
+  let epoch = 1;
+  const lrm = lrMultiplier(state.progress, options.schedule);
+  for (let micro = 0; micro < accumulationSteps; micro++) {
+    const batch = options.nextBatch();
+    pass.batch.write(batch.x, batch.y);
+    if (micro === 0) {
+      model.zeroGradients();
+      model.device.zero({ x: lossSum });
+    }
+    pass.train(lossSum, 1 / accumulationSteps);
+    if (micro < accumulationSteps - 1) model.device.submit();
+    epoch = batch.epoch;
+    const share = numIterations > 0 ? (state.step + 1) / numIterations : batch.progress;
+    state.progress = Math.max(state.progress, Math.min(1, share));
+  }
+  optimizer.step(lrm, muonMomentum(state.step));
+  state.step++;
+  return { epoch, lrm };
 }

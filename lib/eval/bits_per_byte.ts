@@ -1,0 +1,61 @@
+/**
+ * Bits per byte: the loss in a unit that does not depend on the vocabulary.
+ *
+ * @module
+ */
+import type { Readback } from "../device/mod.ts";
+import type { Pass } from "../model/mod.ts";
+
+/** Inputs and targets of one batch, as the dataloader gives them. */
+export interface EvaluationBatch {
+  /** (B·T) Tokens. */
+  x: Int32Array;
+  /** (B·T) Targets, −1 where there is none. */
+  y: Int32Array;
+}
+
+/**
+ * Σ loss in nats over counted targets / (ln 2 · Σ bytes of those targets). Targets of −1 and
+ * tokens of no bytes (special ones) are left out of both sums. The losses of a batch are fetched
+ * while the next one runs.
+ *
+ * @param pass A pass of the model for batches of this shape.
+ * @param batches The batches to measure; `steps` of them are taken.
+ * @param steps How many.
+ * @param tokenBytes Bytes of each token, 0 for special tokens.
+ * @param onBatch Called after each batch with the number done.
+ * @returns Bits per byte; NaN where no target was counted.
+ */
+export async function bitsPerByte(
+  pass: Pass,
+  batches: AsyncIterable<EvaluationBatch> | Iterable<EvaluationBatch>,
+  steps: number,
+  tokenBytes: Int32Array,
+  onBatch: (done: number) => void = () => {},
+): Promise<number> {
+  const { device } = pass.model;
+  const lossSum = device.allocate("loss of an evaluation batch", [1]);
+  let nats = 0, bytes = 0, done = 0;
+  let pending: Readback | undefined;
+  const collect = async () => nats += (await pending?.values())?.[0] ?? 0;
+  try {
+    if (steps > 0) {
+      for await (const { x, y } of batches) {
+        pass.batch.write(x, y, (target) => tokenBytes[target] > 0 ? 1 : 0);
+        for (const target of y) if (target >= 0) bytes += tokenBytes[target];
+        device.zero({ x: lossSum });
+        pass.evaluate(lossSum);
+        const staged = device.stage(lossSum);
+        device.submit();
+        await collect();
+        pending = staged;
+        onBatch(++done);
+        if (done >= steps) break;
+      }
+    }
+    await collect();
+  } finally {
+    device.free(lossSum);
+  }
+  return nats / (Math.LN2 * bytes);
+}

@@ -1,0 +1,230 @@
+/**
+ * The model with a cache of keys and values: prompts are read once, then a token at a time.
+ *
+ * @module
+ */
+import type { Tensor } from "../device/mod.ts";
+import { Arena } from "./arena.ts";
+import { type BlockActivations, type BlockScratch, forwardBlock } from "./block.ts";
+import { backoutLayer, type GPTConfig, headSize, windowSizes } from "./config.ts";
+import type { GPT } from "./gpt.ts";
+import { LossHead } from "./loss_head.ts";
+import { rotaryTables } from "./rotary.ts";
+
+/** Activations of one call. */
+interface Activations extends BlockActivations, BlockScratch {
+  ids: Tensor;
+  x0: Tensor;
+  remembered: Tensor;
+  final: Tensor;
+}
+
+/** Their shapes for B sequences with T new tokens each. */
+function activationShapes(
+  config: GPTConfig,
+  B: number,
+  T: number,
+): Record<keyof Activations, number[]> {
+  const { nEmbd: C, nHead: H, nKvHead: Hkv } = config;
+  const D = headSize(config), stream = [B, T, C];
+  return {
+    ids: [B, T],
+    x: stream,
+    x0: stream,
+    remembered: stream,
+    mixed: stream,
+    normed: stream,
+    middle: stream,
+    final: stream,
+    q: [B, T, H, D],
+    k: [B, T, Hkv, D],
+    v: [B, T, Hkv, D],
+    attended: [B, T, H, D],
+    hidden: [B, T, 4 * C],
+    qRstd: [B, T, H],
+    kRstd: [B, T, Hkv],
+    lse: [B, H, T],
+  };
+}
+
+/**
+ * B sequences that grow together, each from its own length. Read prompts one by one in a pass of a
+ * single sequence, let the sequences of a larger pass {@link adopt} them, and go on from there.
+ */
+export class CachedPass {
+  /** Tokens in each sequence so far. Shrink one to take its last tokens back. */
+  readonly lengths: Int32Array;
+  /** int32 (B, maxT) New tokens; write them, or let {@link Device.sample} do so. */
+  readonly ids: Tensor;
+  readonly #arena: Arena;
+  readonly #caches: { k: Tensor; v: Tensor }[];
+  /** (B, C) Normalised embedding of each sequence's last token, for smearing. */
+  readonly #previous: Tensor;
+  /** int32 (B) Lengths before a call. */
+  readonly #positions: Tensor;
+  /** int32 (B) The row of each sequence's last new token. */
+  readonly #lastRows: Tensor;
+  /** int32 (B) The sequences that {@link adopt} fills. */
+  readonly #adopting: Tensor;
+  readonly #act: Activations;
+  /** (B, T, C) The final residual stream of the last call. */
+  #final: Tensor;
+  readonly #head: LossHead;
+  readonly #cos: Tensor;
+  readonly #sin: Tensor;
+
+  /**
+   * Plans memory for `B` sequences of up to `capacity` tokens, at most `maxT` new ones a call.
+   *
+   * @throws {UserError} when the device cannot hold it; nothing stays allocated.
+   */
+  constructor(
+    readonly model: GPT,
+    readonly B: number,
+    readonly capacity: number,
+    readonly maxT: number,
+  ) {
+    const { device, config } = model;
+    const { nEmbd: C, nKvHead: Hkv, nLayer } = config;
+    const D = headSize(config);
+    const arena = this.#arena = new Arena(device);
+    this.lengths = new Int32Array(B);
+    this.#caches = Array.from({ length: nLayer }, (_, layer) => ({
+      k: arena.tensor(`key cache of layer ${layer}`, [B, capacity, Hkv, D]),
+      v: arena.tensor(`value cache of layer ${layer}`, [B, capacity, Hkv, D]),
+    }));
+    this.#previous = arena.tensor("embeddings of the last tokens", [B, C]);
+    this.#positions = arena.tensor("lengths of sequences", [B], "int32");
+    this.#lastRows = arena.tensor("rows of last tokens", [B], "int32");
+    this.#adopting = arena.tensor("adopting sequences", [B], "int32");
+    const shapes = Object.entries(activationShapes(config, B, maxT));
+    const tensors = shapes.map(([name, shape]) => [
+      name,
+      arena.tensor(`${name} of cached sequences`, shape, name === "ids" ? "int32" : "float32"),
+    ]);
+    this.#act = Object.fromEntries(tensors) as Activations;
+    this.ids = this.#act.ids;
+    this.#final = this.#act.final;
+    this.#head = new LossHead(model, arena, B, false);
+    const { cos, sin } = rotaryTables(capacity, D);
+    this.#cos = arena.tensor("rotary cos", [capacity, D / 2]);
+    this.#sin = arena.tensor("rotary sin", [capacity, D / 2]);
+    device.write(this.#cos, cos);
+    device.write(this.#sin, sin);
+  }
+
+  /** The activations for T new tokens a sequence. */
+  #activations(T: number): Activations {
+    if (T === this.maxT) return this.#act;
+    const shapes = Object.entries(activationShapes(this.model.config, this.B, T));
+    const views = shapes.map(([name, shape]) => [
+      name,
+      this.model.device.view(this.#act[name as keyof Activations], shape),
+    ]);
+    return Object.fromEntries(views) as Activations;
+  }
+
+  /**
+   * Appends `T` tokens from {@link ids}, read as (B, T), to every sequence.
+   *
+   * @throws {RangeError} when a sequence would outgrow the capacity.
+   */
+  forward(T: number): void {
+    const { model, model: { device, config }, B } = this;
+    if (T > this.maxT || this.lengths.some((length) => length + T > this.capacity)) {
+      throw new RangeError(`${T} more tokens do not fit into ${this.capacity}`);
+    }
+    const act = this.#activations(T);
+    const { ids, x0, mixed: embedded, normed, remembered } = act;
+    device.write(this.#positions, this.lengths);
+    device.write(this.#lastRows, this.lengths.map((_, b) => b * T + T - 1));
+
+    device.embedding({ out: embedded, table: model.value("transformer.wte.weight"), ids });
+    device.rmsNorm({ out: normed, x: embedded });
+    if (model.has("smear_lambda")) {
+      const gate = model.value("smear_gate.weight"), lambda = model.value("smear_lambda");
+      device.smear({ out: x0, x: normed, gate, lambda, previous: this.#previous });
+    } else device.copy({ out: x0, x: normed });
+    device.gatherRows({ out: this.#previous, x: normed, index: this.#lastRows });
+    device.copy({ out: act.x, x: x0 });
+
+    const positions = this.#positions;
+    const inputs = { ids, x0, cos: this.#cos, sin: this.#sin, positions };
+    const windows = windowSizes(config);
+    this.#caches.forEach(({ k: kCache, v: vCache }, layer) => {
+      const attend = () => {
+        device.appendCache({ cache: kCache, x: act.k, positions });
+        device.appendCache({ cache: vCache, x: act.v, positions });
+        const { attended: out, q } = act, window = windows[layer];
+        device.attentionWithCache({ out, q, kCache, vCache, positions, window });
+      };
+      forwardBlock(model, layer, inputs, act, act, act.x, attend);
+      if (layer === backoutLayer(config)) device.copy({ out: remembered, x: act.x });
+    });
+    let beforeNorm = act.x;
+    if (model.has("backout_lambda")) {
+      const b = { tensor: model.value("backout_lambda"), index: 0, negate: true };
+      device.combine({ out: act.mixed, x: act.x, y: remembered, a: 1, b });
+      beforeNorm = act.mixed;
+    }
+    device.rmsNorm({ out: act.final, x: beforeNorm });
+    this.#final = act.final;
+    for (let b = 0; b < B; b++) this.lengths[b] += T;
+  }
+
+  /** (B, V) Capped logits of the token after the last {@link forward}, valid until the next. */
+  logits(): Tensor {
+    return this.#head.logits(this.#final, this.#lastRows, 0, this.B);
+  }
+
+  /**
+   * Takes over the single sequence of another pass of the same capacity as the beginning of some
+   * of the sequences here.
+   *
+   * @param rows Which of the sequences here.
+   */
+  adopt(other: CachedPass, rows: readonly number[]): void {
+    const { device } = this.model;
+    device.write(this.#adopting, Int32Array.from(rows));
+    const bySequence = (tensor: Tensor) =>
+      device.view(tensor, [tensor.shape[0], tensor.size / tensor.shape[0]]);
+    const adopt = (to: Tensor, from: Tensor) => {
+      const out = bySequence(to), x = bySequence(from), index = this.#adopting;
+      rows.forEach((_, start) => device.scatterRows({ out, x, index, start }));
+    };
+    this.#caches.forEach(({ k, v }, layer) => {
+      adopt(k, other.#caches[layer].k);
+      adopt(v, other.#caches[layer].v);
+    });
+    adopt(this.#previous, other.#previous);
+    for (const row of rows) this.lengths[row] = other.lengths[0];
+  }
+
+  /**
+   * Takes the last tokens of sequences back: sets {@link lengths} and restores what depends on the
+   * token before.
+   *
+   * @param lengths The new length of each sequence, at least 1.
+   * @param lastTokens The last token that each keeps.
+   */
+  rewind(lengths: Int32Array, lastTokens: Int32Array): void {
+    const { device } = this.model;
+    this.lengths.set(lengths);
+    const ids = device.view(this.ids, [this.B]);
+    device.write(ids, lastTokens);
+    const embedded = device.view(this.#act.mixed, this.#previous.shape);
+    device.embedding({ out: embedded, table: this.model.value("transformer.wte.weight"), ids });
+    device.rmsNorm({ out: this.#previous, x: embedded });
+  }
+
+  /** Empties all sequences. */
+  reset(): void {
+    this.lengths.fill(0);
+    this.model.device.zero({ x: this.#previous });
+  }
+
+  /** Gives the memory back. */
+  free(): void {
+    this.#arena.free();
+  }
+}
