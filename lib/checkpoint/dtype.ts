@@ -43,7 +43,7 @@ export function createArray(dtype: DType, count: number): TensorArray {
 }
 
 /** True if `array` is what holds `dtype` as stored. */
-export function isArrayOf(dtype: DType, array: unknown): array is TensorArray {
+export function isArrayOf(dtype: DType, array: TensorArray): boolean {
   return array instanceof arrayTypes[dtype];
 }
 

@@ -17,4 +17,6 @@ export {
 export { unpickle, type UnpickleOptions } from "./pickle.ts";
 export { attributesAsMap, OrderedDict, type PickleGlobal } from "./pickle_globals.ts";
 export { StoredTensor } from "./stored_tensor.ts";
+export type { TensorSource } from "./tensor_source.ts";
 export { TorchFile } from "./torch_file.ts";
+export { type TorchValue, writeTorchFile } from "./torch_writer.ts";
