@@ -12,7 +12,7 @@ const ALLOWED: Record<string, string[]> = {
   "lib/model": ["lib/device"],
   "lib/optim": ["lib/device"],
   "lib/eval": ["lib/model", "lib/engine", "lib/tasks", "lib/tokenizer", "lib/device"],
-  "lib/engine": ["lib/model", "lib/tokenizer", "lib/device"],
+  "lib/engine": ["lib/model", "lib/tokenizer", "lib/device", "lib/random"],
   "lib/checkpoint": [],
   "lib/random": [],
   "lib/tracking": [],
