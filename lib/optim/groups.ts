@@ -29,7 +29,8 @@ export interface LearningRates {
   matrixLr: number;
 }
 
-interface GroupOf {
+/** What both kinds of groups have. */
+export interface GroupSettings {
   /** Its parameters, in the order of the optimizer's state. */
   parameters: OptimizerParameter[];
   /** Learning rate at multiplier 1. */
@@ -39,7 +40,7 @@ interface GroupOf {
 }
 
 /** Parameters trained by AdamW with the same settings. */
-export interface AdamWGroup extends GroupOf {
+export interface AdamWGroup extends GroupSettings {
   /** Tells it from Muon's. */
   kind: "adamw";
   /** Decay of the first and second moment. */
@@ -49,7 +50,7 @@ export interface AdamWGroup extends GroupOf {
 }
 
 /** Matrices of one shape, trained by Muon together. */
-export interface MuonGroup extends GroupOf {
+export interface MuonGroup extends GroupSettings {
   /** Tells it from AdamW's. */
   kind: "muon";
   /** Decay of the second moment in variance reduction. */

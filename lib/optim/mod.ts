@@ -7,6 +7,7 @@
 export { AdamW, type Moments } from "./adamw.ts";
 export {
   type AdamWGroup,
+  type GroupSettings,
   type LearningRates,
   type MuonGroup,
   type OptimizerParameter,
