@@ -18,7 +18,7 @@ const UNICODE_CLASSES: Record<string, string> = {
   D: String.raw`\P{Nd}`,
 };
 
-const ESCAPE = /\\(?:[pP]\{[^}]*\}|[pP]\w|[^])/y;
+const ESCAPE = /\\(?:[pP]\{[^}]*\}|[^])/y;
 const CLASS = /\[\^?(?:\\[^]|[^\]\\])*\]/y;
 const GROUP = /\((?:\?(?:[a-z]*:|<?[=!]))?/y;
 const QUANTIFIER = /[?*+]|\{\d+(?:,\d*)?\}/y;
@@ -68,7 +68,7 @@ export function compileSplitPattern(pattern: string): RegExp {
       atomStart = out.length;
       if ((text = take(ESCAPE))) out += translateEscape(text, pattern);
       else if ((text = take(CLASS))) {
-        out += text.replace(/\\(?:[pP]\{[^}]*\}|[^])/g, (e) => translateEscape(e, pattern));
+        out += translateClass(text, pattern);
       } else {
         text = pattern[at++];
         out += text === "." ? String.raw`[^\n]` : text;
@@ -80,6 +80,12 @@ export function compileSplitPattern(pattern: string): RegExp {
   } catch (error) {
     throw unsupported(pattern, (error as Error).message);
   }
+}
+
+function translateClass(set: string, pattern: string): string {
+  // Rust has sets inside sets and set arithmetic, which here would be plain characters.
+  if (/[^\\]\[|&&|--|~~/.test(set)) throw unsupported(pattern, `${set} has no equivalent`);
+  return set.replace(new RegExp(ESCAPE, "g"), (escape) => translateEscape(escape, pattern));
 }
 
 function translateEscape(escape: string, pattern: string): string {

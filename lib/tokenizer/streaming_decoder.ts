@@ -6,7 +6,11 @@ export class StreamingDecoder {
   #bytesOf: (id: number) => Uint8Array;
   #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-  /** @param bytesOf The bytes of a token, for instance of {@linkcode Tokenizer.decodeBytes}. */
+  /**
+   * Starts with no text; {@linkcode Tokenizer.streamingDecoder} makes one for its tokens.
+   *
+   * @param bytesOf The bytes of a token.
+   */
   constructor(bytesOf: (id: number) => Uint8Array) {
     this.#bytesOf = bytesOf;
   }

@@ -30,11 +30,16 @@ const MAX_REMEMBERED_LENGTH = 64;
  * and the chat format.
  *
  * @example
- * ```ts no-eval
- * import { Tokenizer } from "@nanochat/sft/tokenizer";
+ * ```ts
+ * import { Tokenizer, trainTokenizer } from "@nanochat/sft/tokenizer";
+ * import { assertEquals } from "@std/assert";
  *
- * const tokenizer = await Tokenizer.load("/home/me/.cache/nanochat/tokenizer");
- * console.log(tokenizer.decode(tokenizer.encode("Hello, world!"))); // Hello, world!
+ * const directory = await Deno.makeTempDir();
+ * const trained = await trainTokenizer(["hello world, hello"], { vocabSize: 280 });
+ * await trained.save(directory); // or a folder that nanochat wrote
+ *
+ * const tokenizer = await Tokenizer.load(directory);
+ * assertEquals(tokenizer.decode(tokenizer.encode("hello 🙂")), "hello 🙂");
  * ```
  */
 export class Tokenizer {
@@ -94,7 +99,8 @@ export class Tokenizer {
       Int32Array.from({ length: this.vocabSize }, (_, id) => data.tokens[id]?.length ?? 0);
     if (this.tokenBytes.length !== this.vocabSize) {
       throw new UserError(
-        `token_bytes has ${this.tokenBytes.length} entries, the tokenizer ${this.vocabSize} tokens`,
+        `token_bytes.pt has ${this.tokenBytes.length} entries and the tokenizer ` +
+          `${this.vocabSize} tokens; without that file they are counted`,
       );
     }
   }
@@ -105,7 +111,13 @@ export class Tokenizer {
    * @throws {UserError} If `tokenizer.pkl` is missing or a file is not what its name says.
    */
   static async load(directory: string): Promise<Tokenizer> {
-    return new Tokenizer(await readTokenizer(directory));
+    const data = await readTokenizer(directory);
+    try {
+      return new Tokenizer(data);
+    } catch (error) {
+      if (error instanceof UserError) error.message = `${directory}: ${error.message}`;
+      throw error;
+    }
   }
 
   /** Writes `tokenizer.pkl` and `token_bytes.pt`, as nanochat reads them, into a directory. */

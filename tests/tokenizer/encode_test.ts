@@ -84,6 +84,6 @@ Deno.test("a vocabulary that does not fit together is refused", () => {
   assertThrows(make(bytes.slice(0, 255), []), UserError, "no token for the byte 255");
   assertThrows(make(bytes, [["<|bos|>", 255]]), UserError, "<|bos|> has id 255");
   assertThrows(make(bytes, [["<|bos|>", 257]]), UserError, "<|bos|> has id 257");
-  assertThrows(make(bytes, [], new Int32Array(3)), UserError, "token_bytes has 3 entries");
+  assertThrows(make(bytes, [], new Int32Array(3)), UserError, "token_bytes.pt has 3 entries");
   assertThrows(() => make(bytes, [])().bosId, UserError, "no special token <|bos|>");
 });

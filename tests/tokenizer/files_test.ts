@@ -76,7 +76,7 @@ Deno.test("files that are missing or something else are refused by name", async 
     await Deno.writeFile(pickle, whole);
     await Deno.writeTextFile(join(directory, "token_bytes.pt"), "not torch");
     await refused("token_bytes.pt");
-    const other = new URL("../fixtures/parity", import.meta.url).pathname;
+    const other = join(TOKENIZER_DIRECTORY, "..", "parity");
     const folder = Array.from(Deno.readDirSync(other), (entry) => entry.name)[0];
     await Deno.copyFile(
       join(other, folder, "model_000010.pt"),

@@ -1,10 +1,12 @@
 /** Plain, slow versions of what the tokenizer does, and the fixtures' rows. */
 
+import { fromFileUrl } from "@std/path";
 import type { Conversation } from "../../lib/conversation.ts";
 
 /** The reference tokenizer's directory. */
-export const TOKENIZER_DIRECTORY: string =
-  new URL("../fixtures/tokenizer", import.meta.url).pathname;
+export const TOKENIZER_DIRECTORY: string = fromFileUrl(
+  new URL("../fixtures/tokenizer", import.meta.url),
+);
 
 /** What `tokens.json` has about the tokenizer. */
 export interface ReferenceRows {

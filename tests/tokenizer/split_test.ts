@@ -51,7 +51,17 @@ Deno.test("GPT-4's own pattern works too", () => {
 });
 
 Deno.test("a pattern without an equivalent is refused by name", () => {
-  for (const pattern of [String.raw`\w+`, String.raw`\bx`, "(x", "(?P<n>x)", String.raw`\hx`]) {
+  for (
+    const pattern of [
+      String.raw`\w+`,
+      String.raw`\bx`,
+      "(x",
+      "(?P<n>x)",
+      String.raw`\hx`,
+      "[a-z&&[^b]]",
+      "[[:alpha:]]",
+    ]
+  ) {
     const error = assertThrows(() => compileSplitPattern(pattern), UserError);
     assertMatch(error.message, /cannot use the tokenizer's split pattern/);
   }
@@ -60,4 +70,9 @@ Deno.test("a pattern without an equivalent is refused by name", () => {
 Deno.test("text that the pattern does not cover is an error, not lost", () => {
   assertThrows(() => split("ab", "a"), UserError, "matches nothing at character 1");
   assertThrows(() => split("ab", "a*"), UserError, "matches nothing at character 1");
+});
+
+Deno.test("a piece too long for the engine is an error for people", () => {
+  assertThrows(() => split("漢".repeat(1e7), SPLIT_PATTERN), UserError, "break it up before");
+  assertEquals(split("a".repeat(1e6), SPLIT_PATTERN).length, 1);
 });

@@ -1,0 +1,68 @@
+// Tokenizer speed. Run with `deno bench -A bench/tokenizer_bench.ts`; the last lines give MB/s.
+
+import { fromFileUrl } from "@std/path";
+import { PythonRandom } from "../lib/random/mod.ts";
+import { Tokenizer, trainTokenizer } from "../lib/tokenizer/mod.ts";
+
+const rates = new Map<string, number>();
+
+/** Measures `work` on `bytes` bytes of text; keeps the best rate. */
+function benchText(name: string, bytes: number, work: () => unknown): void {
+  Deno.bench(`${name}, ${(bytes / 1e6).toFixed(1)} MB`, { n: 5, warmup: 1 }, async (bench) => {
+    bench.start();
+    const begin = performance.now();
+    await work();
+    const seconds = (performance.now() - begin) / 1000;
+    bench.end();
+    rates.set(name, Math.max(rates.get(name) ?? 0, bytes / seconds));
+  });
+}
+
+globalThis.addEventListener("unload", () => {
+  for (const [name, rate] of rates) console.log(`${name}: at best ${(rate / 1e6).toFixed(1)} MB/s`);
+});
+
+const random = new PythonRandom(0);
+const pick = <T>(from: readonly T[]): T => from[Math.floor(random.random() * from.length)];
+
+/** Documents of made-up words, as unevenly frequent as English ones (Zipf's law). */
+function madeUpDocuments(count: number, wordsEach: number): string[] {
+  const syllables = "the an in er re on at en ed or it is ar as al ing ment com pro con st tr"
+    .split(" ");
+  const words = Array.from({ length: 50_000 }, (_, rank) => {
+    const length = 1 + Math.floor(Math.log10(1 + rank));
+    return Array.from({ length }, () => pick(syllables)).join("");
+  });
+  const word = () => words[Math.floor(words.length ** random.random()) - 1];
+  return Array.from({ length: count }, () => {
+    let text = "";
+    for (let i = 1; i <= wordsEach; i++) text += `${word()}${i % 12 === 0 ? ".\n" : " "}`;
+    return text;
+  });
+}
+
+const tokenizer = await Tokenizer.load(
+  fromFileUrl(new URL("../tests/fixtures/tokenizer", import.meta.url)),
+);
+
+const { conversations } = JSON.parse(
+  await Deno.readTextFile(new URL("../tests/fixtures/tokens.json", import.meta.url)),
+);
+const chat: string[] = conversations.map(({ ids }: { ids: number[] }) => tokenizer.decode(ids));
+const chatBytes = new TextEncoder().encode(chat.join("")).length;
+benchText("encode English chat and code", chatBytes * 50, () => {
+  for (let i = 0; i < 50; i++) for (const text of chat) tokenizer.encode(text);
+});
+
+const documents = madeUpDocuments(2500, 600);
+const documentBytes = documents.reduce((sum, text) => sum + text.length, 0); // ASCII
+benchText(
+  "encode made-up words",
+  documentBytes,
+  () => documents.map((text) => tokenizer.encode(text)),
+);
+
+const letters = documents.join("").replace(/[^a-z]/g, "").slice(0, 1e6);
+benchText("encode one piece without spaces", letters.length, () => tokenizer.encode(letters));
+
+benchText("train 4096 tokens", documentBytes, () => trainTokenizer(documents, { vocabSize: 4096 }));
