@@ -14,8 +14,19 @@ export {
   float32ToFloat16,
   type TensorArray,
 } from "./dtype.ts";
+export {
+  checkpointDirectory,
+  type CheckpointFiles,
+  type CheckpointSource,
+  findCheckpoint,
+} from "./layout.ts";
+export { type CheckpointMeta, type ModelConfig, readMeta } from "./meta.ts";
 export { unpickle, type UnpickleOptions } from "./pickle.ts";
 export { attributesAsMap, OrderedDict, type PickleGlobal } from "./pickle_globals.ts";
+export { SafetensorsFile, writeSafetensors } from "./safetensors.ts";
+export { type CheckpointContents, saveCheckpoint } from "./save.ts";
+export { StagedFile } from "./staged_file.ts";
+export { readStateDict, type StateDict } from "./state_dict.ts";
 export { StoredTensor } from "./stored_tensor.ts";
 export type { TensorSource } from "./tensor_source.ts";
 export { TorchFile } from "./torch_file.ts";

@@ -21,7 +21,7 @@ export class StagedFile implements AsyncDisposable {
   /** Starts the file that will be `path`. Its directory must exist. */
   static create(path: string): Promise<StagedFile> {
     const temporaryPath = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
-    return reportAs(path, async () => {
+    return reportWriteErrors(path, async () => {
       const file = await Deno.open(temporaryPath, { write: true, createNew: true });
       return new StagedFile(path, temporaryPath, file);
     });
@@ -29,7 +29,7 @@ export class StagedFile implements AsyncDisposable {
 
   /** Appends all of `bytes`. */
   write(bytes: Uint8Array): Promise<void> {
-    return reportAs(this.path, async () => {
+    return reportWriteErrors(this.path, async () => {
       for (let done = 0; done < bytes.length;) done += await this.file.write(bytes.subarray(done));
       this.position += bytes.length;
     });
@@ -37,7 +37,7 @@ export class StagedFile implements AsyncDisposable {
 
   /** Makes sure that the bytes are on the disk, and ends writing. */
   finish(): Promise<void> {
-    return reportAs(this.path, async () => {
+    return reportWriteErrors(this.path, async () => {
       if (!this.#isOpen) return;
       await this.file.sync();
       this.file.close();
@@ -48,7 +48,7 @@ export class StagedFile implements AsyncDisposable {
   /** Puts the file in its place, over one that was there. */
   async commit(): Promise<void> {
     await this.finish();
-    await reportAs(this.path, () => Deno.rename(this.temporaryPath, this.path));
+    await reportWriteErrors(this.path, () => Deno.rename(this.temporaryPath, this.path));
     this.#isCommitted = true;
   }
 
@@ -62,7 +62,7 @@ export class StagedFile implements AsyncDisposable {
 }
 
 /** Runs a file operation; what the system refuses (a full disk, no rights) is a UserError. */
-async function reportAs<T>(path: string, operation: () => Promise<T>): Promise<T> {
+export async function reportWriteErrors<T>(path: string, operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
   } catch (error) {

@@ -56,6 +56,8 @@ export class StoredTensor {
   readonly #strides?: readonly number[];
 
   /**
+   * Describes a tensor; reads nothing.
+   *
    * @param name What error messages call it: its path in the tree, or its parameter name.
    * @param dtype Type of its elements in the file.
    * @param shape Size of each dimension; `[]` for a scalar.

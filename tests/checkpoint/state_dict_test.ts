@@ -1,0 +1,119 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  readMeta,
+  readStateDict,
+  TorchFile,
+  type TorchValue,
+  writeTorchFile,
+} from "../../lib/checkpoint/mod.ts";
+import { UserError } from "../../lib/errors.ts";
+import { fixture, inTempDir } from "./torch_archive.ts";
+
+const modelPath = fixture("parity/mha_full/model_000010.pt");
+const { modelConfig } = await readMeta(fixture("parity/mha_full/meta_000010.json"));
+
+/** Saves the reference model with its entries changed by `edit`, and opens it again. */
+async function edited(
+  dir: string,
+  edit: (model: Map<unknown, unknown>) => Map<unknown, unknown> | void,
+): Promise<TorchFile> {
+  using original = await TorchFile.open(modelPath);
+  const model = original.root as Map<unknown, unknown>;
+  await writeTorchFile(`${dir}/model.pt`, (edit(model) ?? model) as TorchValue);
+  return await TorchFile.open(`${dir}/model.pt`);
+}
+
+Deno.test("the meta file gives the model's shape under our names", async () => {
+  const meta = await readMeta(fixture("parity/gqa_sliding/meta_000010.json"));
+  assertEquals(meta.step, 10);
+  assertEquals(meta.modelConfig, {
+    sequenceLen: 256,
+    vocabSize: 300,
+    nLayer: 4,
+    nHead: 4,
+    nKvHead: 2,
+    nEmbd: 64,
+    windowPattern: "SSSL",
+  });
+  assertEquals(meta.raw.total_batch_size, 512);
+});
+
+Deno.test("a meta file's faults are named; a missing window pattern is L", async () => {
+  const good = { sequence_len: 8, vocab_size: 9, n_layer: 2, n_head: 2, n_kv_head: 1, n_embd: 4 };
+  await inTempDir(async (dir) => {
+    const path = `${dir}/meta.json`;
+    const read = async (json: unknown) => {
+      await Deno.writeTextFile(path, typeof json === "string" ? json : JSON.stringify(json));
+      return await readMeta(path);
+    };
+    const { modelConfig } = await read({ step: 0, model_config: good });
+    assertEquals(modelConfig.windowPattern, "L");
+    const bad: [unknown, string][] = [
+      ["{", "not valid JSON"],
+      ["[]", "not a JSON object"],
+      [{ step: 1 }, "model_config"],
+      [{ step: 1.5, model_config: good }, '"step"'],
+      [{ step: 1, model_config: { ...good, n_layer: 0 } }, '"n_layer"'],
+      [{ step: 1, model_config: { ...good, n_embd: "4" } }, '"n_embd"'],
+      [{ step: 1, model_config: { ...good, n_kv_head: 3 } }, '"n_kv_head" 3'],
+      [{ step: 1, model_config: { ...good, window_pattern: "LX" } }, '"window_pattern"'],
+    ];
+    for (const [json, reason] of bad) await assertRejects(() => read(json), UserError, reason);
+    await assertRejects(() => readMeta(`${dir}/none.json`), UserError, "none.json");
+  });
+});
+
+Deno.test("a present-day state dict is taken as it is", async () => {
+  using file = await TorchFile.open(modelPath);
+  const { tensors, parts } = readStateDict(file, modelConfig);
+  assertEquals(parts, { smear: true, backout: true });
+  assertEquals([...tensors], [...file.root as typeof tensors]);
+});
+
+Deno.test("names of a compiled model lose their prefix", async () => {
+  await inTempDir(async (dir) => {
+    using file = await edited(dir, (model) => {
+      return new Map(model.entries().map(([name, tensor]) => [`_orig_mod.${name}`, tensor]));
+    });
+    const { tensors } = readStateDict(file, modelConfig);
+    assertEquals(tensors.get("transformer.h.0.attn.c_q.weight")!.shape, [32, 32]);
+  });
+});
+
+Deno.test("what older checkpoints lack is filled in or reported as off", async () => {
+  await inTempDir(async (dir) => {
+    const lacking = ["resid_lambdas", "x0_lambdas", "smear_lambda", "smear_gate.weight"];
+    using file = await edited(dir, (model) => {
+      for (const name of [...lacking, "backout_lambda"]) model.delete(name);
+    });
+    const { tensors, parts } = readStateDict(file, modelConfig);
+    assertEquals(parts, { smear: false, backout: false });
+    assertEquals(await tensors.get("resid_lambdas")!.readFloat32(), Float32Array.of(1, 1));
+    assertEquals(await tensors.get("x0_lambdas")!.readFloat32(), Float32Array.of(0, 0));
+    assertEquals(await tensors.get("resid_lambdas")!.readFloat32(1, 1), Float32Array.of(1));
+  });
+});
+
+Deno.test("files that are no model, or another than the meta file says, are refused", async () => {
+  await inTempDir(async (dir) => {
+    const edits: [(model: Map<unknown, unknown>) => Map<unknown, unknown> | void, string][] = [
+      [() => new Map([["step", 1]]), '"step" is no tensor'],
+      [(model) => void model.delete("smear_lambda"), "not both"],
+      [(model) => void model.delete("transformer.wte.weight"), "not a nanochat model"],
+      [(model) => {
+        model.set("transformer.h.2.attn.c_q.weight", model.get("smear_lambda"));
+      }, "3 layers"],
+    ];
+    for (const [edit, reason] of edits) {
+      using file = await edited(dir, edit);
+      assertThrows(() => readStateDict(file, modelConfig), UserError, reason);
+    }
+    using file = await TorchFile.open(modelPath);
+    for (const wrong of [{ nEmbd: 64 }, { vocabSize: 321 }, { nLayer: 1 }]) {
+      const config = { ...modelConfig, ...wrong };
+      assertThrows(() => readStateDict(file, config), UserError, "meta file");
+    }
+    using single = await TorchFile.open(fixture("tokenizer/token_bytes.pt"));
+    assertThrows(() => readStateDict(single, modelConfig), UserError, "state dict");
+  });
+});
