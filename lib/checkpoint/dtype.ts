@@ -13,13 +13,13 @@ export type DType =
  * A tensor's elements as stored: float16 and bfloat16 are the raw 16 bits of each number, bool is
  * one byte (0 or 1).
  */
-export type TensorArray =
-  | Float32Array<ArrayBuffer>
-  | Float64Array<ArrayBuffer>
-  | Int32Array<ArrayBuffer>
-  | BigInt64Array<ArrayBuffer>
-  | Uint16Array<ArrayBuffer>
-  | Uint8Array<ArrayBuffer>;
+export type TensorArray<Buffer extends ArrayBufferLike = ArrayBuffer> =
+  | Float32Array<Buffer>
+  | Float64Array<Buffer>
+  | Int32Array<Buffer>
+  | BigInt64Array<Buffer>
+  | Uint16Array<Buffer>
+  | Uint8Array<Buffer>;
 
 const arrayTypes = {
   float32: Float32Array,
@@ -43,12 +43,14 @@ export function createArray(dtype: DType, count: number): TensorArray {
 }
 
 /** True if `array` is what holds `dtype` as stored. */
-export function isArrayOf(dtype: DType, array: TensorArray): boolean {
+export function isArrayOf(dtype: DType, array: TensorArray<ArrayBufferLike>): boolean {
   return array instanceof arrayTypes[dtype];
 }
 
 /** The bytes under an array; no copy. */
-export function bytesOf(array: TensorArray): Uint8Array<ArrayBuffer> {
+export function bytesOf<Buffer extends ArrayBufferLike>(
+  array: TensorArray<Buffer>,
+): Uint8Array<Buffer> {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 
@@ -94,7 +96,7 @@ export function float32ToFloat16(values: Float32Array): Uint16Array<ArrayBuffer>
 }
 
 /** Widens float16 numbers, given as raw bits, to float32; exact. */
-export function float16ToFloat32(bits: Uint16Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+export function float16ToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
   return new Float32Array(new Float16Array(bits.buffer, bits.byteOffset, bits.length));
 }
 
@@ -109,7 +111,7 @@ export function toFloat32(dtype: DType, array: TensorArray): Float32Array<ArrayB
 }
 
 /** Float32 elements as `dtype` stores them, rounded where it is narrower. */
-export function fromFloat32(dtype: DType, values: Float32Array<ArrayBuffer>): TensorArray {
+export function fromFloat32(dtype: DType, values: Float32Array): TensorArray<ArrayBufferLike> {
   switch (dtype) {
     case "float32":
       return values;

@@ -30,4 +30,4 @@ export { readStateDict, type StateDict } from "./state_dict.ts";
 export { StoredTensor } from "./stored_tensor.ts";
 export type { TensorSource } from "./tensor_source.ts";
 export { TorchFile } from "./torch_file.ts";
-export { type TorchValue, writeTorchFile } from "./torch_writer.ts";
+export { writeTorchFile } from "./torch_writer.ts";

@@ -50,6 +50,8 @@ class Unpickler {
   readonly #globals = new Map<string, NamedGlobal>();
   /** Which global made an object, to give later state to the same one. */
   readonly #makers = new WeakMap<WeakKey, NamedGlobal>();
+  /** State already given. Python pickles it once per object; repeats could cost any time. */
+  readonly #usedStates = new WeakSet<WeakKey>();
   readonly #pythonGlobals: Readonly<Record<string, PickleGlobal>>;
 
   constructor(bytes: Uint8Array, options: UnpickleOptions) {
@@ -341,6 +343,10 @@ class Unpickler {
       : undefined;
     if (maker?.definition.setState === undefined) {
       this.#fail("gives state to what takes none");
+    }
+    if (typeof state === "object" && state !== null) {
+      if (this.#usedStates.has(state)) this.#fail("gives one state to several objects");
+      this.#usedStates.add(state);
     }
     this.#inside(maker, () => maker.definition.setState!(instance, state));
   }

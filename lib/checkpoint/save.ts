@@ -4,7 +4,7 @@ import { type ModelConfig, toModelConfigJson } from "./meta.ts";
 import { OrderedDict } from "./pickle_globals.ts";
 import { reportWriteErrors, StagedFile } from "./staged_file.ts";
 import type { TensorSource } from "./tensor_source.ts";
-import { type TorchValue, writeTorchArchive } from "./torch_writer.ts";
+import { writeTorchArchive } from "./torch_writer.ts";
 
 /** What `saveCheckpoint` saves. */
 export interface CheckpointContents {
@@ -15,7 +15,7 @@ export interface CheckpointContents {
   /** Parameters by nanochat's names. */
   stateDict: ReadonlyMap<string, TensorSource>;
   /** The optimizer's state in PyTorch's form: `{ state, param_groups }`. */
-  optimizer?: TorchValue;
+  optimizer?: unknown;
   /** What else the meta file says, in nanochat's spelling: `val_bpb`, `user_config`, … */
   meta: Readonly<Record<string, unknown>>;
 }

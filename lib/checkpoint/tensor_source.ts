@@ -22,7 +22,7 @@ export interface TensorSource {
    * The elements in row-major order: as stored (see {@linkcode TensorArray}), or a `Float32Array`,
    * which is rounded to nearest even where `dtype` is narrower.
    */
-  data: TensorArray | (() => Promise<TensorArray>);
+  data: TensorArray<ArrayBufferLike> | (() => Promise<TensorArray<ArrayBufferLike>>);
 }
 
 /** True for what a tree holds as a tensor. */

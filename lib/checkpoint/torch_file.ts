@@ -150,8 +150,12 @@ const globals: Readonly<Record<string, PickleGlobal>> = {
   },
 };
 
+/** Torch allows no more dimensions; a bound also for pickles that pass one long list often. */
+const MAX_DIMENSIONS = 64;
+
 function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((size) => typeof size === "number");
+  return Array.isArray(value) && value.length <= MAX_DIMENSIONS &&
+    value.every((size) => typeof size === "number");
 }
 
 /** A persistent id of torch is `("storage", class, key, device, number of elements)`. */

@@ -7,31 +7,21 @@ import { bytesOfTensor, isTensorSource, type TensorSource } from "./tensor_sourc
 import { storageNames } from "./torch_file.ts";
 import { ZipWriter } from "./zip_writer.ts";
 
-/**
- * What `writeTorchFile` can save: tensors in a tree of dicts and lists. A `Map` or plain object
- * becomes a dict, an `OrderedDict` stays one, an array becomes a list, an integral number an int.
- */
-export type TorchValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | TensorSource
-  | TorchValue[]
-  | Map<unknown, unknown>
-  | { [key: string]: TorchValue };
-
 /** Version of the archive format: the `version` record torch.save writes. */
 const ARCHIVE_VERSION = "3\n";
 
 /**
  * Writes a file that `torch.load` reads, with `weights_only=True` too.
  *
+ * The value is a tree of dicts and lists: a `Map` or plain object becomes a dict, an `OrderedDict`
+ * stays one, an array becomes a list, an integral number an int; leaves are numbers, bigints,
+ * strings, booleans, null and tensors ({@linkcode TensorSource}, a `StoredTensor` too).
+ *
  * Tensors are produced, written and let go one by one. The file appears under its name only when
  * it is complete.
  *
  * @throws {UserError} if the file cannot be written.
+ * @throws {TypeError} if the tree holds something else; the message names its place.
  *
  * @example
  * ```ts
@@ -44,14 +34,14 @@ const ARCHIVE_VERSION = "3\n";
  * assertEquals(file.root, new Map<string, unknown>([["step", 3], ["betas", [0.8, 0.95]]]));
  * ```
  */
-export async function writeTorchFile(path: string, root: TorchValue): Promise<void> {
+export async function writeTorchFile(path: string, root: unknown): Promise<void> {
   await using file = await StagedFile.create(path);
   await writeTorchArchive(file, root);
   await file.commit();
 }
 
 /** Writes the archive into a staged file and leaves it uncommitted. */
-export async function writeTorchArchive(file: StagedFile, root: TorchValue): Promise<void> {
+export async function writeTorchArchive(file: StagedFile, root: unknown): Promise<void> {
   const name = basename(file.path, extname(file.path));
   const tree = new TreePickler();
   const pickle = tree.pickle(root);

@@ -135,6 +135,13 @@ Deno.test("a string cannot be copied over and over", () => {
   assertStringIncludes(refusal(pickle(once + copy.repeat(100) + "N.")), "over and over");
 });
 
+Deno.test("a state cannot be given over and over", () => {
+  const globals = { "a.B": attributesAsMap };
+  const object = "ca\nB\n)\x81}q\x00K\x01K\x02sb";
+  assertEquals(unpickle(pickle(object + "."), { globals }), new Map([[1, 2]]));
+  assertStringIncludes(refusal(pickle(object + "h\x00b."), { globals }), "several objects");
+});
+
 Deno.test("deep nesting does not overflow the stack", () => {
   const depth = 200_000;
   let value = unpickle(pickle("(".repeat(depth) + "t".repeat(depth) + "."));

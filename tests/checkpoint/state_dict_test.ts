@@ -1,11 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import {
-  readMeta,
-  readStateDict,
-  TorchFile,
-  type TorchValue,
-  writeTorchFile,
-} from "../../lib/checkpoint/mod.ts";
+import { readMeta, readStateDict, TorchFile, writeTorchFile } from "../../lib/checkpoint/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { fixture, inTempDir } from "./torch_archive.ts";
 
@@ -19,7 +13,7 @@ async function edited(
 ): Promise<TorchFile> {
   using original = await TorchFile.open(modelPath);
   const model = original.root as Map<unknown, unknown>;
-  await writeTorchFile(`${dir}/model.pt`, (edit(model) ?? model) as TorchValue);
+  await writeTorchFile(`${dir}/model.pt`, edit(model) ?? model);
   return await TorchFile.open(`${dir}/model.pt`);
 }
 
