@@ -22,6 +22,7 @@ export function sftCommand(run: (options: SftOptions, io: RunIo) => Promise<unkn
     .option("--load-optimizer <switch:integer>", "1 warm-starts the optimizer, 0 does not.", {
       default: Number(defaults.loadOptimizer),
     })
+    .option("--resume", "Go on with the last fine-tuned checkpoint of the tag.")
     .group("Length and batches")
     .option("--num-iterations <steps:integer>", "Optimizer steps; -1 is one epoch.", {
       default: defaults.numIterations,
@@ -51,6 +52,9 @@ export function sftCommand(run: (options: SftOptions, io: RunIo) => Promise<unkn
     })
     .option("--eval-tokens <tokens:integer>", "Tokens measured for bpb.", {
       default: defaults.evalTokens,
+    })
+    .option("--save-every <steps:integer>", "Save a checkpoint so often; -1 only at the end.", {
+      default: defaults.saveEvery,
     })
     .option("--chatcore-every <steps:integer>", "Measure ChatCORE so often; -1 never.", {
       default: defaults.chatcoreEvery,

@@ -17,13 +17,11 @@ import {
   parameterSpecs,
 } from "./parameters.ts";
 
-/** Where the values of parameters come from: a checkpoint, or an initialisation. */
-export interface ParameterSource {
-  /** The shape of a stored tensor, or undefined if there is none of that name. */
-  shape(name: string): readonly number[] | undefined;
-  /** `count` elements of it from `start`, in row-major order. */
-  read(name: string, start: number, count: number): Promise<Float32Array>;
-}
+/**
+ * Where the values of parameters come from, a checkpoint or an initialisation: `count` elements of
+ * a parameter from `start`, in row-major order.
+ */
+export type ParameterSource = (name: string, start: number, count: number) => Promise<Float32Array>;
 
 /** Elements read at a time: big tables never stand in the heap whole. */
 const SLICE = 4 << 20;
@@ -74,11 +72,11 @@ export class GPT {
   }
 
   /** Fills every parameter from a source, a slice at a time. */
-  async load(source: ParameterSource): Promise<void> {
+  async load(read: ParameterSource): Promise<void> {
     for (const { name, value } of this.parameters.values()) {
       for (let start = 0; start < value.size; start += SLICE) {
         const count = Math.min(SLICE, value.size - start);
-        this.device.write(value, await source.read(name, start, count), start);
+        this.device.write(value, await read(name, start, count), start);
       }
     }
   }

@@ -16,6 +16,7 @@ export {
   windowSizes,
 } from "./config.ts";
 export { GPT, type ParameterSource } from "./gpt.ts";
+export { initialParameters } from "./init.ts";
 export { LossHead } from "./loss_head.ts";
 export {
   countParameters,

@@ -27,6 +27,8 @@ export interface SftOptions {
   modelStep: number | undefined;
   /** Whether to warm-start the optimizer from the base checkpoint's state. */
   loadOptimizer: boolean;
+  /** Whether to go on with the last fine-tuned checkpoint of the tag instead of a base one. */
+  resume: boolean;
   /** Optimizer steps; −1 for one epoch over the mixture. */
   numIterations: number;
   /** Tokens in a row, T. */
@@ -53,6 +55,8 @@ export interface SftOptions {
   evalEvery: number;
   /** Tokens of the validation mixture that are measured. */
   evalTokens: number;
+  /** Steps between checkpoints; −1 for the last step only. */
+  saveEvery: number;
   /** Steps between ChatCORE evaluations; −1 for none. */
   chatcoreEvery: number;
   /** Most problems per categorical ChatCORE task; −1 for all. */
@@ -78,6 +82,7 @@ export const SFT_DEFAULTS: Readonly<SftOptions> = {
   modelTag: undefined,
   modelStep: undefined,
   loadOptimizer: true,
+  resume: false,
   numIterations: -1,
   maxSeqLen: undefined,
   deviceBatchSize: undefined,
@@ -91,6 +96,7 @@ export const SFT_DEFAULTS: Readonly<SftOptions> = {
   finalLrFrac: 0,
   evalEvery: 200,
   evalTokens: 40 * 524288,
+  saveEvery: -1,
   chatcoreEvery: 200,
   chatcoreMaxCat: -1,
   chatcoreMaxSample: 24,
@@ -147,6 +153,7 @@ const NUMBER_RULES: Record<NumberField, NumberRule> = {
   finalLrFrac: rate,
   evalEvery: positiveOrMinusOne,
   evalTokens: positive,
+  saveEvery: positiveOrMinusOne,
   chatcoreEvery: positiveOrMinusOne,
   chatcoreMaxCat: positiveOrMinusOne,
   chatcoreMaxSample: positiveOrMinusOne,

@@ -1,0 +1,45 @@
+/**
+ * Choosing a device.
+ *
+ * @module
+ */
+import { createCpuDevice } from "./cpu/mod.ts";
+import type { Device } from "./device.ts";
+import { createWebGpuDevice } from "./webgpu/mod.ts";
+
+/** What is asked of {@link openDevice}. */
+export interface DeviceOptions {
+  /** `webgpu`, `cpu`, or undefined for a hardware GPU if there is one, else the CPU. */
+  deviceType?: "webgpu" | "cpu";
+  /** Threads of the CPU device; one per core unless given. */
+  threads?: number;
+  /** BLAS library of the CPU device: `off` (the default), `auto`, or a file. */
+  blas?: string;
+}
+
+/**
+ * Opens the device asked for; if none is, a hardware GPU where there is one, else the CPU.
+ *
+ * @returns The device, and why it was chosen, for the person to read.
+ */
+export async function openDevice(
+  options: DeviceOptions = {},
+): Promise<{ device: Device; reason: string }> {
+  const { deviceType, threads, blas } = options;
+  if (deviceType === "webgpu") {
+    return { device: await createWebGpuDevice(), reason: "as asked by --device-type webgpu" };
+  }
+  if (deviceType === undefined && await hasHardwareGpu()) {
+    return { device: await createWebGpuDevice(), reason: "a hardware GPU was found" };
+  }
+  const device = await createCpuDevice({ threads, blas });
+  const reason = deviceType === "cpu"
+    ? "as asked by --device-type cpu"
+    : "no hardware GPU was found; --device-type webgpu would take a software one";
+  return { device, reason };
+}
+
+async function hasHardwareGpu(): Promise<boolean> {
+  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+  return adapter !== null && adapter !== undefined && !adapter.info.isFallbackAdapter;
+}

@@ -1,0 +1,201 @@
+/**
+ * One fine-tuning run, from a base checkpoint to a fine-tuned one.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { checkpointDirectory, TorchFile } from "../checkpoint/mod.ts";
+import { PackedLoader } from "../dataloader/mod.ts";
+import { type Device, openDevice } from "../device/mod.ts";
+import { UserError } from "../errors.ts";
+import { Pass } from "../model/mod.ts";
+import { loadOptimizerState, Optimizer, parameterGroups, widthScale } from "../optim/mod.ts";
+import { LocalSource, trainMixture, valMixture } from "../tasks/mod.ts";
+import { ConsoleSink, JsonlSink, SinkGroup } from "../tracking/mod.ts";
+import { validate } from "./evaluation.ts";
+import type { RunIo } from "./io.ts";
+import { type OpenedModel, openModel } from "./open_model.ts";
+import type { SftOptions } from "./options.ts";
+import { savedRun, saveRun } from "./save.ts";
+import { accumulationSteps, type InheritedSettings, inheritSettings } from "./settings.ts";
+import { type RunProgress, runTrainingLoop, START } from "./training_loop.ts";
+
+/** What a run ended with. */
+export interface SftResult {
+  /** Where the checkpoint lies. */
+  directory: string;
+  /** Where the run stopped. */
+  at: RunProgress;
+  /** The last measurements. */
+  metrics: Record<string, number>;
+}
+
+/**
+ * Fine-tunes a base model: prints what it does, measures it on the way, and saves a checkpoint at
+ * the end, every `saveEvery` steps, and when the signal aborts.
+ *
+ * @throws {UserError} for whatever a person can mend; nothing is half-written.
+ */
+export async function runSft(options: SftOptions, io: RunIo): Promise<SftResult> {
+  const { device, reason } = await openDevice(options);
+  io.terminal.info(`Device: ${device.kind}, ${device.name} (${reason})`);
+  try {
+    return await fineTune(device, options, io);
+  } finally {
+    await device.close();
+  }
+}
+
+async function fineTune(device: Device, options: SftOptions, io: RunIo): Promise<SftResult> {
+  const { terminal, baseDir } = io;
+  const opened = await openModel(device, baseDir, {
+    source: options.resume ? "sft" : "base",
+    tag: options.modelTag,
+    step: options.modelStep,
+    training: true,
+  });
+  const { model, tokenizer, meta, files } = opened;
+  terminal.info(`${options.resume ? "Resuming" : "Base checkpoint:"} ${files.model}`);
+  const saved = options.resume ? savedRun(meta, files.meta) : undefined;
+  const { settings, notes } = inheritSettings(options, meta.raw);
+  notes.forEach((note) => terminal.info(note));
+  const accumulation = accumulationSteps(settings);
+  describeBatches(settings, accumulation, model.config.nEmbd, io);
+
+  const source = new LocalSource(baseDir);
+  const training = await trainMixture(source, options);
+  const validation = await valMixture(source);
+  terminal.info(
+    `Training mixture: ${training.length.toLocaleString("en-US")} rows ` +
+      `(MMLU x${options.mmluEpochs}, GSM8K x${options.gsm8kEpochs})`,
+  );
+  const { maxSeqLen: T, deviceBatchSize: B } = settings;
+  const packing = {
+    render: tokenizer.renderConversation.bind(tokenizer),
+    bosId: tokenizer.bosId,
+  };
+  const loader = new PackedLoader(training, { ...packing, B, T, state: saved?.loader });
+
+  const optimizer = new Optimizer(
+    device,
+    parameterGroups([...model.parameters.values()], model.config.nEmbd, {
+      embeddingLr: settings.embeddingLr * options.initLrFrac,
+      unembeddingLr: settings.unembeddingLr * options.initLrFrac,
+      matrixLr: settings.matrixLr * options.initLrFrac,
+    }),
+  );
+  if (options.loadOptimizer || options.resume) await warmStart(optimizer, opened, io);
+  const pass = new Pass(model, B, T, { training: true });
+
+  const directory = checkpointDirectory(baseDir, "sft", files.tag);
+  const sinks = new SinkGroup([
+    new ConsoleSink(terminal),
+    JsonlSink.open(join(directory, "metrics.jsonl"), { resumeStep: saved?.at.step }),
+  ]);
+  const metrics: Record<string, number> = {};
+  const cut = { conversations: 0, tokens: 0 };
+  const save = async (at: RunProgress) => {
+    const contents = { model, optimizer, options, settings, at, loader: loader.state, metrics };
+    const { model: path } = await saveRun(baseDir, files.tag, contents);
+    terminal.print(`Saved ${path}`);
+  };
+  const every = (interval: number, step: number) => interval > 0 && step % interval === 0;
+
+  try {
+    const at = await runTrainingLoop({
+      pass,
+      optimizer,
+      accumulationSteps: accumulation,
+      numIterations: options.numIterations,
+      schedule: options,
+      signal: io.signal,
+      now: io.now,
+      nextBatch: () => {
+        const batch = loader.next();
+        cut.conversations += batch.cut;
+        cut.tokens += batch.lostTokens;
+        return batch;
+      },
+      onStep: (step, numbers) => sinks.log(step, numbers),
+      isDue: (step) => every(options.evalEvery, step) || every(options.saveEvery, step),
+      pause: async (at, last) => {
+        const { step } = at;
+        const isNew = step > (saved?.at.step ?? 0);
+        // What was learned is safe before anything is measured.
+        if (isNew && (last || every(options.saveEvery, step))) await save(at);
+        if (io.signal.aborted || !(last || every(options.evalEvery, step))) return;
+        metrics.val_bpb = await validate({
+          pass,
+          dataset: validation,
+          loader: packing,
+          evalTokens: options.evalTokens,
+          tokenBytes: tokenizer.tokenBytes,
+          terminal,
+        });
+        sinks.log(step, { "val/bpb": metrics.val_bpb });
+        if (isNew && last) await save(at);
+      },
+    }, saved?.at ?? START);
+    reportCuts(cut, T, io);
+    return { directory, at, metrics };
+  } finally {
+    await sinks.close();
+  }
+}
+
+function describeBatches(
+  settings: InheritedSettings,
+  accumulation: number,
+  nEmbd: number,
+  { terminal }: RunIo,
+): void {
+  const { maxSeqLen: T, deviceBatchSize: B, totalBatchSize } = settings;
+  const number = (n: number) => n.toLocaleString("en-US");
+  terminal.info(`Tokens / micro-batch / rank: ${B} x ${T} = ${number(B * T)}`);
+  terminal.info(
+    `Total batch size ${number(totalBatchSize)} => gradient accumulation steps: ${accumulation}`,
+  );
+  terminal.info(
+    `Scaling the LR for the AdamW parameters ∝1/√(${nEmbd}/768) = ${widthScale(nEmbd).toFixed(6)}`,
+  );
+}
+
+/** Takes over the optimizer's state from the checkpoint, if it is there and fits. */
+async function warmStart(
+  optimizer: Optimizer,
+  { files }: OpenedModel,
+  { terminal }: RunIo,
+): Promise<void> {
+  const path = files.optimizers.get(0);
+  if (path === undefined) {
+    terminal.warn(
+      `${files.directory} has no optimizer state of step ${files.step}; starting fresh`,
+    );
+    return;
+  }
+  using file = await TorchFile.open(path);
+  try {
+    await loadOptimizerState(optimizer, file.root);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const ranks = files.optimizers.size;
+    const hint = ranks > 1 ? ` (it was saved in shares by ${ranks} processes)` : "";
+    terminal.warn(`${path}: ${error.message}${hint}; starting the optimizer fresh`);
+    return;
+  }
+  terminal.info(
+    `Optimizer state loaded from ${path} (moments and steps; learning rates are reset)`,
+  );
+}
+
+function reportCuts(
+  cut: { conversations: number; tokens: number },
+  T: number,
+  { terminal }: RunIo,
+): void {
+  if (cut.conversations === 0) return;
+  terminal.warn(
+    `${cut.conversations} conversations were longer than a row of ${T} tokens and were cut, ` +
+      `which lost ${cut.tokens} tokens; --max-seq-len makes rows longer`,
+  );
+}

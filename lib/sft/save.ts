@@ -1,0 +1,102 @@
+/**
+ * Saving a run, so that nanochat can load the model and this package can go on with the run.
+ *
+ * @module
+ */
+import {
+  type CheckpointFiles,
+  type CheckpointMeta,
+  saveCheckpoint,
+  type TensorSource,
+} from "../checkpoint/mod.ts";
+import type { PackedLoaderState } from "../dataloader/mod.ts";
+import { UserError } from "../errors.ts";
+import type { GPT } from "../model/mod.ts";
+import { lrMultiplier, muonMomentum, type Optimizer, optimizerState } from "../optim/mod.ts";
+import type { SftOptions } from "./options.ts";
+import type { InheritedSettings } from "./settings.ts";
+import type { RunProgress } from "./training_loop.ts";
+
+/** What a checkpoint of a run is made of. */
+export interface RunContents {
+  /** The model. */
+  model: GPT;
+  /** Its optimizer. */
+  optimizer: Optimizer;
+  /** The run's flags. */
+  options: SftOptions;
+  /** The run's settings. */
+  settings: InheritedSettings;
+  /** Where the run stands. */
+  at: RunProgress;
+  /** Where its training data stands. */
+  loader: PackedLoaderState;
+  /** The last measurements, such as `val_bpb`. */
+  metrics: Record<string, number>;
+}
+
+const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** An object's keys in nanochat's spelling; undefined values become null, as Python's None. */
+function spelled(object: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(object).map(([key, value]) => [snakeCase(key), value ?? null]),
+  );
+}
+
+/**
+ * Saves a run under its tag.
+ *
+ * @throws {UserError} when the files cannot be written; an earlier checkpoint stays whole then.
+ */
+export function saveRun(
+  baseDir: string,
+  tag: string,
+  contents: RunContents,
+): Promise<CheckpointFiles> {
+  const { model, optimizer, options, settings, at, loader, metrics } = contents;
+  const stateDict = new Map<string, TensorSource>();
+  for (const { name, shape, value } of model.parameters.values()) {
+    const data = () => model.device.read(value) as Promise<Float32Array>;
+    stateDict.set(name, { dtype: "float32", shape, data });
+  }
+  const multiplier = lrMultiplier(at.progress, options);
+  const mu = muonMomentum(Math.max(0, at.step - 1));
+  return saveCheckpoint(baseDir, tag, {
+    step: at.step,
+    modelConfig: model.config,
+    stateDict,
+    optimizer: optimizerState(optimizer, { multiplier, mu }),
+    meta: {
+      ...metrics,
+      max_seq_len: settings.maxSeqLen,
+      device_batch_size: settings.deviceBatchSize,
+      total_batch_size: settings.totalBatchSize,
+      user_config: spelled({ ...options, ...settings }),
+      run_state: { ...at, loader },
+    },
+  });
+}
+
+/** What `--resume` goes on with. */
+export interface SavedRun {
+  /** Where the run stood. */
+  at: RunProgress;
+  /** Where its data stood. */
+  loader: PackedLoaderState;
+}
+
+/**
+ * The state of a run in a checkpoint's meta file.
+ *
+ * @throws {UserError} when the checkpoint is not of a run of this package.
+ */
+export function savedRun(meta: CheckpointMeta, path: string): SavedRun {
+  const state = meta.raw.run_state as (RunProgress & { loader?: PackedLoaderState }) | undefined;
+  const numbers = [state?.step, state?.progress, state?.smoothedLoss, state?.trainingSeconds];
+  if (!state?.loader || !numbers.every(Number.isFinite)) {
+    throw new UserError(`${path}: holds no run to go on with; start without --resume`);
+  }
+  const { loader, ...at } = state;
+  return { at, loader };
+}

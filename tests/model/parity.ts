@@ -1,0 +1,92 @@
+/** The reference's tiny models and the numbers that nanochat computed with them. */
+import { join } from "@std/path";
+import { readStateDict, SafetensorsFile, TorchFile } from "../../lib/checkpoint/mod.ts";
+import { readMeta } from "../../lib/checkpoint/mod.ts";
+import type { Device, Tensor } from "../../lib/device/mod.ts";
+import { GPT } from "../../lib/model/mod.ts";
+
+const FOLDER = join(import.meta.dirname!, "../fixtures/parity");
+
+/** The folders of the fixtures. */
+export const PARITY_MODELS = ["gqa_sliding", "mha_full"] as const;
+
+/** What `expected.json` holds, as far as tests read it. */
+export interface Expected {
+  bpb: number;
+  window_sizes: [number, number][];
+  flops_per_token: number;
+  num_scaling_params: Record<string, number>;
+  steps: {
+    loss: number;
+    lr_multiplier: number;
+    init_lr_frac: number;
+    muon_momentum: number;
+    groups: { kind: string; lr: number; shapes: number[][]; weight_decay: number }[];
+  }[];
+  greedy: { prompt: number[]; continuation: number[] };
+}
+
+/** A parity model on a device, with everything that is known about it. */
+export interface ParityModel {
+  model: GPT;
+  /** Learning rates of its meta file. */
+  userConfig: Record<string, number>;
+  expected: Expected;
+  /** Numbers of `expected.safetensors` by name; int32 ones too. */
+  numbers(name: string): Float32Array;
+  shape(name: string): readonly number[];
+}
+
+/** Loads one, with gradients. */
+export async function parityModel(device: Device, name: string): Promise<ParityModel> {
+  const folder = join(FOLDER, name);
+  const meta = await readMeta(join(folder, "meta_000010.json"));
+  using file = await TorchFile.open(join(folder, "model_000010.pt"));
+  const { tensors, parts } = readStateDict(file, meta.modelConfig);
+  const model = new GPT(device, meta.modelConfig, { parts, training: true });
+  await model.load((name, start, count) => tensors.get(name)!.readFloat32(start, count));
+  using numbers = await SafetensorsFile.open(join(folder, "expected.safetensors"));
+  const values = new Map<string, Float32Array>();
+  const shapes = new Map<string, readonly number[]>();
+  for (const [key, tensor] of numbers.tensors) {
+    values.set(key, Float32Array.from(await tensor.read() as Float32Array));
+    shapes.set(key, tensor.shape);
+  }
+  return {
+    model,
+    userConfig: meta.raw.user_config as Record<string, number>,
+    expected: JSON.parse(await Deno.readTextFile(join(folder, "expected.json"))),
+    numbers: (key) => values.get(key)!,
+    shape: (key) => shapes.get(key)!,
+  };
+}
+
+/** The values of a tensor. */
+export async function floats(device: Device, tensor: Tensor): Promise<Float32Array> {
+  return await device.read(tensor) as Float32Array;
+}
+
+/** ‖a − b‖ / ‖b‖. */
+export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let difference = 0, norm = 0;
+  for (let i = 0; i < b.length; i++) {
+    difference += (a[i] - b[i]) ** 2;
+    norm += b[i] ** 2;
+  }
+  return Math.sqrt(difference / norm);
+}
+
+/** max |a − b|. */
+export function maxError(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let max = 0;
+  for (let i = 0; i < b.length; i++) max = Math.max(max, Math.abs(a[i] - b[i]));
+  return max;
+}
+
+/**
+ * Whether the gradient of a parameter is only rounding noise: in `mha_full` the remembered layer
+ * is the last, and the final norm takes the scale of backout out again.
+ */
+export function isNoise(folder: string, parameter: string): boolean {
+  return folder === "mha_full" && parameter === "backout_lambda";
+}
