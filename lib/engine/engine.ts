@@ -4,35 +4,37 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers/promises";
+import type { Readback, Tensor } from "../device/mod.ts";
 import { CachedPass, type GPT } from "../model/mod.ts";
 import { PythonRandom } from "../random/mod.ts";
+import { type SamplingOptions, samplingOptions } from "./sampling.ts";
 import { ToolUse, type ToolUseStep, type ToolUseTokenizer } from "./tool_use.ts";
 
-/** How tokens are chosen, see {@link SamplingArgs}. */
-export interface SamplingOptions {
-  /** 0 takes the most likely token; 1 samples from the model's distribution. Default 1. */
-  temperature?: number;
-  /** Keep this many of the most likely tokens; 0, the default, keeps all. */
-  topK?: number;
-  /** Keep the most likely tokens up to this mass. Default 1. */
-  topP?: number;
-  /** Keep tokens of at least this share of the likeliest one's probability. Default 0. */
-  minP?: number;
-  /** Row `r` draws its random numbers from seed + r. Default 42. */
-  seed?: number;
-}
-
-/** How much is generated. */
+/** How much is generated, and how. */
 export interface GenerateOptions extends SamplingOptions {
   /** Most new tokens per row. Default: as many as the context has room for. */
   maxTokens?: number;
 }
 
+/** Settings of an {@link Engine}. */
+export interface EngineOptions {
+  /** Most tokens of a prompt and its continuation together; the model's own length by default. */
+  capacity?: number;
+  /**
+   * How many tokens are sampled before the host looks at them; what a tool's answer or an end
+   * makes useless is thrown away. Default: 8 on WebGPU, where each look takes 10 ms, else 1.
+   */
+  stepsPerRead?: number;
+}
+
 /** Most tokens of a prompt that are read in one go. */
 const PREFILL_TOKENS = 512;
+/** Steps of the float32 numbers in [0, 1) that are evenly spaced. */
+const UNIFORM_STEPS = 2 ** 24;
 
 /**
- * Generates text from a model.
+ * Generates text from a model, whose parameters must stay as they are while it does.
  *
  * @example
  * ```ts no-eval
@@ -45,27 +47,27 @@ const PREFILL_TOKENS = 512;
  * for await (const [step] of engine.generate([prompt], { temperature: 0, maxTokens: 16 })) {
  *   if (step) console.log(tokenizer.decode([step.token]));
  * }
+ * engine.free();
  * ```
  */
 export class Engine {
   /** Most tokens of a prompt and its continuation together. */
   readonly capacity: number;
-  readonly #prefill: CachedPass;
-  readonly #decoding = new Map<number, CachedPass>();
   readonly #stepsPerRead: number;
+  readonly #prefill: CachedPass;
+  /** What {@link #prefill} has read. */
+  #context: readonly number[] = [];
+  #rows: CachedPass | undefined;
 
   /**
-   * Plans memory for reading prompts; that for rows is planned when they are first asked for.
+   * Plans memory for reading prompts; that for rows is planned when they are asked for.
    *
-   * @param options `capacity`: longest sequence, the model's own length unless given.
-   * `stepsPerRead`: how many tokens are sampled before the host looks at them; what a tool or an
-   * end makes useless is thrown away. Default: 8 on WebGPU, where each look takes 10 ms, else 1.
    * @throws {UserError} when the device cannot hold the cache.
    */
   constructor(
     readonly model: GPT,
     readonly tokenizer: ToolUseTokenizer,
-    options: { capacity?: number; stepsPerRead?: number } = {},
+    options: EngineOptions = {},
   ) {
     this.capacity = options.capacity ?? model.config.sequenceLen;
     this.#stepsPerRead = options.stepsPerRead ?? (model.device.kind === "webgpu" ? 8 : 1);
@@ -73,87 +75,148 @@ export class Engine {
     this.#prefill = new CachedPass(model, 1, this.capacity, maxT);
   }
 
-  /** Reads all but the last token of a prompt. */
+  /** Reads all but the last token of a prompt, or the rest if it goes on from the one before. */
   #read(prompt: readonly number[]): void {
-    const pass = this.#prefill;
-    pass.reset();
-    for (let start = 0; start < prompt.length - 1; start += pass.maxT) {
-      const tokens = prompt.slice(start, Math.min(start + pass.maxT, prompt.length - 1));
+    const pass = this.#prefill, end = prompt.length - 1;
+    const goesOn = this.#context.length <= end &&
+      this.#context.every((token, i) => token === prompt[i]);
+    if (!goesOn) {
+      pass.reset();
+      this.#context = [];
+    }
+    while (this.#context.length < end) {
+      const start = this.#context.length;
+      const tokens = prompt.slice(start, Math.min(start + pass.maxT, end));
       this.model.device.write(pass.ids, Int32Array.from(tokens));
       pass.forward(tokens.length);
       this.model.device.submit();
+      this.#context = prompt.slice(0, start + tokens.length);
     }
   }
 
-  #rows(B: number): CachedPass {
-    let pass = this.#decoding.get(B);
-    if (!pass) this.#decoding.set(B, pass = new CachedPass(this.model, B, this.capacity, 1));
-    return pass;
+  /** Memory for `B` rows; that for another number of rows is given back. */
+  #pass(B: number): CachedPass {
+    if (this.#rows?.B !== B) {
+      this.#rows?.free();
+      this.#rows = undefined;
+      this.#rows = new CachedPass(this.model, B, this.capacity, 1);
+    }
+    return this.#rows;
   }
 
   /**
    * Continues prompts, a row each; equal neighbours are read once. Ends when every row's turn is
-   * over or the room is used up.
+   * over, or the tokens asked for or the room are used up.
    *
    * @param prompts Token ids, each of at least one and fewer than {@link capacity}.
    * @yields For each row its next token, or undefined once its turn is over.
    * @throws {RangeError} for a prompt that is empty or has no room for an answer.
+   * @throws {UserError} for a sampling option that makes no sense.
    */
   async *generate(
     prompts: readonly (readonly number[])[],
     options: GenerateOptions = {},
   ): AsyncGenerator<(ToolUseStep | undefined)[]> {
-    const { model: { device, config } } = this;
-    const { temperature = 1, topK = 0, topP = 1, minP = 0, seed = 42 } = options;
+    const sampling = samplingOptions(options);
     for (const { length } of prompts) {
       if (length === 0 || length >= this.capacity) {
         throw new RangeError(`a prompt of ${length} tokens in a context of ${this.capacity}`);
       }
     }
-    const B = prompts.length, pass = this.#rows(B);
+    if (prompts.length === 0) return;
+    const { device } = this.model;
     const longest = Math.max(...prompts.map((prompt) => prompt.length));
-    let left = Math.min(options.maxTokens ?? Infinity, this.capacity - longest);
-    const random = prompts.map((_, row) => new PythonRandom(seed + row));
+    const limit = Math.min(options.maxTokens ?? Infinity, this.capacity - longest);
     const rows = prompts.map(() => new ToolUse(this.tokenizer));
-
+    const pass = this.#pass(prompts.length);
     prompts.forEach((prompt, row) => {
-      if (row === 0 || prompt.join() !== prompts[row - 1].join()) this.#read(prompt);
+      this.#read(prompt);
       pass.adopt(this.#prefill, [row]);
     });
-    const ids = device.view(pass.ids, [B]);
-    const uniforms = device.allocate("random numbers", [B]);
+    const ids = device.view(pass.ids, [prompts.length]);
+    const uniforms = device.allocate("random numbers", [prompts.length]);
+    const generators = prompts.map((_, row) => new PythonRandom(sampling.seed + row));
+    const drawn: Float32Array[] = [];
+    /** The numbers of a step are the same however often it is taken. */
+    const numbersOf = (step: number) =>
+      drawn[step] ??= Float32Array.from(generators, (generator) => {
+        return Math.floor(generator.random() * UNIFORM_STEPS) / UNIFORM_STEPS;
+      });
     try {
-      device.write(ids, Int32Array.from(prompts, (prompt) => prompt[prompt.length - 1]));
-      while (left > 0 && rows.some((row) => !row.completed)) {
-        const sampled = Array.from({ length: Math.min(left, this.#stepsPerRead) }, () => {
-          device.write(uniforms, Float32Array.from(random, (generator) => generator.random()));
-          pass.forward(1);
-          const logits = pass.logits(), { vocabSize } = config;
-          device.sample({ out: ids, logits, vocabSize, uniforms, temperature, topK, topP, minP });
-          return device.stage(ids);
+      let inputs = Int32Array.from(prompts, (prompt) => prompt[prompt.length - 1]);
+      device.write(ids, inputs);
+      for (let step = 0; step < limit && rows.some((row) => !row.completed);) {
+        const ahead = Math.min(limit - step, this.#stepsPerRead);
+        const readbacks = Array.from({ length: ahead }, (_, i) => {
+          if (sampling.temperature > 0) device.write(uniforms, numbersOf(step + i));
+          return this.#step(pass, rows.map((row) => row.due[i]), { ids, uniforms, sampling });
         });
         device.submit();
-        for (const [ahead, readback] of sampled.entries()) {
-          const tokens = await readback.values();
+        for (const [i, readback] of readbacks.entries()) {
+          const tokens = await readback.values() as Int32Array<ArrayBuffer>;
           const steps = rows.map((row, r) => row.completed ? undefined : row.next(tokens[r]));
-          left--;
+          step++;
           yield steps;
-          if (!steps.some((step, r) => step && step.token !== tokens[r])) continue;
-          // A tool's answer replaced a sampled token: what was sampled after it is void.
-          const last = tokens.map((token, r) => steps[r]?.token ?? token) as Int32Array;
-          const kept = pass.lengths.map((length) => length - (sampled.length - 1 - ahead));
-          pass.rewind(kept, last);
-          break;
+          const wanted = tokens.map((token, r) => steps[r]?.token ?? token);
+          if (wanted.some((token, r) => token !== tokens[r])) {
+            // A tool's answer begins here: what was sampled instead and after it is void.
+            pass.rewind(pass.lengths.map((length) => length - (ahead - 1 - i)), inputs);
+            device.write(ids, inputs = wanted);
+            break;
+          }
+          inputs = tokens;
         }
+        // The CPU device runs without a pause: let signals and timers have their turn.
+        await setImmediate();
       }
     } finally {
       device.free(uniforms);
     }
   }
 
+  /** Appends `ids` to the rows and samples the next ones into it, except those that are due. */
+  #step(
+    pass: CachedPass,
+    due: readonly (number | undefined)[],
+    { ids, uniforms, sampling }: {
+      ids: Tensor;
+      uniforms: Tensor;
+      sampling: Required<SamplingOptions>;
+    },
+  ): Readback {
+    const { device, config: { vocabSize } } = this.model;
+    pass.forward(1);
+    device.sample({ out: ids, logits: pass.logits(), vocabSize, uniforms, ...sampling });
+    due.forEach((token, row) => {
+      if (token !== undefined) device.write(ids, Int32Array.of(token), row);
+    });
+    return device.stage(ids);
+  }
+
+  /**
+   * Continues prompts to their end, as {@link generate} does.
+   *
+   * @param signal Ends it early when aborted.
+   * @returns For each row its new tokens, without the one that ends its turn.
+   */
+  async generateBatch(
+    prompts: readonly (readonly number[])[],
+    options: GenerateOptions & { signal?: AbortSignal } = {},
+  ): Promise<number[][]> {
+    const results = prompts.map((): number[] => []);
+    const ends = [this.tokenizer.bosId, this.tokenizer.encodeSpecial("<|assistant_end|>")];
+    for await (const steps of this.generate(prompts, options)) {
+      steps.forEach((step, row) => {
+        if (step && !ends.includes(step.token)) results[row].push(step.token);
+      });
+      if (options.signal?.aborted) break;
+    }
+    return results;
+  }
+
   /** Gives all memory back. */
   free(): void {
     this.#prefill.free();
-    for (const pass of this.#decoding.values()) pass.free();
+    this.#rows?.free();
   }
 }

@@ -87,6 +87,11 @@ export class ToolUse {
     return this.#completed;
   }
 
+  /** The tokens of a tool's answer that come next, whatever is sampled. */
+  get due(): readonly number[] {
+    return this.#forced;
+  }
+
   /**
    * Takes the next token of the row.
    *
