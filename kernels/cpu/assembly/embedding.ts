@@ -1,0 +1,133 @@
+/** Copying and adding rows that are chosen by an index. */
+import { ARGUMENTS } from "./pool";
+import { overRows, rowsPerItem } from "./rows";
+import { addScaled } from "./simd";
+
+@unmanaged
+class Arguments {
+  out: usize;
+  x: usize;
+  index: usize;
+  tokens: usize;
+  starts: usize;
+  rows: i32;
+  columns: i32;
+  /** Rows of the tensor that the index chooses from. */
+  limit: i32;
+  time: i32;
+}
+
+const args = changetype<Arguments>(ARGUMENTS);
+
+/** The row that the index chooses. Outside of the tensor the kernel stops. */
+@inline
+function chosen(row: i32): usize {
+  const index = load<i32>(args.index + (<usize> row << 2));
+  if (<u32> index >= <u32> args.limit) unreachable();
+  return <usize> index;
+}
+
+/** out[r] = x[index[r]]; x has `limit` rows. */
+export function gatherRows(
+  out: usize,
+  x: usize,
+  index: usize,
+  rows: i32,
+  columns: i32,
+  limit: i32,
+): void {
+  args.out = out;
+  args.x = x;
+  args.index = index;
+  args.rows = rows;
+  args.columns = columns;
+  args.limit = limit;
+  overRows(rows, columns, gatherItem);
+}
+
+function gatherItem(item: i32): void {
+  const stride = <usize> args.columns << 2, each = rowsPerItem(args.columns);
+  const end = min(args.rows, (item + 1) * each);
+  for (let row = item * each; row < end; row++) {
+    memory.copy(args.out + <usize> row * stride, args.x + chosen(row) * stride, stride);
+  }
+}
+
+/** out[index[r]] = x[r]; out has `limit` rows. */
+export function scatterRows(
+  out: usize,
+  x: usize,
+  index: usize,
+  rows: i32,
+  columns: i32,
+  limit: i32,
+): void {
+  args.out = out;
+  args.x = x;
+  args.index = index;
+  args.rows = rows;
+  args.columns = columns;
+  args.limit = limit;
+  overRows(rows, columns, scatterItem);
+}
+
+function scatterItem(item: i32): void {
+  const stride = <usize> args.columns << 2, each = rowsPerItem(args.columns);
+  const end = min(args.rows, (item + 1) * each);
+  for (let row = item * each; row < end; row++) {
+    memory.copy(args.out + chosen(row) * stride, args.x + <usize> row * stride, stride);
+  }
+}
+
+/** out[tokens[g]] += Σ of x[rows[i]], i from starts[g] to starts[g+1], for `count` groups. */
+export function embeddingBackward(
+  out: usize,
+  x: usize,
+  tokens: usize,
+  starts: usize,
+  rows: usize,
+  count: i32,
+  columns: i32,
+): void {
+  args.out = out;
+  args.x = x;
+  args.tokens = tokens;
+  args.starts = starts;
+  args.index = rows;
+  args.rows = count;
+  args.columns = columns;
+  overRows(count, columns, groupItem);
+}
+
+function groupItem(item: i32): void {
+  const columns = args.columns, stride = <usize> columns << 2, each = rowsPerItem(columns);
+  const end = min(args.rows, (item + 1) * each);
+  for (let group = item * each; group < end; group++) {
+    const at = <usize> group << 2;
+    const out = args.out + <usize> load<i32>(args.tokens + at) * stride;
+    const last = load<i32>(args.starts + at, 4);
+    for (let i = load<i32>(args.starts + at); i < last; i++) {
+      const row = <usize> load<i32>(args.index + (<usize> i << 2));
+      addScaled(out, 1, args.x + row * stride, columns);
+    }
+  }
+}
+
+/** cache[b, positions[b] + t] = x[b, t]; a cache has `limit` rows for each b, x `time`. */
+export function appendCache(
+  cache: usize,
+  x: usize,
+  positions: usize,
+  batch: i32,
+  time: i32,
+  limit: i32,
+  columns: i32,
+): void {
+  const stride = <usize> columns << 2;
+  for (let b = 0; b < batch; b++) {
+    const position = load<i32>(positions + (<usize> b << 2));
+    if (position < 0 || position + time > limit) unreachable();
+    const to = cache + <usize> (b * limit + position) * stride;
+    memory.copy(to, x + <usize> (b * time) * stride, <usize> time * stride);
+  }
+}

@@ -1,0 +1,19 @@
+/** Everything the host calls. */
+export { join, finishJob, stopWorkers, work } from "./pool";
+export { matmul, packedBytes } from "./matmul";
+export { matvec } from "./matvec";
+export {
+  combine,
+  combineBackward,
+  copy,
+  epilogue,
+  softcap,
+  sumProducts,
+  zero,
+} from "./elementwise";
+export { rmsNorm, rmsNormBackward } from "./norm";
+export { smear, smearBackward } from "./smear";
+export { appendCache, embeddingBackward, gatherRows, scatterRows } from "./embedding";
+export { addValueEmbedding, addValueEmbeddingBackward } from "./value_embedding";
+export { rotaryNorm, rotaryNormBackward } from "./rotary";
+export { softcapCrossEntropy } from "./loss";

@@ -1,0 +1,114 @@
+/**
+ * Copying operands into panels, the order in which the tile reads them: a panel of width w holds,
+ * for each k in turn, the w numbers of its rows (or columns). What lies outside of the matrix is
+ * filled with zeros, and the depth is rounded up to an even number.
+ */
+import { splat } from "./simd";
+
+/** A panel from a matrix whose rows lie along k: out[k·width + i] = scale · source[k][i]. */
+export function packAlong(
+  out: usize,
+  width: i32,
+  source: usize,
+  rowStride: usize,
+  count: i32,
+  depth: i32,
+  scale: f32,
+): void {
+  const factor = splat(scale);
+  for (let k = 0; k < depth; k++) {
+    if (count >= width) {
+      for (let i = 0; i < width; i += 4) {
+        const at = <usize> i << 2;
+        v128.store(out + at, f32x4.mul(factor, v128.load(source + at)));
+      }
+    } else {
+      for (let i = 0; i < width; i++) {
+        const at = <usize> i << 2;
+        store<f32>(out + at, i < count ? scale * load<f32>(source + at) : 0);
+      }
+    }
+    out += <usize> width << 2;
+    source += rowStride;
+  }
+  if (depth & 1) memory.fill(out, 0, <usize> width << 2);
+}
+
+/** A panel from a matrix whose rows lie across k: out[k·width + i] = scale · source[i][k]. */
+export function packAcross(
+  out: usize,
+  width: i32,
+  source: usize,
+  rowStride: usize,
+  count: i32,
+  depth: i32,
+  scale: f32,
+): void {
+  const outStride = <usize> width << 2;
+  for (let i = 0; i < width; i += 4) {
+    const column = out + (<usize> i << 2);
+    if (i + 4 <= count) {
+      transposeFour(column, outStride, source, rowStride, depth, scale);
+    } else {
+      for (let lane = 0; lane < 4; lane++) {
+        const from = source + <usize> lane * rowStride;
+        let to = column + (<usize> lane << 2);
+        for (let k = 0; k < depth; k++) {
+          store<f32>(to, i + lane < count ? scale * load<f32>(from + (<usize> k << 2)) : 0);
+          to += outStride;
+        }
+      }
+    }
+    source += rowStride << 2;
+  }
+  if (depth & 1) memory.fill(out + <usize> depth * outStride, 0, outStride);
+}
+
+/** Four rows of `depth` numbers become columns of four. */
+function transposeFour(
+  out: usize,
+  outStride: usize,
+  source: usize,
+  rowStride: usize,
+  depth: i32,
+  scale: f32,
+): void {
+  const factor = splat(scale);
+  let k = 0;
+  for (; k + 4 <= depth; k += 4) {
+    const r0 = f32x4.mul(factor, v128.load(source));
+    const r1 = f32x4.mul(factor, v128.load(source + rowStride));
+    const r2 = f32x4.mul(factor, v128.load(source + 2 * rowStride));
+    const r3 = f32x4.mul(factor, v128.load(source + 3 * rowStride));
+    storeTransposed(out, outStride, r0, r1, r2, r3);
+    source += 16;
+    out += outStride << 2;
+  }
+  for (; k < depth; k++) {
+    for (let lane: usize = 0; lane < 4; lane++) {
+      store<f32>(out + (lane << 2), scale * load<f32>(source + lane * rowStride));
+    }
+    source += 4;
+    out += outStride;
+  }
+}
+
+/** Stores the transpose of the 4×4 matrix with rows r0 … r3. */
+@inline
+export function storeTransposed(
+  out: usize,
+  outStride: usize,
+  r0: v128,
+  r1: v128,
+  r2: v128,
+  r3: v128,
+): void {
+  const low01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+  const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+  const low23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+  const high23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+  v128.store(out, v128.shuffle<f32>(low01, low23, 0, 1, 4, 5));
+  v128.store(out + outStride, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7));
+  v128.store(out + 2 * outStride, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5));
+  v128.store(out + 3 * outStride, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7));
+}

@@ -1,0 +1,104 @@
+/**
+ * The CPU implementation of {@link Device}: WebAssembly kernels on threads that share a memory.
+ * An operation has run when its call returns.
+ *
+ * @module
+ */
+import type { Device } from "../device.ts";
+import { sizeOf, type Tensor } from "../tensor.ts";
+import { elementwiseOperations } from "./elementwise.ts";
+import { embeddingOperations } from "./embedding.ts";
+import { lossOperations } from "./loss.ts";
+import { matmulOperations } from "./matmul.ts";
+import { CpuMemory } from "./memory.ts";
+import { normOperations } from "./norm.ts";
+import { startPool } from "./pool.ts";
+import { CpuTensor, cpuTensor } from "./tensor.ts";
+
+/** Options of {@link createCpuDevice}. */
+export interface CpuOptions {
+  /** How many threads compute, the calling one included; one per core unless given. */
+  threads?: number;
+  /**
+   * A BLAS library for large products: `off` (the default), `auto` to look for one, or the path of
+   * one.
+   */
+  blas?: string;
+}
+
+/**
+ * Opens the CPU device.
+ *
+ * Its memory is one WebAssembly memory of at most 4 GiB. Results do not depend on the number of
+ * threads.
+ *
+ * @throws {UserError} when a BLAS library was asked for and cannot be used.
+ *
+ * @example
+ * ```ts
+ * import { createCpuDevice } from "@nanochat/sft/device";
+ * import { assertEquals } from "@std/assert";
+ * const device = await createCpuDevice({ threads: 2 });
+ * const x = device.allocate("x", [2, 2]), out = device.allocate("out", [2, 2]);
+ * device.write(x, Float32Array.of(1, 2, 3, 4));
+ * device.matmul({ out, a: x, b: x, layout: "nn" });
+ * assertEquals([...await device.read(out)], [7, 10, 15, 22]);
+ * await device.close();
+ * ```
+ */
+export async function createCpuDevice(options: CpuOptions = {}): Promise<Device> {
+  const { threads = navigator.hardwareConcurrency } = options;
+  const memory = new CpuMemory();
+  const pool = await startPool(memory, threads);
+
+  const values = (tensor: Tensor, offset = 0, count = tensor.size - offset) => {
+    const { name, pointer, size, dtype } = cpuTensor(tensor);
+    if (offset < 0 || count < 0 || offset + count > size) {
+      throw new RangeError(`${name} has ${size} elements, not ${offset} + ${count}`);
+    }
+    const place = pointer + 4 * offset;
+    return dtype === "int32" ? memory.int32(place, count) : memory.float32(place, count);
+  };
+  /** A copy outside of the shared memory. */
+  const copyOf = (source: Float32Array | Int32Array) =>
+    source instanceof Int32Array ? Int32Array.from(source) : Float32Array.from(source);
+  const staged = (tensor: Tensor, offset?: number, count?: number) => {
+    const copy = copyOf(values(tensor, offset, count));
+    return { values: () => Promise.resolve(copy) };
+  };
+
+  return {
+    kind: "cpu",
+    name: `WebAssembly on ${pool.threads} thread${pool.threads === 1 ? "" : "s"}`,
+    get memory() {
+      return { used: memory.used, peak: memory.peak };
+    },
+    allocate: (name, shape, dtype = "float32") =>
+      new CpuTensor(name, [...shape], dtype, memory.allocate(name, 4 * sizeOf(shape))),
+    view: (tensor, shape) => {
+      const { name, dtype, pointer, size, owner } = cpuTensor(tensor);
+      if (sizeOf(shape) > size) {
+        throw new RangeError(`a view (${shape.join(", ")}) of ${name} is larger than it`);
+      }
+      return new CpuTensor(name, [...shape], dtype, pointer, owner ?? tensor as CpuTensor);
+    },
+    free: (tensor) => {
+      const owner = cpuTensor(tensor);
+      if (owner.owner) throw new TypeError(`${tensor.name} is a view, which is not freed`);
+      memory.free(owner.pointer, 4 * owner.size);
+      owner.freed = true;
+    },
+    write: (tensor, data, offset = 0) => values(tensor, offset, data.length).set(data),
+    stage: staged,
+    read: (tensor, offset, count) => staged(tensor, offset, count).values(),
+    submit: () => {},
+    synchronize: () => Promise.resolve(),
+    close: () => pool.close(),
+
+    ...elementwiseOperations(pool, memory),
+    ...embeddingOperations(pool),
+    ...lossOperations(pool),
+    ...matmulOperations(pool),
+    ...normOperations(pool),
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * The shared WebAssembly memory all tensors lie in, and who has which part of it.
+ *
+ * @module
+ */
+import { UserError } from "../../errors.ts";
+import { RESERVED } from "./control.ts";
+
+const PAGE = 65536;
+/** 4 GiB, the most a WebAssembly memory with 32-bit addresses can have. */
+const MAXIMUM_PAGES = 65536;
+/** Tensors start at cache lines. */
+const ALIGNMENT = 64;
+
+/** A part of memory. */
+interface Block {
+  pointer: number;
+  bytes: number;
+}
+
+/** One growing shared memory and an allocator: first fit among freed blocks, else from the end. */
+export class CpuMemory {
+  /** The memory itself, which every thread's module imports. */
+  readonly memory: WebAssembly.Memory;
+  /** Bytes allocated now. */
+  used = 0;
+  /** Most bytes allocated at once so far. */
+  peak = 0;
+  /** Freed blocks in the order of their addresses, never touching each other. */
+  #free: Block[] = [];
+  /** Everything from here on was never used and is zero. */
+  #end = RESERVED;
+  #view: DataView<SharedArrayBuffer>;
+
+  constructor() {
+    this.memory = new WebAssembly.Memory({ initial: 1, maximum: MAXIMUM_PAGES, shared: true });
+    this.#view = new DataView(this.#buffer);
+  }
+
+  get #buffer(): SharedArrayBuffer {
+    return this.memory.buffer as unknown as SharedArrayBuffer;
+  }
+
+  /**
+   * Takes zeroed memory.
+   *
+   * @param name What it is for, for the message.
+   * @throws {UserError} when 4 GiB do not hold it.
+   */
+  allocate(name: string, bytes: number): number {
+    const rounded = roundUp(bytes);
+    const pointer = this.#reuse(rounded) ?? this.#extend(name, rounded);
+    this.used += rounded;
+    this.peak = Math.max(this.peak, this.used);
+    return pointer;
+  }
+
+  /** Gives back what {@link allocate} gave. */
+  free(pointer: number, bytes: number): void {
+    const block = { pointer, bytes: roundUp(bytes) };
+    this.used -= block.bytes;
+    const at = this.#free.findIndex((other) => other.pointer > pointer);
+    const index = at < 0 ? this.#free.length : at;
+    this.#free.splice(index, 0, block);
+    this.#merge(index);
+    this.#merge(index - 1);
+  }
+
+  /** `count` numbers at an address. */
+  float32(pointer: number, count: number): Float32Array<SharedArrayBuffer> {
+    return new Float32Array(this.#buffer, pointer, count);
+  }
+
+  /** `count` whole numbers at an address. */
+  int32(pointer: number, count: number): Int32Array<SharedArrayBuffer> {
+    return new Int32Array(this.#buffer, pointer, count);
+  }
+
+  /** One number. */
+  number(pointer: number): number {
+    return this.#view.getFloat32(pointer, true);
+  }
+
+  /** The smallest freed block from the start that is large enough, zeroed. */
+  #reuse(bytes: number): number | undefined {
+    const index = this.#free.findIndex((block) => block.bytes >= bytes);
+    if (index < 0) return undefined;
+    const block = this.#free[index];
+    const { pointer } = block;
+    if (block.bytes === bytes) this.#free.splice(index, 1);
+    else this.#free[index] = { pointer: pointer + bytes, bytes: block.bytes - bytes };
+    new Uint8Array(this.#buffer, pointer, bytes).fill(0);
+    return pointer;
+  }
+
+  #extend(name: string, bytes: number): number {
+    const end = this.#end + bytes;
+    if (end > MAXIMUM_PAGES * PAGE) {
+      throw new UserError(
+        `The CPU device cannot hold ${name} (${mebibytes(bytes)}): with it ` +
+          `${mebibytes(this.used + bytes)} are needed and 4096 MiB is the most it has; use a ` +
+          `smaller device batch size, a shorter sequence or a smaller model.`,
+      );
+    }
+    const missing = end - this.#buffer.byteLength;
+    if (missing > 0) this.#grow(name, Math.ceil(missing / PAGE));
+    const pointer = this.#end;
+    this.#end = end;
+    return pointer;
+  }
+
+  #grow(name: string, pages: number): void {
+    try {
+      this.memory.grow(pages);
+    } catch {
+      throw new UserError(
+        `The system gave no more memory for ${name}: the CPU device has ` +
+          `${mebibytes(this.#buffer.byteLength)} and asked for ${mebibytes(pages * PAGE)} more.`,
+      );
+    }
+    this.#view = new DataView(this.#buffer);
+  }
+
+  /** Joins a free block with the next one if they touch. */
+  #merge(index: number): void {
+    const block = this.#free[index], next = this.#free[index + 1];
+    if (!block || !next || block.pointer + block.bytes !== next.pointer) return;
+    this.#free.splice(index, 2, { pointer: block.pointer, bytes: block.bytes + next.bytes });
+  }
+}
+
+function roundUp(bytes: number): number {
+  return Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
+}

@@ -1,0 +1,6 @@
+/**
+ * The CPU device: WebAssembly SIMD on threads.
+ *
+ * @module
+ */
+export { type CpuOptions, createCpuDevice } from "./device.ts";

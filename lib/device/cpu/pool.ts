@@ -1,0 +1,140 @@
+/**
+ * The threads: starting them, calling kernels that use them, ending them.
+ *
+ * @module
+ */
+import { Worker } from "node:worker_threads";
+import { FAILED, MESSAGE, MESSAGE_LENGTH, THREADS, WORKSPACE, WORKSPACE_SIZE } from "./control.ts";
+import type { CpuMemory } from "./memory.ts";
+import type { WorkerData } from "./worker.ts";
+
+/** The pool's job word counts threads in eight bits. */
+const MOST_THREADS = 255;
+
+/** A kernel's arguments: addresses, sizes and numbers, in the order its source has them. */
+export type Kernel = (...args: (number | boolean)[]) => number;
+
+/**
+ * How many items `rows` of so many columns are cut into, where each leaves sums of its own. The
+ * same as in `kernels/cpu/assembly/rows.ts`.
+ */
+export function partialRows(rows: number, columns: number): number {
+  return Math.ceil(rows / Math.max(1, Math.floor(8192 / columns)));
+}
+
+/** The kernels by name, and memory for them to work in. */
+export interface Pool {
+  /** How many threads there are, the main one included. */
+  readonly threads: number;
+  /**
+   * The function of that name in `kernels/cpu/assembly`. It returns when all threads are done.
+   *
+   * @throws {Error} by the kernel, when it failed on any thread.
+   */
+  kernel(name: string): Kernel;
+  /** Makes sure that each thread has this many bytes to work in. */
+  reserveWorkspace(bytes: number): void;
+  /** A buffer of at least this many bytes that all threads share for one operation. */
+  sharedBuffer(bytes: number): number;
+  /** Ends the workers and waits until they have ended. */
+  close(): Promise<void>;
+}
+
+/** Starts threads−1 workers on a memory. */
+export async function startPool(memory: CpuMemory, threads: number): Promise<Pool> {
+  const module = await compileKernels();
+  const instance = new WebAssembly.Instance(module, { env: { memory: memory.memory } });
+  const exports = instance.exports as Record<string, Kernel>;
+  const control = memory.int32(0, 1024);
+  const count = Math.max(1, Math.min(MOST_THREADS, Math.floor(threads)));
+  control[THREADS] = count;
+  const workers = await Promise.all(
+    Array.from(
+      { length: count - 1 },
+      (_, i) => startWorker({ module, memory: memory.memory, index: i + 1 }),
+    ),
+  );
+  const workspace = { pointer: 0, bytes: 0 };
+  const shared = { pointer: 0, bytes: 0 };
+  const grow = (buffer: typeof shared, name: string, bytes: number) => {
+    if (buffer.bytes >= bytes) return;
+    if (buffer.bytes > 0) memory.free(buffer.pointer, buffer.bytes);
+    buffer.bytes = 0;
+    buffer.pointer = memory.allocate(name, bytes);
+    buffer.bytes = bytes;
+  };
+
+  return {
+    threads: count,
+    kernel: (name) => {
+      const run = exports[name];
+      return (...args) => {
+        try {
+          const result = run(...args);
+          if (control[FAILED] === 1) throw new Error(takeMessage(memory));
+          return result;
+        } catch (cause) {
+          exports.join();
+          control[FAILED] = 0;
+          throw new Error(`CPU device: ${name} failed: ${(cause as Error).message}`, { cause });
+        }
+      };
+    },
+    reserveWorkspace: (bytes) => {
+      const each = Math.ceil(bytes / 64) * 64;
+      grow(workspace, "the threads' workspace", each * count);
+      control[WORKSPACE] = workspace.pointer;
+      control[WORKSPACE_SIZE] = workspace.bytes / count;
+    },
+    sharedBuffer: (bytes) => {
+      grow(shared, "the kernels' shared buffer", bytes);
+      return shared.pointer;
+    },
+    close: async () => {
+      if (workers.length === 0) return;
+      const ended = workers.map((worker) => new Promise((resolve) => worker.on("exit", resolve)));
+      workers.forEach((worker) => worker.ref());
+      exports.stopWorkers();
+      await Promise.all(ended);
+      workers.length = 0;
+    },
+  };
+}
+
+/**
+ * The kernels in the faster build that this host can run. All threads get this one module: where
+ * each compiled its own, they ran at half speed.
+ */
+async function compileKernels(): Promise<WebAssembly.Module> {
+  const relaxed = await import("../../../kernels/cpu/relaxed_simd_wasm.ts");
+  const bytes = Uint8Array.fromBase64(relaxed.default);
+  if (WebAssembly.validate(bytes)) return WebAssembly.compile(bytes);
+  const plain = await import("../../../kernels/cpu/simd_wasm.ts");
+  return WebAssembly.compile(Uint8Array.fromBase64(plain.default));
+}
+
+/**
+ * A worker, once it is waiting for jobs. It is a worker of `node:worker_threads` for `unref`: one
+ * that waits must not keep a finished program alive. Those start only from file and data addresses,
+ * and this package may lie on a server.
+ */
+function startWorker(workerData: WorkerData): Promise<Worker> {
+  const address = new URL("./worker.ts", import.meta.url).href;
+  const script = `data:text/javascript,import ${encodeURIComponent(JSON.stringify(address))}`;
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL(script), { workerData });
+    worker.once("message", () => {
+      worker.unref();
+      resolve(worker);
+    });
+    worker.once("error", (cause: Error) => {
+      reject(new Error(`CPU device: a thread did not start: ${cause.message}`, { cause }));
+    });
+  });
+}
+
+function takeMessage(memory: CpuMemory): string {
+  const length = memory.int32(4 * MESSAGE_LENGTH, 1)[0];
+  const bytes = new Uint8Array(memory.float32(4 * MESSAGE, 1).buffer, 4 * MESSAGE, length);
+  return new TextDecoder().decode(bytes.slice());
+}

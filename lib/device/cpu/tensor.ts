@@ -1,0 +1,39 @@
+/**
+ * Tensors of the CPU device: addresses in the shared memory.
+ *
+ * @module
+ */
+import { type DType, sizeOf, type Tensor } from "../tensor.ts";
+
+/** A tensor in the shared memory. */
+export class CpuTensor implements Tensor {
+  /** Number of elements. */
+  readonly size: number;
+  /** Whether its memory was given back. */
+  freed = false;
+
+  /** `owner` is the tensor that a view shares memory with. */
+  constructor(
+    readonly name: string,
+    readonly shape: readonly number[],
+    readonly dtype: DType,
+    readonly pointer: number,
+    readonly owner?: CpuTensor,
+  ) {
+    this.size = sizeOf(shape);
+  }
+}
+
+/** A tensor that must be this device's and alive. */
+export function cpuTensor(tensor: Tensor): CpuTensor {
+  if (!(tensor instanceof CpuTensor)) {
+    throw new TypeError(`${tensor.name} is not a tensor of the CPU device`);
+  }
+  if (tensor.freed || tensor.owner?.freed) throw new TypeError(`${tensor.name} was freed`);
+  return tensor;
+}
+
+/** The address of a tensor, or 0 for none. */
+export function at(tensor: Tensor | undefined): number {
+  return tensor === undefined ? 0 : cpuTensor(tensor).pointer;
+}
