@@ -1,13 +1,15 @@
-import { join } from "@std/path";
+import { basename, join } from "@std/path";
 import { UserError } from "../errors.ts";
 import { openFile, readJsonlRows, readParquetRows } from "./files.ts";
+import { checkManifest, MANIFEST, manifestOfFile } from "./manifest.ts";
 import { CompactRows, type Rows } from "./rows.ts";
 import type { DatasetSource } from "./source.ts";
 
 /**
  * Datasets that lie in nanochat's base directory: a split's files in
  * `task_data/{repo with -- for /}/{subset}/{split}/`, `.parquet`, `.jsonl` or `.jsonl.gz`, read in
- * the order of their names; single files in the base directory itself.
+ * the order of their names; single files in the base directory itself. What was fetched has a
+ * manifest and is compared with it; what was placed there by hand is read as it is.
  */
 export class LocalSource implements DatasetSource {
   readonly #baseDir: string;
@@ -17,13 +19,23 @@ export class LocalSource implements DatasetSource {
     this.#baseDir = baseDir;
   }
 
+  /** The folder of a split's files. */
+  folder(repo: string, subset: string, split: string): string {
+    return join(this.#baseDir, "task_data", repo.replace("/", "--"), subset, split);
+  }
+
+  /** The path of a single file. */
+  path(name: string): string {
+    return join(this.#baseDir, name);
+  }
+
   /**
    * Reads all rows of one split into memory, as text.
    *
    * @throws {UserError} If there are no files, or one is damaged; says which.
    */
   async rows(repo: string, subset: string, split: string): Promise<Rows> {
-    const folder = join(this.#baseDir, "task_data", repo.replace("/", "--"), subset, split);
+    const folder = this.folder(repo, subset, split);
     const names = await datasetFiles(folder);
     if (names.length === 0) {
       throw new UserError(
@@ -31,6 +43,7 @@ export class LocalSource implements DatasetSource {
           `place its .parquet, .jsonl or .jsonl.gz files in ${folder}`,
       );
     }
+    await checkManifest(join(folder, MANIFEST), names);
     const rows = new CompactRows(`${repo} (${subset}, ${split})`);
     for (const name of names) {
       const read = name.endsWith(".parquet") ? readParquetRows : readJsonlRows;
@@ -42,16 +55,34 @@ export class LocalSource implements DatasetSource {
   /**
    * Opens a single file of the base directory.
    *
-   * @throws {UserError} If it is not there.
+   * @throws {UserError} If it is not there, or is not what was fetched.
    */
   async open(name: string): Promise<ReadableStream<Uint8Array>> {
-    const path = join(this.#baseDir, name);
-    try {
-      await Deno.stat(path);
-    } catch {
-      throw new UserError(`${name} is not here: place it at ${path}`);
-    }
+    const path = this.path(name);
+    if (!await exists(path)) throw new UserError(`${name} is not here: place it at ${path}`);
+    await checkManifest(manifestOfFile(path), [basename(path)]);
     return await openFile(path);
+  }
+
+  /** Whether there are files of a split, whole or not. */
+  async hasRows(repo: string, subset: string, split: string): Promise<boolean> {
+    const folder = this.folder(repo, subset, split);
+    return (await datasetFiles(folder)).length > 0 || await exists(join(folder, MANIFEST));
+  }
+
+  /** Whether a single file is there, whole or not. */
+  async hasFile(name: string): Promise<boolean> {
+    return await exists(this.path(name));
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 

@@ -26,6 +26,8 @@ export { EvalTask, Task, TaskMixture, TaskSequence, type TaskSlice } from "./tas
 export { CompactRows, type Row, type Rows, shuffleRows } from "./rows.ts";
 export type { DatasetSource } from "./source.ts";
 export { LocalSource } from "./local_source.ts";
+export { type HubOptions, HubSource } from "./hub/hub_source.ts";
+export type { DownloadProgress, StartProgress } from "./hub/download.ts";
 export { openFile, readJsonlRows, readParquetRows } from "./files.ts";
 export { SmolTalk } from "./smoltalk.ts";
 export { CustomJSON } from "./custom_json.ts";
