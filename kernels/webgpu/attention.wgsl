@@ -1,0 +1,137 @@
+// Causal softmax attention, a workgroup per tile of queries of one head. CACHE: keys and values are
+// in caches of S rows and sequence b's queries start at positions[b]; no lse is kept then.
+
+struct Args {
+  T: u32,
+  S: u32,
+  H: u32,
+  Hkv: u32,
+  window: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> args: Args;
+@group(0) @binding(1) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(2) var<storage, read> q: array<vec4f>;
+@group(0) @binding(3) var<storage, read> k: array<vec4f>;
+@group(0) @binding(4) var<storage, read> v: array<vec4f>;
+//# if CACHE
+@group(0) @binding(5) var<storage, read> positions: array<u32>;
+//# else
+@group(0) @binding(6) var<storage, read_write> lse: array<f32>;
+//# end
+
+// What the loads below take from: vec4s to the first row, and from row to row.
+var<private> queries: u32;
+var<private> keys: u32;
+var<private> firstQuery: u32;
+var<private> firstKey: u32;
+
+fn load_row(what: u32, row: u32, d: u32) -> vec4f {
+  let t = min(firstQuery + row, args.T - 1u);
+  let value = q[queries + (t * args.H * $[D]u + d) / 4u];
+  return select(vec4f(), value, d < $[D]u);
+}
+
+fn load_column(what: u32, column: u32, d: u32) -> vec4f {
+  let s = min(firstKey + column, args.S - 1u);
+  let index = keys + (s * args.Hkv * $[D]u + d) / 4u;
+  if (what == 0u) { return select(vec4f(), k[index], d < $[D]u); }
+  return v[index];
+}
+
+// A value for each row and each thread along it.
+var<workgroup> perThread: array<vec4f, $[TX * TY * RR / 4]>;
+
+@compute @workgroup_size($TX, $TY)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_id) local: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let h = group.y;
+  let b = group.z;
+  firstQuery = group.x * $[TY * RR]u;
+  queries = (b * args.T * args.H + h) * $[D / 4]u;
+  keys = (b * args.S * args.Hkv + h / (args.H / args.Hkv)) * $[D / 4]u;
+  // The position of query 0.
+  var position = 0u;
+//# if CACHE
+  position = positions[b];
+//# end
+  let lastQuery = position + min(firstQuery + $[TY * RR]u, args.T) - 1u;
+  let nearest = position + firstQuery;
+  let first = select(nearest - args.window, 0u, nearest < args.window);
+
+//# for i < RR
+  var highest$[i] = LOWEST;
+  var total$[i] = 0.0;
+//# end
+  for (firstKey = first / $[TX * CC]u * $[TX * CC]u; firstKey <= lastQuery; firstKey += $[TX * CC]u) {
+    product(0u, thread, local);
+//# for i < RR
+    let query$[i] = position + firstQuery + row_of($[i]u, local);
+    var max$[i] = LOWEST;
+//# for j < CC / 4
+    let key$[i]_$[j] = vec4u(firstKey) + columns_of($[j]u, local);
+    let seen$[i]_$[j] = (key$[i]_$[j] <= vec4u(query$[i])) &
+      (vec4u(query$[i]) - key$[i]_$[j] <= vec4u(args.window));
+    s$[i]_$[j] = select(vec4f(LOWEST), s$[i]_$[j] * args.scale, seen$[i]_$[j]);
+    max$[i] = max(max$[i], max(max(s$[i]_$[j].x, s$[i]_$[j].y), max(s$[i]_$[j].z, s$[i]_$[j].w)));
+//# end
+//# end
+//# for i < RR / 4
+    perThread[local.x * $[TY * RR / 4]u + local.y + $[i * TY]u] =
+      vec4f(max$[4 * i], max$[4 * i + 1], max$[4 * i + 2], max$[4 * i + 3]);
+//# end
+    workgroupBarrier();
+//# for i < RR / 4
+    var row$[i] = vec4f(highest$[4 * i], highest$[4 * i + 1], highest$[4 * i + 2], highest$[4 * i + 3]);
+//# for x < TX
+    row$[i] = max(row$[i], perThread[$[x * TY * RR / 4]u + local.y + $[i * TY]u]);
+//# end
+//# end
+//# for i < RR
+    let shrink$[i] = exp(highest$[i] - row$[i / 4][$[i % 4]]);
+    highest$[i] = row$[i / 4][$[i % 4]];
+    total$[i] *= shrink$[i];
+//# for j < CC / 4
+    s$[i]_$[j] = select(vec4f(), exp(s$[i]_$[j] - highest$[i]), seen$[i]_$[j]);
+    total$[i] += (s$[i]_$[j].x + s$[i]_$[j].y) + (s$[i]_$[j].z + s$[i]_$[j].w);
+//# end
+//# for n < (D + 4 * TX - 1) / (4 * TX)
+    sum0_$[i]_$[n] *= shrink$[i];
+//# end
+//# end
+    share_weights(local);
+    accumulate_0(1u, thread, local);
+  }
+
+//# for i < RR / 4
+  perThread[local.x * $[TY * RR / 4]u + local.y + $[i * TY]u] =
+    vec4f(total$[4 * i], total$[4 * i + 1], total$[4 * i + 2], total$[4 * i + 3]);
+//# end
+  workgroupBarrier();
+//# for i < RR / 4
+  var all$[i] = vec4f();
+//# for x < TX
+  all$[i] += perThread[$[x * TY * RR / 4]u + local.y + $[i * TY]u];
+//# end
+//# end
+//# for i < RR
+  let t$[i] = firstQuery + row_of($[i]u, local);
+  if (t$[i] < args.T) {
+//# for n < (D + 4 * TX - 1) / (4 * TX)
+    if (local.x + $[n * TX]u < $[D / 4]u) {
+      out[queries + t$[i] * args.H * $[D / 4]u + local.x + $[n * TX]u] =
+        sum0_$[i]_$[n] / all$[i / 4][$[i % 4]];
+    }
+//# end
+//# if !CACHE
+    if (local.x == 0u) {
+      lse[(b * args.H + h) * args.T + t$[i]] = highest$[i] + log(all$[i / 4][$[i % 4]]);
+    }
+//# end
+  }
+//# end
+}

@@ -1,0 +1,100 @@
+// dk and dv, a workgroup per tile of keys of one kv head: with p and ds as in
+// attention_backward_query, dv = Σ p·dout and dk = Σ ds·q over the queries of all heads that share it.
+
+struct Args {
+  T: u32,
+  H: u32,
+  Hkv: u32,
+  window: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> args: Args;
+@group(0) @binding(1) var<storage, read_write> dk: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> dv: array<vec4f>;
+@group(0) @binding(3) var<storage, read> q: array<vec4f>;
+@group(0) @binding(4) var<storage, read> k: array<vec4f>;
+@group(0) @binding(5) var<storage, read> v: array<vec4f>;
+@group(0) @binding(6) var<storage, read> dout: array<vec4f>;
+@group(0) @binding(7) var<storage, read> lse: array<f32>;
+@group(0) @binding(8) var<storage, read> delta: array<f32>;
+
+// What the loads below take from: vec4s to the first row.
+var<private> queries: u32;
+var<private> keys: u32;
+var<private> firstQuery: u32;
+var<private> firstKey: u32;
+
+fn load_row(what: u32, row: u32, d: u32) -> vec4f {
+  let s = min(firstKey + row, args.T - 1u);
+  let index = keys + (s * args.Hkv * $[D]u + d) / 4u;
+  if (what == 0u) { return select(vec4f(), k[index], d < $[D]u); }
+  return select(vec4f(), v[index], d < $[D]u);
+}
+
+fn load_column(what: u32, column: u32, d: u32) -> vec4f {
+  let t = min(firstQuery + column, args.T - 1u);
+  let index = queries + (t * args.H * $[D]u + d) / 4u;
+  if (what == 0u) { return select(vec4f(), q[index], d < $[D]u); }
+  return select(vec4f(), dout[index], d < $[D]u);
+}
+
+@compute @workgroup_size($TX, $TY)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_id) local: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let kvHead = group.y;
+  let b = group.z;
+  let sharing = args.H / args.Hkv;
+  firstKey = group.x * $[TY * RR]u;
+  keys = (b * args.T * args.Hkv + kvHead) * $[D / 4]u;
+  // The first query that sees none of these keys.
+  let end = min(firstKey + $[TY * RR]u + args.window, args.T);
+
+  for (var h = kvHead * sharing; h < (kvHead + 1u) * sharing; h += 1u) {
+    queries = (b * args.T * args.H + h) * $[D / 4]u;
+    let statistics = (b * args.H + h) * args.T;
+    for (firstQuery = firstKey / $[TX * CC]u * $[TX * CC]u; firstQuery < end; firstQuery += $[TX * CC]u) {
+      product(0u, thread, local);
+//# for j < CC / 4
+      let t$[j] = vec4u(firstQuery) + columns_of($[j]u, local);
+      let at$[j] = vec4u(statistics) + min(t$[j], vec4u(args.T - 1u));
+      let lse$[j] = vec4f(lse[at$[j].x], lse[at$[j].y], lse[at$[j].z], lse[at$[j].w]);
+      let delta$[j] = vec4f(delta[at$[j].x], delta[at$[j].y], delta[at$[j].z], delta[at$[j].w]);
+//# end
+//# for i < RR
+      let key$[i] = vec4u(firstKey + row_of($[i]u, local));
+//# for j < CC / 4
+      let seen$[i]_$[j] = (key$[i] <= t$[j]) & (t$[j] - key$[i] <= vec4u(args.window)) &
+        (t$[j] < vec4u(args.T));
+      let p$[i]_$[j] = select(vec4f(), exp(args.scale * s$[i]_$[j] - lse$[j]), seen$[i]_$[j]);
+      s$[i]_$[j] = p$[i]_$[j];
+//# end
+//# end
+      share_weights(local);
+      accumulate_1(1u, thread, local);
+      product(1u, thread, local);
+//# for i < RR
+//# for j < CC / 4
+      s$[i]_$[j] = args.scale * p$[i]_$[j] * (s$[i]_$[j] - delta$[j]);
+//# end
+//# end
+      share_weights(local);
+      accumulate_0(0u, thread, local);
+    }
+  }
+//# for i < RR
+  let row$[i] = firstKey + row_of($[i]u, local);
+  if (row$[i] < args.T) {
+//# for n < (D + 4 * TX - 1) / (4 * TX)
+    if (local.x + $[n * TX]u < $[D / 4]u) {
+      let index = keys + row$[i] * args.Hkv * $[D / 4]u + local.x + $[n * TX]u;
+      dk[index] = sum0_$[i]_$[n];
+      dv[index] = sum1_$[i]_$[n];
+    }
+//# end
+  }
+//# end
+}

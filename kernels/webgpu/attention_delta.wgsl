@@ -1,0 +1,33 @@
+// delta[b, h, t] = dout[b, t, h] · out[b, t, h], which every query's softmax gradient subtracts.
+
+struct Args {
+  count: u32,
+  T: u32,
+  H: u32,
+  // vec4s in a head.
+  columns: u32,
+}
+
+@group(0) @binding(0) var<uniform> args: Args;
+@group(0) @binding(1) var<storage, read_write> delta: array<f32>;
+@group(0) @binding(2) var<storage, read> dout: array<vec4f>;
+@group(0) @binding(3) var<storage, read> out: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let i = (group.x + group.y * groups.x) * 64u + thread;
+  if (i >= args.count) { return; }
+  let t = i % args.T;
+  let h = i / args.T % args.H;
+  let b = i / args.T / args.H;
+  let first = ((b * args.T + t) * args.H + h) * args.columns;
+  var sum = 0.0;
+  for (var c = 0u; c < args.columns; c += 1u) {
+    sum += dot(dout[first + c], out[first + c]);
+  }
+  delta[i] = sum;
+}

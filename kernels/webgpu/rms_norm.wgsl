@@ -1,0 +1,34 @@
+// out = x / sqrt(mean(x²) + eps), a workgroup per row.
+
+alias Reduced = f32;
+
+struct Args {
+  // Elements (of WIDTH numbers) in a row.
+  columns: u32,
+  rows: u32,
+}
+
+@group(0) @binding(0) var<uniform> args: Args;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
+@group(0) @binding(2) var<storage, read_write> out: array<Element>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let row = flat_index(group, groups);
+  if (row >= args.rows) { return; }
+  let first = row * args.columns;
+  var squares = 0.0;
+  for (var c = thread; c < args.columns; c += 64u) {
+    let value = x[first + c];
+    squares += total(value * value);
+  }
+  let mean = workgroup_sum(squares, thread) / f32(args.columns * $[WIDTH]u);
+  let scale = 1.0 / sqrt(mean + 0x1p-23);
+  for (var c = thread; c < args.columns; c += 64u) {
+    out[first + c] = x[first + c] * scale;
+  }
+}

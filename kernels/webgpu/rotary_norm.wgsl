@@ -1,0 +1,69 @@
+// In place, for each head of each row: rotate by position, then x = scale · r / sqrt(mean(r²) + eps).
+// A workgroup does 8 heads, 8 threads each. POSITIONS: whether sequences start at positions[b]
+// instead of 0. RSTD: whether 1/sqrt(…) is kept.
+
+struct Args {
+  // Heads of all rows, and heads of a row.
+  count: u32,
+  heads: u32,
+  T: u32,
+  // Elements (of WIDTH numbers) in half a head.
+  half: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> args: Args;
+@group(0) @binding(1) var<storage, read_write> x: array<Element>;
+@group(0) @binding(2) var<storage, read> cosines: array<Element>;
+@group(0) @binding(3) var<storage, read> sines: array<Element>;
+//# if RSTD
+@group(0) @binding(4) var<storage, read_write> rstd: array<f32>;
+//# end
+//# if POSITIONS
+@group(0) @binding(5) var<storage, read> positions: array<u32>;
+//# end
+
+var<workgroup> partials: array<f32, 64>;
+
+@compute @workgroup_size(8, 8)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) local: vec3u,
+) {
+  let head = flat_index(group, groups) * 8u + local.y;
+  let row = head / args.heads;
+  var position = row % args.T;
+//# if POSITIONS
+  position += positions[row / args.T];
+//# end
+  let first = head * args.half * 2u;
+  let angles = position * args.half;
+  var squares = 0.0;
+  if (head < args.count) {
+    for (var j = local.x; j < args.half; j += 8u) {
+      let x1 = x[first + j];
+      let x2 = x[first + args.half + j];
+      let r1 = x1 * cosines[angles + j] + x2 * sines[angles + j];
+      let r2 = x2 * cosines[angles + j] - x1 * sines[angles + j];
+      squares += total(r1 * r1) + total(r2 * r2);
+      x[first + j] = r1;
+      x[first + args.half + j] = r2;
+    }
+  }
+  partials[local.y * 8u + local.x] = squares;
+  workgroupBarrier();
+  if (head >= args.count) { return; }
+  var sum = 0.0;
+//# for i < 8
+  sum += partials[local.y * 8u + $[i]u];
+//# end
+  let norm = 1.0 / sqrt(sum / f32(args.half * $[2 * WIDTH]u) + 0x1p-23);
+//# if RSTD
+  if (local.x == 0u) { rstd[head] = norm; }
+//# end
+  for (var j = local.x; j < args.half; j += 8u) {
+    x[first + j] *= args.scale * norm;
+    x[first + args.half + j] *= args.scale * norm;
+  }
+}

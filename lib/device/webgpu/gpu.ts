@@ -1,0 +1,268 @@
+/**
+ * Recording of kernels: the stream of dispatches and copies between two submissions.
+ *
+ * @module
+ */
+import { sizeOf, type Tensor } from "../tensor.ts";
+import { type Kernel, KernelCache } from "./kernel.ts";
+import { ELEMENT_BYTES, formatBytes, Memory, tooLarge, WebGpuTensor } from "./memory.ts";
+import type { TemplateValues } from "./template.ts";
+
+/** A range of a tensor's elements, as a kernel's binding. */
+export interface Slice {
+  tensor: Tensor;
+  /** First element. */
+  start: number;
+  /** Number of elements. */
+  count: number;
+}
+
+/** A part of the rows of some tensors, small enough to be bound. */
+export interface RowPart<Tensors> {
+  /** First row. */
+  start: number;
+  /** Number of rows. */
+  count: number;
+  /** The rows of each tensor. */
+  slices: { [Name in keyof Tensors]: undefined extends Tensors[Name] ? Slice | undefined : Slice };
+}
+
+/** Tensors by name; those left out are undefined. */
+export type Tensors = Readonly<Record<string, Tensor | undefined>>;
+
+/** What a kernel's storage variables are bound to. */
+export type Bindings = Readonly<Record<string, Tensor | Slice | undefined>>;
+
+/** Bytes of uniforms between two submissions. */
+const UNIFORM_BYTES = 2 ** 20;
+
+/** The largest number of workgroups in one dimension that WebGPU guarantees. */
+const MAX_GROUPS = 65535;
+
+/** A WebGPU device with its memory, its kernels and the operations not yet submitted. */
+export class Gpu {
+  readonly memory: Memory;
+  /** Largest range of a buffer that a kernel is given. */
+  readonly maxBindingBytes: number;
+  readonly #kernels: KernelCache;
+  readonly #uniforms: GPUBuffer;
+  readonly #uniformBytes = new ArrayBuffer(UNIFORM_BYTES);
+  readonly #uniformView = new DataView(this.#uniformBytes);
+  #uniformsUsed = 0;
+  readonly #bindGroups = new Map<string, GPUBindGroup>();
+  /** Keys in {@link #bindGroups} of each allocation. */
+  readonly #bindGroupKeys = new Map<number, Set<string>>();
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #scratch: Tensor | undefined;
+
+  constructor(readonly device: GPUDevice, maxBindingBytes: number, maxMemoryBytes: number) {
+    this.memory = new Memory(device, maxMemoryBytes);
+    this.maxBindingBytes = maxBindingBytes;
+    this.#kernels = new KernelCache(device);
+    this.#uniforms = device.createBuffer({
+      size: UNIFORM_BYTES,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+  }
+
+  /** A kernel from its template; compiled at the first call, found again at the next. */
+  kernel(source: string, values: TemplateValues = {}): Kernel {
+    return this.#kernels.get(source, values);
+  }
+
+  /**
+   * Records a dispatch.
+   *
+   * @param bindings What each storage variable of the kernel is bound to; others may be there too.
+   * @param uniforms The members of the kernel's `Args`.
+   * @param groups Workgroups, as a grid, or as a number that is spread over two dimensions (the
+   * kernel counts `x + y · num_workgroups.x` and returns where that is too many).
+   */
+  run(
+    kernel: Kernel,
+    bindings: Bindings,
+    uniforms: Readonly<Record<string, number>>,
+    groups: number | readonly [number, number, number],
+  ): void {
+    const [x, y, z] = typeof groups === "number" ? spread(groups) : groups;
+    if (x * y * z === 0) return;
+    if (this.#uniformsUsed + kernel.uniformStride > UNIFORM_BYTES) this.submit();
+    const bindGroup = this.#bindGroup(kernel, bindings);
+    kernel.writeUniforms(this.#uniformView, this.#uniformsUsed, uniforms);
+    this.#pass ??= this.#commands().beginComputePass();
+    this.#pass.setPipeline(kernel.pipeline);
+    this.#pass.setBindGroup(0, bindGroup, [this.#uniformsUsed]);
+    this.#pass.dispatchWorkgroups(x, y, z);
+    this.#uniformsUsed += kernel.uniformStride;
+  }
+
+  /** The encoder between two passes, for copies. */
+  copies(): GPUCommandEncoder {
+    this.#pass?.end();
+    this.#pass = undefined;
+    return this.#commands();
+  }
+
+  /** Whether operations were recorded that are not submitted. */
+  get pending(): boolean {
+    return this.#encoder !== undefined;
+  }
+
+  /** Submits what was recorded. */
+  submit(): void {
+    if (!this.#encoder) return;
+    this.memory.check();
+    const encoder = this.copies();
+    this.#encoder = undefined;
+    if (this.#uniformsUsed > 0) {
+      this.device.queue.writeBuffer(this.#uniforms, 0, this.#uniformBytes, 0, this.#uniformsUsed);
+      this.#uniformsUsed = 0;
+    }
+    this.device.queue.submit([encoder.finish()]);
+  }
+
+  /**
+   * Memory for results between two kernels of one operation, of at least `count` elements. It grows
+   * to the largest size asked for, so a step that was seen before allocates nothing.
+   */
+  scratch(count: number): Slice {
+    if (!this.#scratch || this.#scratch.size < count) {
+      if (this.#scratch) this.free(this.#scratch);
+      this.#scratch = this.allocate("scratch memory", [count], "float32");
+    }
+    return { tensor: this.#scratch, start: 0, count };
+  }
+
+  /** See {@link Device.allocate}. */
+  allocate(name: string, shape: readonly number[], dtype: Tensor["dtype"]): Tensor {
+    return new WebGpuTensor(name, shape, dtype, this.memory.allocate(name, shape));
+  }
+
+  /** See {@link Device.free}. */
+  free(tensor: Tensor): void {
+    // A destroyed buffer may not be part of a later submission.
+    this.submit();
+    const { allocation } = onGpu(tensor);
+    for (const key of this.#bindGroupKeys.get(allocation.id) ?? []) this.#bindGroups.delete(key);
+    this.#bindGroupKeys.delete(allocation.id);
+    this.memory.free(allocation);
+  }
+
+  /**
+   * How many of `rows` rows can be bound at once, all if possible, else a multiple of `multiple`
+   * after which the next rows can be bound too.
+   *
+   * @param tensors Each tensor with the length of its rows.
+   * @throws {UserError} when not even a few rows can be bound.
+   */
+  rowsThatFit(rows: number, tensors: readonly [Tensor, number][], multiple = 1): number {
+    const alignment = this.device.limits.minStorageBufferOffsetAlignment;
+    let most = rows;
+    // Alignments are powers of two, so the largest granule fits all.
+    let granule = multiple;
+    let widest: Tensor | undefined;
+    for (const [tensor, length] of tensors) {
+      const rowBytes = length * ELEMENT_BYTES;
+      const fitting = Math.floor(this.maxBindingBytes / rowBytes);
+      if (fitting < most) [most, widest] = [fitting, tensor];
+      granule = Math.max(granule, alignment / commonDivisor(rowBytes, alignment));
+    }
+    if (!widest) return rows;
+    most = Math.floor(most / granule) * granule;
+    if (most === 0) this.#throwUnbindable(widest);
+    return most;
+  }
+
+  /**
+   * Cuts tensors of the same number of rows into parts that can be bound. Row `i` of a tensor is
+   * its elements from i·size/rows.
+   *
+   * @throws {UserError} when not even a few rows can be bound.
+   */
+  *split<T extends Tensors>(rows: number, tensors: T): Generator<RowPart<T>> {
+    const entries = Object.entries(tensors).filter((entry): entry is [string, Tensor] =>
+      !!entry[1]
+    );
+    const lengths = entries.map(([, tensor]): [Tensor, number] => [tensor, tensor.size / rows]);
+    const most = this.rowsThatFit(rows, lengths);
+    for (let start = 0; start < rows; start += most) {
+      const count = Math.min(most, rows - start);
+      const slices = Object.fromEntries(entries.map(([name, tensor]) => {
+        const length = tensor.size / rows;
+        return [name, { tensor, start: start * length, count: count * length }];
+      })) as RowPart<T>["slices"];
+      yield { start, count, slices };
+    }
+  }
+
+  #commands(): GPUCommandEncoder {
+    return this.#encoder ??= this.device.createCommandEncoder();
+  }
+
+  #bindGroup(kernel: Kernel, bindings: Bindings): GPUBindGroup {
+    let key = kernel.layoutKey;
+    for (const { name } of kernel.bindings) {
+      const { tensor, start, count } = asSlice(bindings[name], name);
+      key += ` ${onGpu(tensor).allocation.id}:${start}:${count}`;
+    }
+    const cached = this.#bindGroups.get(key);
+    if (cached) return cached;
+
+    const uniforms = { buffer: this.#uniforms, size: kernel.uniformSize };
+    const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: uniforms }];
+    for (const { name, binding } of kernel.bindings) {
+      const { tensor, start, count } = asSlice(bindings[name], name);
+      const size = count * ELEMENT_BYTES;
+      if (size > this.maxBindingBytes) this.#throwUnbindable(tensor);
+      const { allocation } = onGpu(tensor);
+      const buffer = allocation.buffer;
+      entries.push({ binding, resource: { buffer, offset: start * ELEMENT_BYTES, size } });
+      let keys = this.#bindGroupKeys.get(allocation.id);
+      if (!keys) this.#bindGroupKeys.set(allocation.id, keys = new Set());
+      keys.add(key);
+    }
+    const bindGroup = this.device.createBindGroup({ layout: kernel.layout, entries });
+    this.#bindGroups.set(key, bindGroup);
+    return bindGroup;
+  }
+
+  #throwUnbindable(tensor: Tensor): never {
+    const limit = formatBytes(this.maxBindingBytes);
+    throw tooLarge(tensor.name, tensor.shape, `kernels of this adapter see at most ${limit}`);
+  }
+}
+
+/** The tensor as this implementation's own. */
+export function onGpu(tensor: Tensor): WebGpuTensor {
+  if (tensor instanceof WebGpuTensor) return tensor;
+  throw new TypeError(`${tensor.name} was not allocated by a WebGPU device`);
+}
+
+/** The same memory under another shape. */
+export function viewOf(tensor: Tensor, shape: readonly number[]): Tensor {
+  const { name, dtype, size, allocation } = onGpu(tensor);
+  if (sizeOf(shape) > size) {
+    throw new RangeError(`view: ${name} has ${size} elements, not (${shape.join(", ")})`);
+  }
+  return new WebGpuTensor(name, shape, dtype, allocation);
+}
+
+/** Whether two tensors share memory. */
+export function sameMemory(a: Tensor, b: Tensor): boolean {
+  return onGpu(a).allocation === onGpu(b).allocation;
+}
+
+function asSlice(binding: Tensor | Slice | undefined, name: string): Slice {
+  if (!binding) throw new TypeError(`The kernel's binding ${name} is missing`);
+  return "tensor" in binding ? binding : { tensor: binding, start: 0, count: binding.size };
+}
+
+function spread(groups: number): [number, number, number] {
+  const y = Math.ceil(groups / MAX_GROUPS);
+  return [y === 0 ? 0 : Math.ceil(groups / y), y, 1];
+}
+
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
+}

@@ -1,0 +1,133 @@
+/**
+ * Memory of a WebGPU device: one buffer per tensor, shared by its views, and staging buffers for
+ * reading back.
+ *
+ * @module
+ */
+import { UserError } from "../../errors.ts";
+import { type DType, sizeOf, type Tensor } from "../tensor.ts";
+
+/** Bytes of an element; both types have four. */
+export const ELEMENT_BYTES = 4;
+
+/** A buffer that holds a tensor and its views. */
+export interface Allocation {
+  /** Distinguishes allocations in cache keys. */
+  readonly id: number;
+  readonly buffer: GPUBuffer;
+  /** Bytes, a multiple of four. */
+  readonly bytes: number;
+}
+
+/** A tensor in a WebGPU buffer, from the buffer's start. */
+export class WebGpuTensor implements Tensor {
+  readonly size: number;
+  constructor(
+    readonly name: string,
+    readonly shape: readonly number[],
+    readonly dtype: DType,
+    readonly allocation: Allocation,
+  ) {
+    this.size = sizeOf(shape);
+  }
+}
+
+/** Bytes as a person reads them. */
+export function formatBytes(bytes: number): string {
+  return bytes < 2 ** 20 ? `${bytes} bytes` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
+
+/** The error for a tensor that does not fit the device. */
+export function tooLarge(name: string, shape: readonly number[], reason: string): UserError {
+  const bytes = formatBytes(sizeOf(shape) * ELEMENT_BYTES);
+  return new UserError(
+    `The device cannot hold ${name} (${shape.join(", ")}), ${bytes}: ${reason}; ` +
+      "lower --device-batch-size",
+  );
+}
+
+/** Allocates buffers and counts their bytes. */
+export class Memory {
+  used = 0;
+  peak = 0;
+  /** An allocation that the driver refused after the fact; thrown by the next operation. */
+  #failure: UserError | undefined;
+  #nextId = 0;
+  readonly #live = new Map<number, Allocation>();
+  /** Staging buffers at rest, by size. */
+  readonly #staging = new Map<number, GPUBuffer[]>();
+
+  /** @param maxBytes How much may be allocated in all. */
+  constructor(private readonly device: GPUDevice, private readonly maxBytes: number) {}
+
+  /** A buffer of zeros for a tensor. */
+  allocate(name: string, shape: readonly number[]): Allocation {
+    const bytes = Math.max(1, sizeOf(shape)) * ELEMENT_BYTES;
+    const limit = this.device.limits.maxBufferSize;
+    if (bytes > limit) {
+      throw tooLarge(name, shape, `a buffer of this adapter has at most ${formatBytes(limit)}`);
+    }
+    if (this.used + bytes > this.maxBytes) {
+      const [used, most] = [this.used, this.maxBytes].map(formatBytes);
+      throw tooLarge(name, shape, `${used} of at most ${most} are allocated`);
+    }
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const buffer = this.#create(bytes, usage, () => {
+      const total = formatBytes(this.used);
+      return tooLarge(name, shape, `the GPU is out of memory with ${total} allocated`);
+    });
+    const allocation = { id: this.#nextId++, buffer, bytes };
+    this.#live.set(allocation.id, allocation);
+    return allocation;
+  }
+
+  /** Gives a buffer back; work submitted with it still completes. */
+  free(allocation: Allocation): void {
+    if (!this.#live.delete(allocation.id)) return;
+    allocation.buffer.destroy();
+    this.used -= allocation.bytes;
+  }
+
+  /** A mappable buffer of at least `bytes`. */
+  takeStaging(bytes: number): GPUBuffer {
+    const size = 2 ** Math.ceil(Math.log2(Math.max(bytes, 256)));
+    return this.#staging.get(size)?.pop() ??
+      this.#create(
+        size,
+        GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+        () => new UserError(`The GPU is out of memory for a copy of ${formatBytes(bytes)} to read`),
+      );
+  }
+
+  /** Keeps an unmapped staging buffer for the next reader. */
+  returnStaging(buffer: GPUBuffer): void {
+    const pool = this.#staging.get(buffer.size) ?? [];
+    this.#staging.set(buffer.size, pool);
+    pool.push(buffer);
+  }
+
+  /** Throws what the driver reported about an earlier allocation. */
+  check(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Destroys every buffer. */
+  close(): void {
+    for (const allocation of this.#live.values()) this.free(allocation);
+    for (const buffer of [...this.#staging.values()].flat()) buffer.destroy();
+    this.#staging.clear();
+    this.used = 0;
+  }
+
+  #create(size: number, usage: number, failure: () => UserError): GPUBuffer {
+    this.check();
+    this.device.pushErrorScope("out-of-memory");
+    const buffer = this.device.createBuffer({ size, usage });
+    this.device.popErrorScope().then((error) => {
+      if (error) this.#failure ??= failure();
+    });
+    this.used += size;
+    this.peak = Math.max(this.peak, this.used);
+    return buffer;
+  }
+}

@@ -1,0 +1,8 @@
+/**
+ * The device that runs hand-written WGSL kernels (`kernels/webgpu/`) through Deno's WebGPU.
+ *
+ * @module
+ */
+export { createWebGpuDevice } from "./device.ts";
+export type { WebGpuOptions } from "./device.ts";
+export type { MatmulTile } from "./matmul.ts";

@@ -1,0 +1,105 @@
+/**
+ * Moving tensors between the host and the GPU.
+ *
+ * @module
+ */
+import type { Readback } from "../device.ts";
+import type { Operations } from "../operations.ts";
+import { checkShapes } from "../shapes.ts";
+import type { Tensor } from "../tensor.ts";
+import { type Gpu, onGpu, sameMemory } from "./gpu.ts";
+import { ELEMENT_BYTES } from "./memory.ts";
+
+/** Elements moved at a time: what is moved exists once more on the way. */
+const SLICE = 2 ** 24;
+
+/** Host access to the tensors of a device. */
+export class Transfers {
+  constructor(private readonly gpu: Gpu) {}
+
+  /** See {@link Device.write}. */
+  write(tensor: Tensor, data: Float32Array | Int32Array, offset = 0): void {
+    checkRange("write", tensor, offset, data.length);
+    this.gpu.submit();
+    const { queue } = this.gpu.device;
+    for (let start = 0; start < data.length; start += SLICE) {
+      const part = data.subarray(start, start + SLICE) as Float32Array<ArrayBuffer>;
+      queue.writeBuffer(onGpu(tensor).allocation.buffer, (offset + start) * ELEMENT_BYTES, part);
+      if (part.length === SLICE) queue.submit([]);
+    }
+  }
+
+  /** See {@link Device.stage}. */
+  stage(tensor: Tensor, offset = 0, count = tensor.size - offset): Readback {
+    checkRange("stage", tensor, offset, count);
+    const { gpu } = this;
+    const bytes = count * ELEMENT_BYTES;
+    const staging = gpu.memory.takeStaging(bytes);
+    const { buffer } = onGpu(tensor).allocation;
+    gpu.copies().copyBufferToBuffer(buffer, offset * ELEMENT_BYTES, staging, 0, bytes);
+
+    const fetch = async (): Promise<Float32Array | Int32Array> => {
+      gpu.submit();
+      await staging.mapAsync(GPUMapMode.READ, 0, bytes);
+      const copy = staging.getMappedRange(0, bytes).slice(0);
+      staging.unmap();
+      gpu.memory.returnStaging(staging);
+      gpu.memory.check();
+      return tensor.dtype === "int32" ? new Int32Array(copy) : new Float32Array(copy);
+    };
+    let values: Promise<Float32Array | Int32Array> | undefined;
+    return { values: () => values ??= fetch() };
+  }
+
+  /** See {@link Device.read}. */
+  async read(
+    tensor: Tensor,
+    offset = 0,
+    count = tensor.size - offset,
+  ): Promise<Float32Array | Int32Array> {
+    if (count <= SLICE) return await this.stage(tensor, offset, count).values();
+    const all = tensor.dtype === "int32" ? new Int32Array(count) : new Float32Array(count);
+    for (let start = 0; start < count; start += SLICE) {
+      const part = this.stage(tensor, offset + start, Math.min(SLICE, count - start));
+      all.set(await part.values(), start);
+    }
+    return all;
+  }
+
+  /** See {@link Device.synchronize}. */
+  async synchronize(): Promise<void> {
+    this.gpu.submit();
+    await this.gpu.device.queue.onSubmittedWorkDone();
+    this.gpu.memory.check();
+  }
+
+  /** See {@link Device.close}. */
+  async close(): Promise<void> {
+    await this.synchronize();
+    this.gpu.memory.close();
+    this.gpu.device.destroy();
+  }
+}
+
+/** The operations that are plain copies. */
+export function copyOperations(gpu: Gpu): Pick<Operations, "zero" | "copy"> {
+  return {
+    zero({ x }) {
+      gpu.copies().clearBuffer(onGpu(x).allocation.buffer, 0, x.size * ELEMENT_BYTES);
+    },
+    copy({ out, x }) {
+      checkShapes(out.size === x.size, "copy", out, x);
+      if (sameMemory(out, x)) return;
+      const [from, to] = [x, out].map((tensor) => onGpu(tensor).allocation.buffer);
+      gpu.copies().copyBufferToBuffer(from, 0, to, 0, x.size * ELEMENT_BYTES);
+    },
+  };
+}
+
+function checkRange(what: string, tensor: Tensor, offset: number, count: number): void {
+  if (offset < 0 || offset + count > tensor.size) {
+    throw new RangeError(
+      `${what}: ${tensor.name} has ${tensor.size} elements, not ${offset} to ${offset + count}`,
+    );
+  }
+}

@@ -1,0 +1,152 @@
+/** Runs an operation on a device and on the float64 loops, and compares every tensor after it. */
+import { assert } from "@std/assert";
+import {
+  type Device,
+  groupTokens,
+  type Operations,
+  sizeOf,
+  type Tensor,
+} from "../../lib/device/mod.ts";
+import type { DeviceUnderTest } from "./devices.ts";
+import { Float64Device } from "./float64_device.ts";
+
+/** A tensor to be made on both devices, with its contents. */
+class Spec {
+  constructor(readonly shape: readonly number[], readonly values: Float32Array | Int32Array) {}
+}
+
+/** The arguments of an operation with specifications in place of tensors. */
+type Specified<A> = A extends Tensor ? Spec
+  : A extends object ? { [K in keyof A]: Specified<A[K]> }
+  : A;
+
+/** Arguments of an operation, with a {@link Spec} wherever it takes a tensor. */
+export type SpecifiedArgs<K extends keyof Operations> = Specified<Parameters<Operations[K]>[0]>;
+
+/** Random numbers in [0, 1) from a seed (mulberry32). */
+export function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6D2B79F5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+let seed = 0;
+
+/** A float32 tensor of numbers in ±scale, other ones at each call. */
+export function random(shape: readonly number[], scale = 1): Spec {
+  const next = randomNumbers(++seed);
+  return new Spec(
+    shape,
+    Float32Array.from({ length: sizeOf(shape) }, () => scale * (2 * next() - 1)),
+  );
+}
+
+/** A float32 tensor of numbers in (0, scale]. */
+export function positive(shape: readonly number[], scale = 1): Spec {
+  const { values } = random(shape, scale);
+  return new Spec(shape, (values as Float32Array).map((value) => Math.abs(value) + 1e-3 * scale));
+}
+
+/** A float32 tensor of the given numbers. */
+export function floats(shape: readonly number[], values: Iterable<number>): Spec {
+  return new Spec(shape, Float32Array.from(values));
+}
+
+/** An int32 tensor of the given numbers. */
+export function ints(values: Iterable<number>): Spec {
+  const array = Int32Array.from(values);
+  return new Spec([array.length], array);
+}
+
+/** `count` random integers below `limit`. */
+export function randomInts(count: number, limit: number): Int32Array {
+  const next = randomNumbers(++seed);
+  return Int32Array.from({ length: count }, () => Math.floor(next() * limit));
+}
+
+/** Token groups of ids. */
+export function groupsOf(ids: Int32Array, vocabSize: number): Specified<TokenGroupsOf> {
+  const { tokens, starts, rows } = groupTokens(ids, vocabSize);
+  return { tokens: ints(tokens), starts: ints(starts), rows: ints(rows), count: tokens.length };
+}
+
+type TokenGroupsOf = Parameters<Operations["embeddingBackward"]>[0]["groups"];
+
+/** Registers a test of one operation on each device. */
+export function testOperation(
+  name: string,
+  devices: readonly DeviceUnderTest[],
+  test: (device: Device) => Promise<void>,
+): void {
+  for (const { name: deviceName, device } of devices) {
+    Deno.test({
+      name: `${deviceName}: ${name}`,
+      ignore: device === undefined,
+      fn: () => test(device!),
+    });
+  }
+}
+
+/**
+ * Calls the operation on both devices with tensors of the same contents, then compares all of them:
+ * outputs, and inputs, which must be as they were.
+ *
+ * @param tolerance Largest difference, relative to the largest number of the tensor.
+ * @param workspaces Names of arguments whose contents do not matter.
+ */
+export async function checkOperation<K extends keyof Operations>(
+  device: Device,
+  operation: K,
+  args: SpecifiedArgs<K>,
+  tolerance = 3e-6,
+  workspaces: readonly string[] = [],
+): Promise<void> {
+  const reference = new Float64Device();
+  const tensors = new Map<Spec, { name: string; actual: Tensor; expected: Tensor }>();
+  const build = (value: unknown, name: string, side: "actual" | "expected"): unknown => {
+    if (value instanceof Spec) {
+      let pair = tensors.get(value);
+      if (!pair) {
+        const dtype = value.values instanceof Int32Array ? "int32" : "float32";
+        const [actual, expected] = [device, reference].map((d) => {
+          const tensor = d.allocate(name, value.shape, dtype);
+          d.write(tensor, value.values);
+          return tensor;
+        });
+        tensors.set(value, pair = { name, actual, expected });
+      }
+      return pair[side];
+    }
+    if (typeof value !== "object" || value === null) return value;
+    const entries = Object.entries(value).map(([key, v]) => [key, build(v, key, side)]);
+    return Object.fromEntries(entries);
+  };
+  const call = (target: Operations, side: "actual" | "expected") => {
+    const run = target[operation].bind(target) as (args: unknown) => void;
+    run(build(args, operation, side));
+  };
+  call(device, "actual");
+  call(reference, "expected");
+
+  for (const { name, actual, expected } of tensors.values()) {
+    if (workspaces.includes(name)) continue;
+    const [a, e] = [await device.read(actual), await reference.read(expected)];
+    device.free(actual);
+    const scale = Float64Array.from(e).reduce(
+      (max, value) => Math.max(max, Math.abs(value)),
+      1e-30,
+    );
+    for (let i = 0; i < e.length; i++) {
+      const difference = Math.abs(a[i] - e[i]);
+      assert(
+        difference <= (actual.dtype === "int32" ? 0 : tolerance * scale),
+        `${operation}: ${name}[${i}] of (${actual.shape}) is ${a[i]}, not ${e[i]}, ` +
+          `off by ${difference / scale} of the largest`,
+      );
+    }
+  }
+}
