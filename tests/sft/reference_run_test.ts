@@ -1,0 +1,62 @@
+/**
+ * nanochat's own fine-tuning of a `d4`, step by step: the same mixture, flags and losses. It needs
+ * the reference's base directory, which is too large for this repository.
+ */
+import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { devices } from "../device/devices.ts";
+import { temporaryBaseDir, watchRun } from "./run_helpers.ts";
+
+const REFERENCE = join(import.meta.dirname!, "../../../shared/reference");
+const BASE_DIR = join(REFERENCE, "base_dir");
+const isThere = await Deno.stat(BASE_DIR).then(() => true, () => false);
+
+/** The flags of the reference's log. */
+const FLAGS = {
+  modelTag: "d4",
+  numIterations: 400,
+  deviceBatchSize: 4,
+  totalBatchSize: 4096,
+  evalEvery: 10,
+  evalTokens: 16384,
+  chatcoreEvery: -1,
+  simpleSpellingSize: 0,
+  spellingBeeSize: 0,
+};
+
+interface Run {
+  deviceType: "webgpu" | "cpu";
+  /** Steps compared: a software GPU is slow. */
+  steps: number;
+  lossTolerance: number;
+  bpbTolerance: number;
+}
+
+const RUNS: Run[] = [
+  { deviceType: "webgpu", steps: 5, lossTolerance: 1e-3, bpbTolerance: 2e-4 },
+  { deviceType: "cpu", steps: 21, lossTolerance: 2e-3, bpbTolerance: 1e-3 },
+];
+
+for (const { deviceType, steps, lossTolerance, bpbTolerance } of RUNS) {
+  const device = devices.find(({ name }) => name === deviceType)?.device;
+  Deno.test({
+    name: `${deviceType}: ${steps} steps of the reference's run of a d4`,
+    ignore: !isThere || device === undefined,
+    fn: async () => {
+      const expected = JSON.parse(await Deno.readTextFile(join(REFERENCE, "sft_expected.json")));
+      const baseDir = await temporaryBaseDir(BASE_DIR);
+      const { metrics } = await watchRun(baseDir, { ...FLAGS, deviceType }, steps);
+      const losses = metrics.filter((line) => "train/loss_raw" in line);
+      for (const { step, loss, smoothed_loss } of expected.steps.slice(0, steps)) {
+        const line = losses[step - 1];
+        assertEquals(line.step, step);
+        assertAlmostEquals(line["train/loss_raw"], loss, lossTolerance, `step ${step}`);
+        assertAlmostEquals(line["train/loss"], smoothed_loss, lossTolerance, `step ${step}`);
+      }
+      for (const { step, ["val/bpb"]: bpb } of metrics.filter((line) => "val/bpb" in line)) {
+        assertAlmostEquals(bpb, expected.validation_bpb[step], bpbTolerance, `bpb at ${step}`);
+      }
+      await Deno.remove(baseDir, { recursive: true });
+    },
+  });
+}

@@ -1,0 +1,60 @@
+/** Runs fine-tuning as the command line does, in a base directory of its own. */
+import { join } from "@std/path";
+import {
+  type RunIo,
+  runSft,
+  type SftOptions,
+  sftOptions,
+  type SftResult,
+} from "../../lib/sft/mod.ts";
+import { Terminal } from "../../lib/tracking/mod.ts";
+
+/** A base directory in a temporary folder, with what `from` holds linked into it. */
+export async function temporaryBaseDir(from: string): Promise<string> {
+  const baseDir = await Deno.makeTempDir();
+  for await (const { name } of Deno.readDir(from)) {
+    await Deno.symlink(join(from, name), join(baseDir, name));
+  }
+  return baseDir;
+}
+
+/** What a run printed, measured and ended with. */
+export interface WatchedRun {
+  lines: string[];
+  metrics: Record<string, number>[];
+  result: SftResult;
+}
+
+/** Runs to the end, or gracefully stops it once `stopAfter` steps were reported. */
+export async function watchRun(
+  baseDir: string,
+  given: Partial<SftOptions>,
+  stopAfter = Infinity,
+): Promise<WatchedRun> {
+  const controller = new AbortController();
+  const lines: string[] = [];
+  const terminal = new Terminal({
+    stdout: (text) => {
+      lines.push(text.trimEnd());
+      const step = Number(/^step (\d+)/.exec(text)?.[1] ?? 0);
+      if (step >= stopAfter) controller.abort();
+    },
+    stderr: (text) => void lines.push(text.trimEnd()),
+    isTerminal: false,
+    columns: () => 80,
+    colors: false,
+    quiet: false,
+    now: () => performance.now(),
+  });
+  const io: RunIo = {
+    terminal,
+    signal: controller.signal,
+    baseDir,
+    env: () => undefined,
+    now: () => performance.now(),
+  };
+  const result = await runSft(sftOptions(given), io);
+  const text = await Deno.readTextFile(join(result.directory, "metrics.jsonl"));
+  const metrics = text.trimEnd().split("\n").map((line) => JSON.parse(line));
+  return { lines, metrics, result };
+}
