@@ -32,9 +32,8 @@ type Draw = (random: PythonRandom, index: number) => number;
  *
  * const config = { sequenceLen: 256, vocabSize: 512, nLayer: 2, nHead: 2, nKvHead: 2, nEmbd: 64,
  *   windowPattern: "L" };
- * const source = initialParameters(config, 42);
- * assertEquals(source.shape("lm_head.weight"), [512, 64]);
- * assertEquals(await source.read("backout_lambda", 0, 1), Float32Array.of(0.2));
+ * const values = initialParameters(config, 42); // for GPT's load
+ * assertEquals(await values("backout_lambda", 0, 1), Float32Array.of(0.2));
  * ```
  */
 export function initialParameters(config: GPTConfig, seed: number): ParameterSource {
@@ -45,23 +44,20 @@ export function initialParameters(config: GPTConfig, seed: number): ParameterSou
     ]),
   );
   const readers = new Map<string, { random: PythonRandom; position: number }>();
-  return {
-    shape: (name) => specs.get(name)?.shape,
-    read(name, start, count) {
-      const spec = specs.get(name);
-      if (!spec || start + count > sizeOf(spec.shape)) {
-        throw new RangeError(`the model has no ${count} values of ${name} from ${start}`);
-      }
-      const reader = start === 0
-        ? { random: new PythonRandom(spec.seed), position: 0 }
-        : readers.get(name);
-      if (reader?.position !== start) throw new RangeError(`${name} is read from its start`);
-      readers.set(name, reader);
-      reader.position += count;
-      const values = new Float32Array(count);
-      for (let i = 0; i < count; i++) values[i] = spec.draw(reader.random, start + i);
-      return Promise.resolve(values);
-    },
+  return (name, start, count) => {
+    const spec = specs.get(name);
+    if (!spec || start + count > sizeOf(spec.shape)) {
+      throw new RangeError(`the model has no ${count} values of ${name} from ${start}`);
+    }
+    const reader = start === 0
+      ? { random: new PythonRandom(spec.seed), position: 0 }
+      : readers.get(name);
+    if (reader?.position !== start) throw new RangeError(`${name} is read from its start`);
+    readers.set(name, reader);
+    reader.position += count;
+    const values = new Float32Array(count);
+    for (let i = 0; i < count; i++) values[i] = spec.draw(reader.random, start + i);
+    return Promise.resolve(values);
   };
 }
 

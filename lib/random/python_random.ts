@@ -29,6 +29,8 @@ export interface MutableList<T> {
 export class PythonRandom {
   readonly #state = new Uint32Array(N);
   #next = N;
+  /** The second of the two normal numbers that one draw gives, until it is asked for. */
+  #spareNormal: number | undefined;
 
   /**
    * Seeds the generator as `random.Random(seed)` does.
@@ -93,6 +95,30 @@ export class PythonRandom {
     const high = this.#uint32() >>> 5;
     const low = this.#uint32() >>> 6;
     return (high * 67108864 + low) / 9007199254740992;
+  }
+
+  /** A float between `low` and `high`. */
+  uniform(low: number, high: number): number {
+    return low + (high - low) * this.random();
+  }
+
+  /**
+   * A normally distributed float, as Python's `gauss` draws it: by Box and Muller's method (1958),
+   * two at a time.
+   *
+   * @param mean Centre of the distribution.
+   * @param deviation Its standard deviation.
+   */
+  gauss(mean = 0, deviation = 1): number {
+    let normal = this.#spareNormal;
+    this.#spareNormal = undefined;
+    if (normal === undefined) {
+      const angle = this.random() * 2 * Math.PI;
+      const radius = Math.sqrt(-2 * Math.log(1 - this.random()));
+      normal = Math.cos(angle) * radius;
+      this.#spareNormal = Math.sin(angle) * radius;
+    }
+    return mean + normal * deviation;
   }
 
   /**
