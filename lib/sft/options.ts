@@ -5,7 +5,17 @@
  * @module
  */
 
-import { UserError } from "../errors.ts";
+import {
+  checkNumbers,
+  count,
+  fraction,
+  type NumberField,
+  type NumberRule,
+  positive,
+  positiveOrMinusOne,
+  rate,
+  refuse,
+} from "./flag_rules.ts";
 
 /**
  * Options of a fine-tuning run. Each is the command line's flag of the same name
@@ -106,38 +116,7 @@ export const SFT_DEFAULTS: Readonly<SftOptions> = {
   spellingBeeSize: 80000,
 };
 
-/** Which numbers a flag takes, in words and as a test. */
-interface NumberRule {
-  wanted: string;
-  allows(value: number): boolean;
-}
-
-const positive: NumberRule = {
-  wanted: "a whole number from 1",
-  allows: (value) => Number.isInteger(value) && value >= 1,
-};
-const count: NumberRule = {
-  wanted: "a whole number from 0",
-  allows: (value) => Number.isInteger(value) && value >= 0,
-};
-const positiveOrMinusOne: NumberRule = {
-  wanted: "-1 or a whole number from 1",
-  allows: (value) => value === -1 || positive.allows(value),
-};
-const rate: NumberRule = {
-  wanted: "a number from 0",
-  allows: (value) => Number.isFinite(value) && value >= 0,
-};
-const fraction: NumberRule = {
-  wanted: "a number from 0 to 1",
-  allows: (value) => value >= 0 && value <= 1,
-};
-
-type NumberField = {
-  [Field in keyof SftOptions]: SftOptions[Field] extends number | undefined ? Field : never;
-}[keyof SftOptions];
-
-const NUMBER_RULES: Record<NumberField, NumberRule> = {
+const NUMBER_RULES: Record<NumberField<SftOptions>, NumberRule> = {
   threads: positive,
   modelStep: count,
   numIterations: positiveOrMinusOne,
@@ -180,10 +159,7 @@ export function sftOptions(given: Partial<SftOptions> = {}): SftOptions {
   const present = Object.entries(given).filter(([, value]) => value !== undefined);
   const options: SftOptions = { ...SFT_DEFAULTS, ...Object.fromEntries(present) };
 
-  for (const [field, rule] of Object.entries(NUMBER_RULES) as [NumberField, NumberRule][]) {
-    const value = options[field];
-    if (value !== undefined && !rule.allows(value)) refuse(field, rule.wanted, value);
-  }
+  checkNumbers(options, NUMBER_RULES);
   if (options.warmupRatio + options.warmdownRatio > 1) {
     refuse("warmdownRatio", "at most 1 together with --warmup-ratio", options.warmdownRatio);
   }
@@ -196,13 +172,4 @@ export function sftOptions(given: Partial<SftOptions> = {}): SftOptions {
     refuse("modelTag", "the name of a folder under base_checkpoints", options.modelTag);
   }
   return options;
-}
-
-/** The command line's spelling of a field: `gsm8kEpochs` is `--gsm8k-epochs`. */
-export function flagOf(field: keyof SftOptions): string {
-  return `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-}
-
-function refuse(field: keyof SftOptions, wanted: string, value: unknown): never {
-  throw new UserError(`${flagOf(field)} must be ${wanted}, but is ${JSON.stringify(value)}`);
 }

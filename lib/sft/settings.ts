@@ -4,7 +4,8 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { flagOf, type SftOptions } from "./options.ts";
+import { flagOf } from "./flag_rules.ts";
+import type { SftOptions } from "./options.ts";
 
 /** What a run inherits where its flag is absent. */
 export interface InheritedSettings {
