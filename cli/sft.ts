@@ -78,6 +78,10 @@ export function sftCommand(run: (options: SftOptions, io: RunIo) => Promise<unkn
     .option("--spelling-bee-size <rows:integer>", "Rows of SpellingBee in the mixture.", {
       default: defaults.spellingBeeSize,
     })
+    .option("--data <file:string>", "Add own conversations (JSONL); file:epochs; repeatable.", {
+      collect: true,
+    })
+    .option("--mixture <file:string>", "Mix what this JSON file says instead.")
     .group("Device and output")
     .option("--device-type <name:string>", "webgpu or cpu; else a GPU if there is one.")
     .option("--threads <count:integer>", "Threads of the CPU device; else one per core.")

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { parseDataFlag } from "../tasks/mod.ts";
 import {
   checkNumbers,
   count,
@@ -81,6 +82,10 @@ export interface SftOptions {
   simpleSpellingSize: number;
   /** Rows of SpellingBee in the mixture. */
   spellingBeeSize: number;
+  /** Files of one's own conversations to mix in: `path`, or `path:epochs`. */
+  data: readonly string[];
+  /** A file that says what is mixed instead of the usual; undefined for nanochat's mixture. */
+  mixture: string | undefined;
 }
 
 /** The defaults, nanochat's own. */
@@ -114,6 +119,8 @@ export const SFT_DEFAULTS: Readonly<SftOptions> = {
   gsm8kEpochs: 4,
   simpleSpellingSize: 200000,
   spellingBeeSize: 80000,
+  data: [],
+  mixture: undefined,
 };
 
 const NUMBER_RULES: Record<NumberField<SftOptions>, NumberRule> = {
@@ -167,6 +174,8 @@ export function sftOptions(given: Partial<SftOptions> = {}): SftOptions {
     refuse("deviceType", "webgpu or cpu", options.deviceType);
   }
   if (options.blas === "") refuse("blas", "auto, off or the path of a library", options.blas);
+  options.data.forEach(parseDataFlag);
+  if (options.mixture === "") refuse("mixture", "the path of a file", options.mixture);
   if (options.run === "") refuse("run", "a name", options.run);
   if (options.modelTag !== undefined && !/^[^/\\]+$/.test(options.modelTag)) {
     refuse("modelTag", "the name of a folder under base_checkpoints", options.modelTag);

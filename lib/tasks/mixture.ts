@@ -10,7 +10,7 @@ import { type Task, TaskMixture } from "./task.ts";
 import { loadWords } from "./words.ts";
 
 /** Name of the identity conversations in the base directory. */
-const IDENTITY_FILE = "identity_conversations.jsonl";
+export const IDENTITY_FILE = "identity_conversations.jsonl";
 /** How many problems of the test sets go into validation, to match the training set's shares. */
 const VAL_MMLU = 5200;
 const VAL_GSM8K = 420;
@@ -31,6 +31,7 @@ export interface TrainMixtureOptions {
  * nanochat's mixture for fine-tuning: SmolTalk, the identity conversations twice, MMLU and GSM8K
  * several times, and the spelling tasks, in the order that its shuffle expects them in.
  *
+ * @param extra Tasks to mix in besides.
  * @throws {UserError} If the source lacks one of the datasets.
  */
 export async function trainMixture(
@@ -41,6 +42,7 @@ export async function trainMixture(
     simpleSpellingSize = 200_000,
     spellingBeeSize = 80_000,
   }: TrainMixtureOptions = {},
+  extra: readonly Task[] = [],
 ): Promise<TaskMixture> {
   const tasks: Task<Conversation>[] = [await SmolTalk.load(source, { split: "train" })];
   const identity = await CustomJSON.load(await source.open(IDENTITY_FILE), IDENTITY_FILE);
@@ -60,7 +62,7 @@ export async function trainMixture(
       new SpellingBee(words, { size: spellingBeeSize, split: "train" }),
     );
   }
-  return new TaskMixture(tasks);
+  return new TaskMixture([...tasks, ...extra]);
 }
 
 /**

@@ -51,12 +51,19 @@ Deno.test("every option has a flag", async () => {
     gsm8kEpochs: 2,
     simpleSpellingSize: 0,
     spellingBeeSize: 10,
+    data: ["own.jsonl:3"],
+    mixture: "mixture.json",
   };
   const flags = Object.entries(wanted).flatMap(([field, value]) => [
     `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
     String(field === "loadOptimizer" ? Number(value) : value),
   ]);
   assertEquals((await parse(...flags)).options, wanted);
+});
+
+Deno.test("--data may be given several times", async () => {
+  const { options } = await parse("--data", "a.jsonl", "--data", "b.jsonl:2");
+  assertEquals(options.data, ["a.jsonl", "b.jsonl:2"]);
 });
 
 Deno.test("--quiet makes the terminal quiet, and an empty device type means none", async () => {
@@ -70,5 +77,6 @@ Deno.test("a wrong flag or value is an error that names it", async () => {
   await assertRejects(() => parse("--eval-every", "often"), ValidationError, "--eval-every");
   await assertRejects(() => parse("--eval-every", "0"), UserError, "--eval-every");
   await assertRejects(() => parse("--load-optimizer", "2"), UserError, "--load-optimizer");
+  await assertRejects(() => parse("--data", "own.jsonl:0"), UserError, "--data");
   await assertRejects(() => parse("--device-type", "tpu"), UserError, "--device-type");
 });

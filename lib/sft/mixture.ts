@@ -1,0 +1,70 @@
+/**
+ * What a run trains on and is measured on: nanochat's mixtures, a mixture file's, and the user's
+ * own conversations.
+ *
+ * @module
+ */
+import {
+  type DatasetSource,
+  loadMixtureFile,
+  loadOwnData,
+  parseDataFlag,
+  TaskMixture,
+  trainMixture,
+  valMixture,
+} from "../tasks/mod.ts";
+import type { SftOptions } from "./options.ts";
+
+/** The mixtures of a run. */
+export interface RunMixtures {
+  /** What it trains on. */
+  train: TaskMixture;
+  /** What its bits per byte are measured on. */
+  validation: TaskMixture;
+  /** Lines that tell a person what was mixed. */
+  notes: string[];
+}
+
+/**
+ * Loads what `--mixture`, `--data` and the flags of nanochat's mixture ask for. The user's own
+ * files come first: their faults are found before a dataset is fetched.
+ *
+ * @throws {UserError} Naming the file and line that is wrong, or if the source lacks a dataset.
+ */
+export async function trainingMixture(
+  options: SftOptions,
+  source: DatasetSource,
+): Promise<RunMixtures> {
+  const data = options.data.map(parseDataFlag);
+  const own = await loadOwnData(data);
+  const file = options.mixture === undefined
+    ? undefined
+    : await loadMixtureFile(options.mixture, source);
+  const train = file
+    ? new TaskMixture([...file.train, ...own])
+    : await trainMixture(source, options, own);
+  const validation = file?.validation ? new TaskMixture(file.validation) : await valMixture(source);
+
+  const recipe = file ? `as ${options.mixture} says` : [
+    "SmolTalk",
+    "identity x2",
+    `MMLU x${options.mmluEpochs}`,
+    `GSM8K x${options.gsm8kEpochs}`,
+    `SimpleSpelling ${count(options.simpleSpellingSize)}`,
+    `SpellingBee ${count(options.spellingBeeSize)}`,
+  ].join(", ");
+  const added = data.map(({ path, epochs }) => `, ${path} x${epochs}`).join("");
+  return {
+    train,
+    validation,
+    notes: [
+      `Training mixture: ${count(train.length)} conversations (${recipe}${added})`,
+      `Validation mixture: ${count(validation.length)} conversations` +
+      (file?.validation ? ` (as ${options.mixture} says)` : ""),
+    ],
+  };
+}
+
+function count(value: number): string {
+  return value.toLocaleString("en-US");
+}

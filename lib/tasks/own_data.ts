@@ -1,0 +1,61 @@
+import { UserError } from "../errors.ts";
+import { CustomJSON } from "./custom_json.ts";
+import { openFile } from "./files.ts";
+import type { Task, TaskSlice } from "./task.ts";
+
+/** A file of conversations and how often to see it. */
+export interface OwnData {
+  /** Path of a `.jsonl` or `.jsonl.gz` file. */
+  path: string;
+  /** How often its conversations are in the mixture. */
+  epochs: number;
+}
+
+/**
+ * Reads the value of `--data`: a path, or `path:epochs`.
+ *
+ * @throws {UserError} If there is no path, or the epochs are no whole number from 1.
+ *
+ * @example
+ * ```ts
+ * import { parseDataFlag } from "@nanochat/sft/tasks";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(parseDataFlag("own.jsonl:3"), { path: "own.jsonl", epochs: 3 });
+ * assertEquals(parseDataFlag("C:\\own.jsonl"), { path: "C:\\own.jsonl", epochs: 1 });
+ * ```
+ */
+export function parseDataFlag(value: string): OwnData {
+  const [, path, epochs = "1"] = /^(.*?)(?::(-?[\d.]+))?$/s.exec(value)!;
+  if (path === "" || !/^[1-9]\d*$/.test(epochs)) {
+    throw new UserError(
+      `--data must be a file, or file:epochs with a whole number from 1, but is "${value}"`,
+    );
+  }
+  return { path, epochs: Number(epochs) };
+}
+
+/**
+ * Reads and checks a file of conversations, as {@linkcode CustomJSON} does.
+ *
+ * @throws {UserError} Naming the file, and the line that is wrong; or if it has no conversations.
+ */
+export async function loadOwnFile(path: string, slice?: TaskSlice): Promise<CustomJSON> {
+  const task = await CustomJSON.load(await openFile(path), path, slice);
+  if (task.length === 0) throw new UserError(`${path} has no conversations`);
+  return task;
+}
+
+/**
+ * Reads and checks files of conversations.
+ *
+ * @returns The tasks to add to a mixture: each file as often as it is to be seen.
+ * @throws {UserError} Naming the file, and the line that is wrong; or if it has no conversations.
+ */
+export async function loadOwnData(data: readonly OwnData[]): Promise<Task[]> {
+  const tasks: Task[] = [];
+  for (const { path, epochs } of data) {
+    tasks.push(...Array<Task>(epochs).fill(await loadOwnFile(path)));
+  }
+  return tasks;
+}
