@@ -17,3 +17,14 @@ export { appendCache, embeddingBackward, gatherRows, scatterRows } from "./embed
 export { addValueEmbedding, addValueEmbeddingBackward } from "./value_embedding";
 export { rotaryNorm, rotaryNormBackward } from "./rotary";
 export { softcapCrossEntropy } from "./loss";
+export { attention, attentionWorkspace } from "./attention";
+export { attentionBackward, attentionBackwardWorkspace } from "./attention_backward";
+export { attentionDecode } from "./attention_decode";
+export { adamW } from "./adamw";
+export {
+  cautiousUpdate,
+  equilibrateRows,
+  frobeniusNormalize,
+  muonMomentum,
+  muonVarianceReduction,
+} from "./muon";

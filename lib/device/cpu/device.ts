@@ -6,13 +6,16 @@
  */
 import type { Device } from "../device.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
+import { attentionOperations } from "./attention.ts";
 import { elementwiseOperations } from "./elementwise.ts";
 import { embeddingOperations } from "./embedding.ts";
 import { lossOperations } from "./loss.ts";
 import { matmulOperations } from "./matmul.ts";
 import { CpuMemory } from "./memory.ts";
 import { normOperations } from "./norm.ts";
+import { optimOperations } from "./optim.ts";
 import { startPool } from "./pool.ts";
+import { sampleOperations } from "./sample.ts";
 import { CpuTensor, cpuTensor } from "./tensor.ts";
 
 /** Options of {@link createCpuDevice}. */
@@ -95,10 +98,13 @@ export async function createCpuDevice(options: CpuOptions = {}): Promise<Device>
     synchronize: () => Promise.resolve(),
     close: () => pool.close(),
 
+    ...attentionOperations(pool),
     ...elementwiseOperations(pool, memory),
     ...embeddingOperations(pool),
     ...lossOperations(pool),
     ...matmulOperations(pool),
     ...normOperations(pool),
+    ...optimOperations(pool),
+    ...sampleOperations(memory),
   };
 }

@@ -1,0 +1,74 @@
+/** AdamW in one pass over a tensor. */
+import { ARGUMENTS, parallelFrom } from "./pool";
+import { fma, load4, splat, store4 } from "./simd";
+
+/** Elements of an item. */
+const CHUNK: i32 = 16384;
+const PARALLEL_FROM: i64 = 32768;
+
+@unmanaged
+class Arguments {
+  p: usize;
+  g: usize;
+  m: usize;
+  v: usize;
+  count: i32;
+  decay: f32;
+  rate: f32;
+  weight1: f32;
+  weight2: f32;
+  rootBias: f32;
+  eps: f32;
+}
+
+const args = changetype<Arguments>(ARGUMENTS);
+
+/**
+ * m += weight1·(g − m); v += weight2·(g² − v); p = decay·p − rate · m / (rootBias·sqrt(v) + eps).
+ */
+export function adamW(
+  p: usize,
+  g: usize,
+  m: usize,
+  v: usize,
+  count: i32,
+  decay: f32,
+  rate: f32,
+  weight1: f32,
+  weight2: f32,
+  rootBias: f32,
+  eps: f32,
+): void {
+  args.p = p;
+  args.g = g;
+  args.m = m;
+  args.v = v;
+  args.count = count;
+  args.decay = decay;
+  args.rate = rate;
+  args.weight1 = weight1;
+  args.weight2 = weight2;
+  args.rootBias = rootBias;
+  args.eps = eps;
+  parallelFrom(PARALLEL_FROM, count, (count + CHUNK - 1) / CHUNK, adamWItem);
+}
+
+function adamWItem(item: i32): void {
+  const offset = <usize> item * CHUNK * 4, count = min(CHUNK, args.count - item * CHUNK);
+  const p = args.p + offset, g = args.g + offset, m = args.m + offset, v = args.v + offset;
+  const decay = splat(args.decay), rate = splat(-args.rate), eps = splat(args.eps);
+  const weight1 = splat(args.weight1), weight2 = splat(args.weight2);
+  const rootBias = splat(args.rootBias);
+  for (let i = 0; i < count; i += 4) {
+    const at = <usize> i << 2, left = count - i;
+    const gradient = load4(g + at, left);
+    let first = load4(m + at, left), second = load4(v + at, left);
+    first = fma(weight1, f32x4.sub(gradient, first), first);
+    second = fma(weight2, f32x4.sub(f32x4.mul(gradient, gradient), second), second);
+    store4(m + at, first, left);
+    store4(v + at, second, left);
+    const scale = fma(rootBias, f32x4.sqrt(second), eps);
+    const kept = f32x4.mul(decay, load4(p + at, left));
+    store4(p + at, fma(rate, f32x4.div(first, scale), kept), left);
+  }
+}

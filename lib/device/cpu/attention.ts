@@ -1,0 +1,59 @@
+/**
+ * Attention.
+ *
+ * @module
+ */
+import type { Operations } from "../operations.ts";
+import { attentionSizes, checkShapes } from "../shapes.ts";
+import type { Pool } from "./pool.ts";
+import { at } from "./tensor.ts";
+
+/** Up to this many queries keys are read as they lie; from more on, packing them pays. */
+const MOST_DECODE_QUERIES = 4;
+
+/** Operations of this file. */
+type Names = "attention" | "attentionBackward" | "attentionWithCache";
+
+/** Attention {@link Operations} in WebAssembly. */
+export function attentionOperations(pool: Pool): Pick<Operations, Names> {
+  const attention = pool.kernel("attention");
+  const attentionWorkspace = pool.kernel("attentionWorkspace");
+  const attentionBackward = pool.kernel("attentionBackward");
+  const attentionBackwardWorkspace = pool.kernel("attentionBackwardWorkspace");
+  const attentionDecode = pool.kernel("attentionDecode");
+
+  return {
+    attention: ({ out, lse, q, k, v, window }) => {
+      const { B, T, S, H, Hkv, D } = attentionSizes(q, k);
+      const fits = T === S && out.size === q.size && v.size === k.size && lse.size === B * H * T;
+      checkShapes(fits, "attention", out, lse, q, k, v);
+      pool.reserveWorkspace(attentionWorkspace(S, D) >>> 0);
+      const tensors = [out, lse, q, k, v].map(at);
+      attention(...tensors, 0, B, T, S, H, Hkv, D, Math.min(window, S));
+    },
+    attentionBackward: ({ dq, dk, dv, delta, dout, out, lse, q, k, v, window }) => {
+      const { B, T, S, H, Hkv, D } = attentionSizes(q, k);
+      const fits = T === S && [dq, dout, out].every((x) => x.size === q.size) &&
+        [dk, dv, v].every((x) => x.size === k.size) &&
+        [delta, lse].every((x) => x.size === B * H * T);
+      checkShapes(fits, "attentionBackward", dq, dk, dv, delta, dout, out, lse, q, k, v);
+      pool.reserveWorkspace(attentionBackwardWorkspace(T, D) >>> 0);
+      const tensors = [dq, dk, dv, delta, dout, out, lse, q, k, v].map(at);
+      attentionBackward(...tensors, B, T, H, Hkv, D, Math.min(window, T));
+    },
+    attentionWithCache: ({ out, q, kCache, vCache, positions, window }) => {
+      const { B, T, S, H, Hkv, D } = attentionSizes(q, kCache);
+      const fits = out.size === q.size && vCache.size === kCache.size && positions.size >= B;
+      checkShapes(fits, "attentionWithCache", out, q, kCache, vCache, positions);
+      const inputs = [q, kCache, vCache, positions].map(at);
+      const sizes = [B, T, S, H, Hkv, D, Math.min(window, S)];
+      if (T <= MOST_DECODE_QUERIES) {
+        pool.reserveWorkspace(4 * S + 16);
+        attentionDecode(at(out), ...inputs, ...sizes);
+      } else {
+        pool.reserveWorkspace(attentionWorkspace(S, D) >>> 0);
+        attention(at(out), 0, ...inputs, ...sizes);
+      }
+    },
+  };
+}
