@@ -8,8 +8,10 @@
  */
 
 import { ValidationError } from "@cliffy/command";
+import { baseCommand } from "./cli/base.ts";
 import { Interrupted, systemTerminal } from "./cli/io.ts";
 import { sftCommand } from "./cli/sft.ts";
+import { tokTrainCommand } from "./cli/tok_train.ts";
 import config from "./deno.json" with { type: "json" };
 import { UserError } from "./lib/errors.ts";
 
@@ -26,6 +28,8 @@ export async function main(args: string[]): Promise<number> {
     .description("Fine-tune nanochat language models. Without a command: sft.")
     .noExit();
   program.command("sft", sftCommand());
+  program.command("tok-train", tokTrainCommand());
+  program.command("base", baseCommand());
   try {
     await program.parse(args);
     return 0;

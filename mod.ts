@@ -8,6 +8,7 @@
  * @module
  */
 
+export * as base from "./lib/base/mod.ts";
 export * as checkpoint from "./lib/checkpoint/mod.ts";
 export * as dataloader from "./lib/dataloader/mod.ts";
 export * as device from "./lib/device/mod.ts";

@@ -1,0 +1,105 @@
+/**
+ * Packing documents into rows for pretraining, as nanochat's best-fit loader does.
+ *
+ * @module
+ */
+import { UserError } from "../errors.ts";
+
+/** Documents waiting to be placed; the longest that fits is chosen among them. */
+const BUFFER_SIZE = 1000;
+
+/** A micro-batch of documents. */
+export interface DocumentBatch {
+  /** Token ids, int32, (B, T) by rows. */
+  x: Int32Array;
+  /** The id that follows each of `x`, int32, (B, T); all are trained on. */
+  y: Int32Array;
+  /** Which pass over the documents this is, from 1. */
+  epoch: number;
+  /** Documents placed / documents, beyond 1 in later epochs. */
+  progress: number;
+}
+
+/** What a loader needs to know. */
+export interface DocumentLoaderOptions {
+  /** Rows of a batch. */
+  B: number;
+  /** Tokens of a row that go into the model; rows are packed one token longer for the targets. */
+  T: number;
+  /** Documents to choose among, 1000 unless given. */
+  bufferSize?: number;
+}
+
+/**
+ * Batches without padding, in which every row begins with a document. A row is filled with the
+ * longest waiting document that fits, again and again; when none fits, the shortest is cut to
+ * what is left of the row and its rest is lost (about a third of all tokens where documents are as
+ * long as rows). After the last document the first follows.
+ *
+ * @example
+ * ```ts
+ * import { DocumentLoader } from "@nanochat/sft/base";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const documents = [[0, 1, 2], [0, 3], [0, 4, 5, 6]].map((ids) => Int32Array.from(ids));
+ * const { x, y } = new DocumentLoader(documents, { B: 1, T: 5 }).next();
+ * assertEquals([...x], [0, 4, 5, 6, 0]);
+ * assertEquals([...y], [4, 5, 6, 0, 3]);
+ * ```
+ */
+export class DocumentLoader {
+  readonly #documents: readonly Int32Array[];
+  readonly #options: Required<DocumentLoaderOptions>;
+  readonly #buffer: Int32Array[] = [];
+  #read = 0;
+
+  /**
+   * Begins at the first document.
+   *
+   * @param documents Documents as tokens, each beginning with bos.
+   * @throws {UserError} If there are none.
+   */
+  constructor(documents: readonly Int32Array[], options: DocumentLoaderOptions) {
+    if (documents.length === 0) throw new UserError("there are no documents to train on");
+    this.#documents = documents;
+    this.#options = { bufferSize: BUFFER_SIZE, ...options };
+  }
+
+  /** The next batch. */
+  next(): DocumentBatch {
+    const { B, T } = this.#options;
+    const x = new Int32Array(B * T), y = new Int32Array(B * T);
+    const row = new Int32Array(T + 1);
+    for (let b = 0; b < B; b++) {
+      this.#fill(row);
+      x.set(row.subarray(0, T), b * T);
+      y.set(row.subarray(1), b * T);
+    }
+    const progress = (this.#read - this.#buffer.length) / this.#documents.length;
+    return { x, y, epoch: Math.floor(progress) + 1, progress };
+  }
+
+  #fill(row: Int32Array): void {
+    for (let filled = 0; filled < row.length;) {
+      const document = this.#take(row.length - filled);
+      row.set(document, filled);
+      filled += document.length;
+    }
+  }
+
+  /** The longest waiting document of at most so many tokens, else the shortest, cut. */
+  #take(space: number): Int32Array {
+    const buffer = this.#buffer;
+    while (buffer.length < this.#options.bufferSize) {
+      buffer.push(this.#documents[this.#read++ % this.#documents.length]);
+    }
+    let longest = -1, shortest = 0;
+    for (let i = 0; i < buffer.length; i++) {
+      const { length } = buffer[i];
+      if (length <= space && (longest < 0 || length > buffer[longest].length)) longest = i;
+      if (length < buffer[shortest].length) shortest = i;
+    }
+    const [document] = buffer.splice(longest >= 0 ? longest : shortest, 1);
+    return document.subarray(0, space);
+  }
+}

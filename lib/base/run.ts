@@ -1,0 +1,227 @@
+/**
+ * One pretraining run, from text files to a base checkpoint.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { checkpointDirectory } from "../checkpoint/mod.ts";
+import { type Device, openDevice } from "../device/mod.ts";
+import { UserError } from "../errors.ts";
+import { bitsPerByte } from "../eval/mod.ts";
+import { GPT, type GPTConfig, initialParameters, Pass } from "../model/mod.ts";
+import {
+  lrMultiplier,
+  muonMomentum,
+  Optimizer,
+  optimizerState,
+  parameterGroups,
+} from "../optim/mod.ts";
+import type { RunIo } from "../sft/io.ts";
+import { accumulationSteps } from "../sft/settings.ts";
+import { type RunProgress, runTrainingLoop } from "../sft/training_loop.ts";
+import { Tokenizer } from "../tokenizer/mod.ts";
+import { ConsoleSink, JsonlSink, Progress, SinkGroup } from "../tracking/mod.ts";
+import { DocumentLoader } from "./document_loader.ts";
+import { readDocuments, type TokenizedDocuments, tokenizeDocuments } from "./documents.ts";
+import type { BaseOptions } from "./options.ts";
+import { saveBase } from "./save.ts";
+
+/** What a run ended with. */
+export interface BaseResult {
+  /** Optimizer steps done. */
+  step: number;
+  /** Bits per byte on the held-out documents; undefined if the run was stopped. */
+  valBpb: number | undefined;
+}
+
+/**
+ * Pretrains a model on the documents of text files with the tokenizer of the base directory: prints
+ * what it does, measures it on held-out documents, and saves a checkpoint at the end, every
+ * `saveEvery` steps, and when the signal aborts.
+ *
+ * @param files Text files, see {@link readDocuments}.
+ * @throws {UserError} for whatever a person can mend.
+ */
+export async function runBase(
+  files: readonly string[],
+  options: BaseOptions,
+  io: RunIo,
+): Promise<BaseResult> {
+  const tokenizer = await Tokenizer.load(join(io.baseDir, "tokenizer"));
+  accumulationSteps(options); // refuses sizes that do not fit before anything is read
+  const documents = await tokenizeFiles(files, tokenizer, options, io);
+  const { device, reason } = await openDevice(options);
+  io.terminal.info(`Device: ${device.kind}, ${device.name} (${reason})`);
+  try {
+    return await pretrain(device, tokenizer, documents, options, io);
+  } finally {
+    await device.close();
+  }
+}
+
+async function tokenizeFiles(
+  files: readonly string[],
+  tokenizer: Tokenizer,
+  { maxSeqLen, seed }: BaseOptions,
+  { terminal }: RunIo,
+): Promise<TokenizedDocuments> {
+  const progress = new Progress(terminal, { label: "Tokenizing", unit: "characters" });
+  let characters = 0, texts = 0;
+  const documents = await tokenizeDocuments(
+    readDocuments(files),
+    tokenizer,
+    maxSeqLen + 1,
+    seed,
+    (length) => {
+      characters += length;
+      texts++;
+      progress.update(characters);
+    },
+  );
+  progress.finish();
+  if (texts < 2) {
+    throw new UserError(
+      `${files.join(", ")}: ${texts} documents are too few; one is held out and one trained on`,
+    );
+  }
+  const tokens = (documents: Int32Array[]) => documents.reduce((sum, ids) => sum + ids.length, 0);
+  terminal.info(
+    `Documents: ${number(texts)} of ${number(characters)} characters, ` +
+      `${number(tokens(documents.train))} tokens to train on and ` +
+      `${number(tokens(documents.heldOut))} held out`,
+  );
+  return documents;
+}
+
+/** The model's shape: depth · aspectRatio wide, rounded up to whole heads. */
+export function baseConfig(options: BaseOptions, vocabSize: number): GPTConfig {
+  const { depth, aspectRatio, headDim } = options;
+  const nHead = Math.ceil(depth * aspectRatio / headDim);
+  return {
+    sequenceLen: options.maxSeqLen,
+    vocabSize,
+    nLayer: depth,
+    nHead,
+    nKvHead: nHead,
+    nEmbd: nHead * headDim,
+    windowPattern: options.windowPattern.toUpperCase(),
+  };
+}
+
+/** Trains on documents that are tokenized already, on a device that is open. */
+export async function pretrain(
+  device: Device,
+  tokenizer: Tokenizer,
+  documents: TokenizedDocuments,
+  options: BaseOptions,
+  io: RunIo,
+): Promise<BaseResult> {
+  const { terminal, baseDir } = io;
+  const { maxSeqLen: T, deviceBatchSize: B } = options;
+  const tag = options.modelTag ?? `d${options.depth}`;
+  const model = new GPT(device, baseConfig(options, tokenizer.vocabSize), { training: true });
+  await model.load(initialParameters(model.config, options.seed));
+  describe(model, terminal);
+  const optimizer = new Optimizer(
+    device,
+    parameterGroups(
+      [...model.parameters.values()],
+      model.config.nEmbd,
+      options,
+      options.weightDecay,
+    ),
+  );
+  const pass = new Pass(model, B, T, { training: true });
+  const loader = new DocumentLoader(documents.train, { B, T });
+  const sinks = new SinkGroup([
+    new ConsoleSink(terminal),
+    JsonlSink.open(join(checkpointDirectory(baseDir, "base", tag), "metrics.jsonl")),
+  ]);
+  const every = (interval: number, step: number) => interval > 0 && step % interval === 0;
+  let valBpb: number | undefined;
+
+  const validate = async () => {
+    const steps = Math.max(1, Math.floor(options.evalTokens / (B * T)));
+    const progress = new Progress(terminal, { label: "Validation", total: steps, unit: "batches" });
+    const batches = heldOutBatches(documents.heldOut, B, T);
+    const bpb = await bitsPerByte(
+      pass,
+      batches,
+      steps,
+      tokenizer.tokenBytes,
+      (done) => progress.update(done),
+    );
+    progress.finish();
+    return bpb;
+  };
+  const save = async ({ step, progress }: RunProgress) => {
+    const multiplier = lrMultiplier(progress, options);
+    const path = await saveBase(baseDir, tag, {
+      step,
+      model,
+      dtype: options.saveDtype,
+      optimizer: optimizerState(optimizer, { multiplier, mu: muonMomentum(Math.max(0, step - 1)) }),
+      meta: {
+        val_bpb: valBpb ?? null,
+        user_config: userConfig(options),
+        device_batch_size: B,
+        max_seq_len: T,
+        total_batch_size: options.totalBatchSize,
+      },
+    });
+    terminal.print(`Saved ${path}`);
+  };
+
+  try {
+    const { step } = await runTrainingLoop({
+      pass,
+      optimizer,
+      accumulationSteps: accumulationSteps(options),
+      numIterations: options.numIterations,
+      schedule: options,
+      signal: io.signal,
+      now: io.now,
+      nextBatch: () => loader.next(),
+      onStep: (step, metrics) => sinks.log(step, metrics),
+      isDue: (step) => every(options.evalEvery, step) || every(options.saveEvery, step),
+      pause: async (at, last) => {
+        const { step } = at;
+        valBpb = undefined;
+        if (!io.signal.aborted && (last || every(options.evalEvery, step))) {
+          valBpb = await validate();
+          sinks.log(step, { "val/bpb": valBpb });
+        }
+        if (step > 0 && (last || every(options.saveEvery, step))) await save(at);
+      },
+    });
+    return { step, valBpb };
+  } finally {
+    await sinks.close();
+  }
+}
+
+function* heldOutBatches(documents: Int32Array[], B: number, T: number) {
+  const loader = new DocumentLoader(documents, { B, T });
+  for (;;) yield loader.next();
+}
+
+function describe(model: GPT, terminal: RunIo["terminal"]): void {
+  const { config, counts } = model;
+  terminal.info(
+    `Model: ${config.nLayer} blocks, ${config.nEmbd} wide, ${config.nHead} heads, ` +
+      `${config.vocabSize} tokens; ${number(counts.total)} parameters, ` +
+      `${number(counts.transformerMatrices)} of them in the blocks' matrices`,
+  );
+}
+
+/** The run's flags in nanochat's spelling; learning rates are what `sft` inherits. */
+function userConfig(options: BaseOptions): Record<string, unknown> {
+  const snakeCase = (name: string) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
+  return Object.fromEntries(
+    Object.entries(options).map(([field, value]) => [snakeCase(field), value ?? null]),
+  );
+}
+
+function number(n: number): string {
+  return n.toLocaleString("en-US");
+}

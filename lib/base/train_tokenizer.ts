@@ -1,0 +1,75 @@
+/**
+ * Making a tokenizer from text files.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { UserError } from "../errors.ts";
+import type { RunIo } from "../sft/io.ts";
+import { positive, refuse } from "../sft/flag_rules.ts";
+import { type Tokenizer, trainTokenizer } from "../tokenizer/mod.ts";
+import { Progress } from "../tracking/mod.ts";
+import { readDocuments } from "./documents.ts";
+
+/** Options of {@linkcode runTokTrain}, each a flag of the same name. */
+export interface TokTrainOptions {
+  /** Tokens wanted, bytes and special tokens included. */
+  vocabSize: number;
+  /** Characters read at most. */
+  maxChars: number;
+  /** The folder to write; `tokenizer` in the base directory unless given. */
+  out: string | undefined;
+}
+
+/** The defaults, nanochat's. */
+export const TOK_TRAIN_DEFAULTS: Readonly<TokTrainOptions> = {
+  vocabSize: 32768,
+  maxChars: 2_000_000_000,
+  out: undefined,
+};
+
+/**
+ * Trains a tokenizer on the documents of text files and writes it.
+ *
+ * @param files Text files, see {@link readDocuments}.
+ * @throws {UserError} if a file cannot be read, a flag has a wrong value, or there is no text.
+ */
+export async function runTokTrain(
+  files: readonly string[],
+  options: TokTrainOptions,
+  io: Pick<RunIo, "terminal" | "baseDir">,
+): Promise<Tokenizer> {
+  const { vocabSize, maxChars, out = join(io.baseDir, "tokenizer") } = options;
+  if (!positive.allows(maxChars)) refuse("maxChars", positive.wanted, maxChars);
+  const { terminal } = io;
+  const reading = new Progress(terminal, { label: "Reading", unit: "characters" });
+  let merging: Progress | undefined, characters = 0;
+
+  async function* texts(): AsyncGenerator<string> {
+    for await (const document of readDocuments(files)) {
+      const text = document.slice(0, maxChars - characters);
+      characters += text.length;
+      reading.update(characters);
+      yield text;
+      if (characters >= maxChars) return;
+    }
+  }
+  const tokenizer = await trainTokenizer(texts(), {
+    vocabSize,
+    onProgress: (done, total) => {
+      merging ??= new Progress(terminal, { label: "Merging", total, unit: "tokens" });
+      merging.update(done);
+    },
+  });
+  terminal.status("");
+  if (characters === 0) throw new UserError(`${files.join(", ")}: there is no text to learn from`);
+  if (tokenizer.vocabSize < vocabSize) {
+    terminal.warn(`the text has no more pairs: ${tokenizer.vocabSize} tokens, not ${vocabSize}`);
+  }
+  await tokenizer.save(out);
+  terminal.print(
+    `Saved a tokenizer of ${tokenizer.vocabSize} tokens, made from ` +
+      `${characters.toLocaleString("en-US")} characters, in ${out}`,
+  );
+  return tokenizer;
+}
