@@ -4,3 +4,18 @@
  * @module
  */
 export { bitsPerByte, type EvaluationBatch } from "./bits_per_byte.ts";
+export { type Choice, chooseLetters } from "./categorical.ts";
+export {
+  CHATCORE_TASKS,
+  type ChatcoreOptions,
+  type ChatcoreTask,
+  evaluateChatcore,
+  loadChatcoreTasks,
+} from "./chatcore.ts";
+export {
+  evaluateTask,
+  type EvaluationRanks,
+  type Score,
+  type TaskEvaluationOptions,
+} from "./evaluate_task.ts";
+export { complete, type CompletionOptions, type Completions } from "./generative.ts";

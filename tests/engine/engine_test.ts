@@ -81,19 +81,6 @@ for (const { name, device } of allDevices) {
       model.free();
     });
 
-    test("the reference's greedy continuation", async (device) => {
-      const { model, expected: { greedy }, numbers } = await parityModel(device, modelName);
-      await model.load((name, start, count) =>
-        Promise.resolve(numbers(`step2.param.${name}`).subarray(start, start + count))
-      );
-      const engine = new Engine(model, fakeTokenizer());
-      const options = { temperature: 0, maxTokens: greedy.continuation.length };
-      const [{ tokens }] = await generate(engine, [greedy.prompt], options);
-      assertEquals(tokens, greedy.continuation);
-      engine.free();
-      model.free();
-    });
-
     test("tools answer in between, however often the host looks", async (device) => {
       const { model } = await parityModel(device, modelName);
       const prompts = [3, 20].map((length) => somePrompt(length, model.config.vocabSize));

@@ -1,0 +1,167 @@
+/**
+ * A conversation with a model that goes on for as long as one likes.
+ *
+ * @module
+ */
+import type { ContentPart } from "../conversation.ts";
+import { UserError } from "../errors.ts";
+import type { Tokenizer } from "../tokenizer/mod.ts";
+import type { Engine } from "./engine.ts";
+import type { SamplingOptions } from "./sampling.ts";
+
+/** How a model answers in a {@link ChatSession}. */
+export interface ChatOptions extends SamplingOptions {
+  /** Most tokens of an answer; 256 by default. */
+  maxNewTokens?: number;
+}
+
+/** What happens while a model answers. */
+export type ChatEvent =
+  /** The next piece of the answer, of the expression it sends to the calculator, or of the result. */
+  | ContentPart
+  /** Before the answer: so many of the oldest turns no longer fit into the context. */
+  | { type: "dropped"; turns: number }
+  /** After the answer: it was cut off, by the limit or the end of the context. */
+  | { type: "cut" };
+
+/** What is kept free for the answer, as a share of the context, if that is less than its limit. */
+const ANSWER_SHARE = 0.25;
+
+/**
+ * A conversation: remembers its turns and renders them for the model. When they outgrow the
+ * context, the oldest are dropped, each with its answer.
+ *
+ * @example
+ * ```ts no-eval
+ * import { ChatSession, type Engine } from "@nanochat/sft/engine";
+ * import type { Tokenizer } from "@nanochat/sft/tokenizer";
+ * declare const engine: Engine;
+ * declare const tokenizer: Tokenizer;
+ *
+ * const chat = new ChatSession(engine, tokenizer, { temperature: 0.6, topK: 50 });
+ * for await (const event of chat.ask("Why is the sky blue?")) {
+ *   if (event.type === "text") console.log(event.text);
+ * }
+ * ```
+ */
+export class ChatSession {
+  readonly #engine: Engine;
+  readonly #tokenizer: Tokenizer;
+  readonly #options: ChatOptions;
+  /** Each turn's tokens: what was asked and what was answered. */
+  #turns: number[][] = [];
+
+  /** Starts without turns. */
+  constructor(engine: Engine, tokenizer: Tokenizer, options: ChatOptions = {}) {
+    this.#engine = engine;
+    this.#tokenizer = tokenizer;
+    this.#options = options;
+  }
+
+  /** How many turns are remembered. */
+  get turns(): number {
+    return this.#turns.length;
+  }
+
+  /** Forgets all turns. */
+  clear(): void {
+    this.#turns = [];
+  }
+
+  /**
+   * Asks the next question. What was answered is remembered, also when the answer is broken off.
+   *
+   * @param message What the user says.
+   * @param signal Breaks the answer off when aborted.
+   * @throws {UserError} when the message alone is longer than the context, or for a sampling
+   * option that makes no sense; the conversation stays as it was.
+   */
+  async *ask(message: string, signal?: AbortSignal): AsyncGenerator<ChatEvent> {
+    const { maxNewTokens = 256, ...sampling } = this.#options;
+    const special = this.#tokenizer.encodeSpecial.bind(this.#tokenizer);
+    const end = special("<|assistant_end|>"), { bosId } = this.#tokenizer;
+    const turn = [
+      special("<|user_start|>"),
+      ...this.#tokenizer.encode(message),
+      special("<|user_end|>"),
+      special("<|assistant_start|>"),
+    ];
+    const dropped = this.#makeRoom(turn.length + 1, maxNewTokens);
+    if (dropped > 0) yield { type: "dropped", turns: dropped };
+    const prompt = [bosId, ...this.#turns.flat(), ...turn];
+    const parts = new PartDecoder(this.#tokenizer);
+    let ended = false;
+    this.#turns.push(turn);
+    try {
+      const options = { ...sampling, maxTokens: maxNewTokens };
+      for await (const [step] of this.#engine.generate([prompt], options)) {
+        const { token } = step!;
+        ended = token === end || token === bosId;
+        if (!ended) turn.push(token);
+        const part = ended ? parts.end() : parts.push(token);
+        if (part) yield part;
+        if (signal?.aborted) break;
+      }
+      if (!ended) {
+        const part = parts.end();
+        if (part) yield part;
+        if (!signal?.aborted) yield { type: "cut" };
+      }
+    } finally {
+      turn.push(end);
+    }
+  }
+
+  /** Drops the oldest turns until a new one and its answer fit. Returns how many. */
+  #makeRoom(tokens: number, maxNewTokens: number): number {
+    const { capacity } = this.#engine;
+    if (tokens >= capacity) {
+      throw new UserError(
+        `the message is ${tokens} tokens long, but the model's context holds ${capacity}; ` +
+          `shorten it`,
+      );
+    }
+    const answer = Math.min(maxNewTokens, Math.floor(capacity * ANSWER_SHARE));
+    let dropped = 0;
+    while (this.#turns.length > 0 && this.#turns.flat().length + tokens + answer > capacity) {
+      this.#turns.shift();
+      dropped++;
+    }
+    return dropped;
+  }
+}
+
+/** Turns an answer's tokens into pieces of text, expressions and results. */
+class PartDecoder {
+  readonly #decoder;
+  readonly #types: ReadonlyMap<number, ContentPart["type"]>;
+  #type: ContentPart["type"] = "text";
+
+  constructor(tokenizer: Tokenizer) {
+    this.#decoder = tokenizer.streamingDecoder();
+    this.#types = new Map([
+      [tokenizer.encodeSpecial("<|python_start|>"), "python"],
+      [tokenizer.encodeSpecial("<|python_end|>"), "text"],
+      [tokenizer.encodeSpecial("<|output_start|>"), "python_output"],
+      [tokenizer.encodeSpecial("<|output_end|>"), "text"],
+    ]);
+  }
+
+  /** The piece that a token completes, if any. */
+  push(token: number): ContentPart | undefined {
+    const type = this.#types.get(token);
+    if (type === undefined) return this.#part(this.#decoder.push(token));
+    const rest = this.end();
+    this.#type = type;
+    return rest;
+  }
+
+  /** What is left of an unfinished character. */
+  end(): ContentPart | undefined {
+    return this.#part(this.#decoder.end());
+  }
+
+  #part(text: string): ContentPart | undefined {
+    return text === "" ? undefined : { type: this.#type, text };
+  }
+}

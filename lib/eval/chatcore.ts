@@ -1,0 +1,137 @@
+/**
+ * ChatCORE: six tasks, and the mean of what a model achieves on them beyond guessing.
+ *
+ * @module
+ */
+import type { GPT } from "../model/mod.ts";
+import {
+  ARC,
+  type DatasetSource,
+  type EvalTask,
+  GSM8K,
+  HumanEval,
+  loadWords,
+  MMLU,
+  type RunPython,
+  SpellingBee,
+} from "../tasks/mod.ts";
+import type { Tokenizer } from "../tokenizer/mod.ts";
+import { evaluateTask, type Score, type TaskEvaluationOptions } from "./evaluate_task.ts";
+
+/** The tasks of ChatCORE, in nanochat's order. */
+export const CHATCORE_TASKS = [
+  "ARC-Easy",
+  "ARC-Challenge",
+  "MMLU",
+  "GSM8K",
+  "HumanEval",
+  "SpellingBee",
+] as const;
+
+/** The name of a task of ChatCORE. */
+export type ChatcoreTask = (typeof CHATCORE_TASKS)[number];
+
+/** Accuracy of guessing: one of four letters, or nothing where text is generated. */
+const GUESSING: Readonly<Record<EvalTask["evalType"], number>> = {
+  categorical: 0.25,
+  generative: 0,
+};
+
+/** Problems of SpellingBee's test split, which is made on the fly. */
+const SPELLING_BEE_PROBLEMS = 256;
+
+/**
+ * Loads tasks of ChatCORE, each its test split.
+ *
+ * @param source Where the datasets lie.
+ * @param runPython Runs the programs of HumanEval, such as `PythonSandbox.run`.
+ * @param names Which tasks; all unless given.
+ * @throws {UserError} If the source lacks one of the datasets.
+ */
+export async function loadChatcoreTasks(
+  source: DatasetSource,
+  runPython: RunPython,
+  names: readonly ChatcoreTask[] = CHATCORE_TASKS,
+): Promise<Map<ChatcoreTask, EvalTask>> {
+  const loaders: Record<ChatcoreTask, () => Promise<EvalTask>> = {
+    "ARC-Easy": () => ARC.load(source, { subset: "ARC-Easy", split: "test" }),
+    "ARC-Challenge": () => ARC.load(source, { subset: "ARC-Challenge", split: "test" }),
+    "MMLU": () => MMLU.load(source, { split: "test" }),
+    "GSM8K": () => GSM8K.load(source, { split: "test" }),
+    "HumanEval": () => HumanEval.load(source, { runPython }),
+    "SpellingBee": async () => {
+      const options = { size: SPELLING_BEE_PROBLEMS, split: "test" } as const;
+      return new SpellingBee(await loadWords(source), options);
+    },
+  };
+  const tasks = new Map<ChatcoreTask, EvalTask>();
+  for (const name of names) tasks.set(name, await loaders[name]());
+  return tasks;
+}
+
+/** What an evaluation of ChatCORE takes. */
+export interface ChatcoreOptions extends Omit<TaskEvaluationOptions, "maxProblems" | "onProgress"> {
+  /** The model; its parameters must stay as they are meanwhile. */
+  model: GPT;
+  /** Its tokenizer. */
+  tokenizer: Tokenizer;
+  /** The tasks, from {@link loadChatcoreTasks}. */
+  tasks: ReadonlyMap<ChatcoreTask, EvalTask>;
+  /** Most problems of a categorical task; −1 for all. */
+  maxCat: number;
+  /** Most problems of a generative task; −1 for all. */
+  maxSample: number;
+  /** Called after each batch with a task's score so far, and how many problems will be tried. */
+  onProgress?: (task: ChatcoreTask, score: Score, problems: number) => void;
+}
+
+/**
+ * Measures a model on tasks of ChatCORE.
+ *
+ * @returns As nanochat logs them: the accuracy of each task as `chatcore/ARC-Easy` and so on, and
+ * if all six were given `chatcore_metric` and `chatcore_cat`, the mean over all and over the
+ * categorical ones of (accuracy − guessing) / (1 − guessing); undefined if the signal was aborted.
+ * @throws {UserError} when a problem's row is malformed, or the device's memory does not suffice.
+ */
+export async function evaluateChatcore(
+  options: ChatcoreOptions,
+): Promise<Record<string, number> | undefined> {
+  const { model, tokenizer, tasks, maxCat, maxSample, onProgress, ...rest } = options;
+  const accuracies = new Map<ChatcoreTask, number>();
+  for (const [name, task] of tasks) {
+    const most = task.evalType === "categorical" ? maxCat : maxSample;
+    const score = await evaluateTask(model, tokenizer, task, {
+      ...rest,
+      maxProblems: most < 0 ? undefined : most,
+      onProgress: onProgress && ((score, problems) => onProgress(name, score, problems)),
+    });
+    if (!score) return undefined;
+    accuracies.set(name, score.passed / score.total);
+  }
+  const categorical = CHATCORE_TASKS.filter((name) => {
+    return tasks.get(name)?.evalType === "categorical";
+  });
+  const whole = CHATCORE_TASKS.every((name) => accuracies.has(name));
+  return {
+    ...whole && {
+      chatcore_metric: centredMean(accuracies, tasks, CHATCORE_TASKS),
+      chatcore_cat: centredMean(accuracies, tasks, categorical),
+    },
+    ...Object.fromEntries(
+      Array.from(accuracies, ([name, accuracy]) => [`chatcore/${name}`, accuracy]),
+    ),
+  };
+}
+
+/** The mean of tasks' accuracies, each scaled so that 0 is guessing and 1 is perfect. */
+function centredMean(
+  accuracies: ReadonlyMap<ChatcoreTask, number>,
+  tasks: ReadonlyMap<ChatcoreTask, EvalTask>,
+  names: readonly ChatcoreTask[],
+): number {
+  const centred = names.map((name) => {
+    const guessing = GUESSING[tasks.get(name)!.evalType];
+    return (accuracies.get(name)! - guessing) / (1 - guessing);
+  });
+  return centred.reduce((sum, value) => sum + value, 0) / centred.length;
+}
