@@ -4,6 +4,8 @@
  * @module
  */
 import attentionMain from "../../../kernels/webgpu/attention.wgsl" with { type: "text" };
+import appendCacheMain from "../../../kernels/webgpu/append_cache.wgsl" with { type: "text" };
+import decode from "../../../kernels/webgpu/attention_decode.wgsl" with { type: "text" };
 import backwardKeyMain from "../../../kernels/webgpu/attention_backward_key.wgsl" with {
   type: "text",
 };
@@ -11,12 +13,14 @@ import backwardQueryMain from "../../../kernels/webgpu/attention_backward_query.
   type: "text",
 };
 import delta from "../../../kernels/webgpu/attention_delta.wgsl" with { type: "text" };
+import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
 import tiles from "../../../kernels/webgpu/attention_tiles.wgsl" with { type: "text" };
 import type { Operations } from "../operations.ts";
 import { attentionSizes, checkShapes } from "../shapes.ts";
-import { WORKGROUP } from "./elementwise.ts";
+import { widthFor, WORKGROUP } from "./elementwise.ts";
 import type { Gpu } from "./gpu.ts";
 
+const APPEND_CACHE = element + appendCacheMain;
 const ATTENTION = tiles + attentionMain;
 const BACKWARD_KEY = tiles + backwardKeyMain;
 const BACKWARD_QUERY = tiles + backwardQueryMain;
@@ -33,11 +37,14 @@ interface AttentionTile {
 const GPU_TILE: AttentionTile = { TX: 8, TY: 8, RR: 4, CC: 4 };
 const SOFTWARE_TILE: AttentionTile = { TX: 4, TY: 4, RR: 8, CC: 8 };
 
+/** Up to so many new queries, a workgroup for each is better than tiles of them. */
+const FEW_QUERIES = 8;
+
 /** See {@link Operations}; `software` says whether the adapter runs on the CPU. */
 export function attentionOperations(
   gpu: Gpu,
   software: boolean,
-): Pick<Operations, "attention" | "attentionBackward"> {
+): Pick<Operations, "attention" | "attentionBackward" | "attentionWithCache" | "appendCache"> {
   const tile = software ? SOFTWARE_TILE : GPU_TILE;
   const rows = tile.TY * tile.RR;
   return {
@@ -66,6 +73,29 @@ export function attentionOperations(
         gpu.run(queryKernel, slices, uniforms, [Math.ceil(T / rows), H, count]);
         gpu.run(keyKernel, slices, uniforms, [Math.ceil(T / rows), Hkv, count]);
       }
+    },
+
+    attentionWithCache({ out, q, kCache, vCache, positions, window }) {
+      const { B, T, S, H, Hkv, D } = attentionSizes(q, kCache);
+      checkShapes(D % 4 === 0, "attentionWithCache", q, kCache);
+      const uniforms = { T, S, H, Hkv, window: Math.min(window, S), scale: 1 / Math.sqrt(D) };
+      const bindings = { out, q, k: kCache, v: vCache, positions };
+      if (T < FEW_QUERIES) {
+        gpu.run(gpu.kernel(decode, { D }), bindings, uniforms, [T, H, B]);
+      } else {
+        const kernel = gpu.kernel(ATTENTION, { ...tile, D, OUTPUTS: 1, CACHE: true });
+        gpu.run(kernel, bindings, uniforms, [Math.ceil(T / rows), H, B]);
+      }
+    },
+
+    appendCache({ cache, x, positions }) {
+      const [, S] = cache.shape;
+      const [B, T] = x.shape;
+      const columns = x.size / (B * T);
+      const WIDTH = widthFor(columns);
+      const uniforms = { count: x.size / WIDTH, columns: columns / WIDTH, T, S };
+      const groups = Math.ceil(uniforms.count / WORKGROUP);
+      gpu.run(gpu.kernel(APPEND_CACHE, { WIDTH }), { cache, x, positions }, uniforms, groups);
     },
   };
 }

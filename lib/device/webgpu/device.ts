@@ -13,6 +13,8 @@ import { lossOperations } from "./loss.ts";
 import { matmulOperations, type MatmulTile } from "./matmul.ts";
 import { chooseTiles, type TileChoice, tileFor } from "./matmul_tile.ts";
 import { normOperations } from "./norm.ts";
+import { optimizerOperations } from "./optimizer.ts";
+import { sampleOperations } from "./sample.ts";
 import { smearOperations } from "./smear.ts";
 import { copyOperations, Transfers } from "./transfers.ts";
 
@@ -54,7 +56,7 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<D
   const choice = tiles;
   const transfers = new Transfers(gpu);
 
-  return ({
+  return {
     kind: "webgpu",
     name,
     get memory() {
@@ -77,6 +79,8 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<D
     ...normOperations(gpu),
     ...smearOperations(gpu),
     ...lossOperations(gpu),
+    ...optimizerOperations(gpu),
+    ...sampleOperations(gpu),
     ...matmulOperations(gpu, (outputSize) => tileFor(choice, outputSize)),
-  }) as unknown as Device; // TODO: the operations still missing
+  };
 }

@@ -196,6 +196,16 @@ export class Gpu {
     }
   }
 
+  /**
+   * A range of elements, from a place where a binding may start: `offset` elements of the slice come
+   * before the range.
+   */
+  window(tensor: Tensor, start: number, count: number): { slice: Slice; offset: number } {
+    const alignment = this.device.limits.minStorageBufferOffsetAlignment / ELEMENT_BYTES;
+    const offset = start % alignment;
+    return { slice: { tensor, start: start - offset, count: count + offset }, offset };
+  }
+
   #commands(): GPUCommandEncoder {
     return this.#encoder ??= this.device.createCommandEncoder();
   }

@@ -1,0 +1,36 @@
+// AdamW (Loshchilov & Hutter), element by element; see Operations.adamW.
+
+struct Args {
+  count: u32,
+  // 1 − lr·weightDecay.
+  keep: f32,
+  // 1 − beta1 and 1 − beta2.
+  gradientWeight: f32,
+  squareWeight: f32,
+  // lr / (1 − beta1^step) and 1 / (1 − beta2^step).
+  rate: f32,
+  squareScale: f32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<uniform> args: Args;
+@group(0) @binding(1) var<storage, read_write> p: array<Element>;
+@group(0) @binding(2) var<storage, read> g: array<Element>;
+@group(0) @binding(3) var<storage, read_write> m: array<Element>;
+@group(0) @binding(4) var<storage, read_write> v: array<Element>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let i = flat_index(group, groups) * 64u + thread;
+  if (i >= args.count) { return; }
+  let gradient = g[i];
+  let first = m[i] + (gradient - m[i]) * args.gradientWeight;
+  let second = v[i] + (gradient * gradient - v[i]) * args.squareWeight;
+  m[i] = first;
+  v[i] = second;
+  p[i] = p[i] * args.keep - args.rate * first / (sqrt(second * args.squareScale) + args.eps);
+}

@@ -1,0 +1,31 @@
+// In place, each matrix: x *= goal / (‖x‖ · margin + eps), from the at most 64 partial sums that
+// matrix_squares left.
+
+alias Reduced = f32;
+
+struct Args {
+  // Elements (of WIDTH numbers) in a matrix.
+  size: u32,
+  partials: u32,
+  goal: f32,
+  margin: f32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<uniform> args: Args;
+@group(0) @binding(1) var<storage, read_write> x: array<Element>;
+@group(0) @binding(2) var<storage, read> partials: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  var share = 0.0;
+  if (thread < args.partials) { share = partials[group.y * args.partials + thread]; }
+  let scale = args.goal / (sqrt(workgroup_sum(share, thread)) * args.margin + args.eps);
+  for (var i = group.x * 64u + thread; i < args.size; i += groups.x * 64u) {
+    x[group.y * args.size + i] *= scale;
+  }
+}
