@@ -52,6 +52,9 @@ export async function withSystemIo(
       env: (name) => Deno.env.get(name),
       now: () => performance.now(),
     });
+  } catch (error) {
+    // What waits for the network or a lock throws the signal's reason.
+    if (error !== controller.signal.reason) throw error;
   } finally {
     for (const signal of signals) Deno.removeSignalListener(signal, interrupt);
     terminal.status("");

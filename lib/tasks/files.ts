@@ -75,7 +75,16 @@ export async function readJsonLines(
 
 /** Adds the rows of a `.jsonl` or `.jsonl.gz` file: one JSON object a line. */
 export async function readJsonlRows(path: string, rows: CompactRows): Promise<void> {
-  await readJsonLines(await openFile(path), path, (value, bytes) => {
+  await readJsonRows(await openFile(path), path, rows);
+}
+
+/** Adds the rows of a stream of JSON lines, one object a line. `name` names it in errors. */
+export async function readJsonRows(
+  stream: ReadableStream<Uint8Array>,
+  name: string,
+  rows: CompactRows,
+): Promise<void> {
+  await readJsonLines(stream, name, (value, bytes) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       throw new UserError("expected a JSON object");
     }

@@ -27,6 +27,7 @@ export { CompactRows, type Row, type Rows, shuffleRows } from "./rows.ts";
 export type { DatasetSource } from "./source.ts";
 export { LocalSource } from "./local_source.ts";
 export { type HubOptions, HubSource } from "./hub/hub_source.ts";
+export { EmbeddedSource } from "./embedded_source.ts";
 export type { DownloadProgress, StartProgress } from "./hub/download.ts";
 export { openFile, readJsonlRows, readParquetRows } from "./files.ts";
 export { SmolTalk } from "./smoltalk.ts";

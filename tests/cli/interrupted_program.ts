@@ -1,4 +1,7 @@
-/** Waits until it is told to stop, then ends; with the argument `stuck` it never ends. */
+/**
+ * Waits until it is told to stop, then ends; with the argument `stuck` it never ends, and with
+ * `throws` it throws the signal's reason.
+ */
 
 import { Interrupted, withSystemIo } from "../../cli/io.ts";
 
@@ -9,6 +12,7 @@ try {
     await new Promise((resolve) => signal.addEventListener("abort", resolve));
     if (Deno.args[0] === "stuck") await new Promise(() => {});
     clearInterval(timer);
+    if (Deno.args[0] === "throws") signal.throwIfAborted();
     terminal.print("saved");
   });
 } catch (error) {

@@ -42,6 +42,15 @@ Deno.test({
 });
 
 Deno.test({
+  name: "what the signal breaks off is no error",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const { code, err } = await interrupt(1, "throws");
+    assertEquals([code, err.includes("AbortError")], [130, false]);
+  },
+});
+
+Deno.test({
   name: "the second Ctrl-C ends a program that does not stop",
   ignore: Deno.build.os === "windows",
   fn: async () => {
