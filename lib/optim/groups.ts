@@ -27,6 +27,8 @@ export interface LearningRates {
   unembeddingLr: number;
   /** Matrices of the blocks, trained by Muon. */
   matrixLr: number;
+  /** What the rates of all groups are multiplied by, fixed ones included; 1 unless given. */
+  initLrFrac?: number;
 }
 
 /** What both kinds of groups have. */
@@ -82,7 +84,7 @@ export function parameterGroups(
   weightDecay = 0,
 ): ParameterGroup[] {
   const scale = widthScale(nEmbd);
-  const { embeddingLr, unembeddingLr, matrixLr } = rates;
+  const { embeddingLr, unembeddingLr, matrixLr, initLrFrac = 1 } = rates;
   const ofKind = (kind: OptimizerParameter["kind"]) => parameters.filter((p) => p.kind === kind);
   const named = (...names: string[]) =>
     names.flatMap((name) => parameters.filter((p) => p.name === name));
@@ -91,7 +93,9 @@ export function parameterGroups(
     lr: number,
     betas: [number, number],
     weightDecay: number,
-  ): AdamWGroup => ({ kind: "adamw", parameters, lr, betas, weightDecay, eps: 1e-10 });
+  ): AdamWGroup => (
+    { kind: "adamw", parameters, lr: lr * initLrFrac, betas, weightDecay, eps: 1e-10 }
+  );
 
   const byShape = new Map<string, OptimizerParameter[]>();
   for (const parameter of ofKind("matrix")) {
@@ -101,7 +105,7 @@ export function parameterGroups(
   const muon = [...byShape.values()]
     .sort(([{ shape: a }], [{ shape: b }]) => a[0] - b[0] || a[1] - b[1])
     .map((parameters): MuonGroup => (
-      { kind: "muon", parameters, lr: matrixLr, weightDecay, beta2: 0.9 }
+      { kind: "muon", parameters, lr: matrixLr * initLrFrac, weightDecay, beta2: 0.9 }
     ));
   return [
     adamw(ofKind("lmHead"), unembeddingLr * scale, [0.8, 0.96], 0.01),

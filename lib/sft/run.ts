@@ -79,9 +79,8 @@ async function fineTune(device: Device, options: SftOptions, io: RunIo): Promise
   const optimizer = new Optimizer(
     device,
     parameterGroups([...model.parameters.values()], model.config.nEmbd, {
-      embeddingLr: settings.embeddingLr * options.initLrFrac,
-      unembeddingLr: settings.unembeddingLr * options.initLrFrac,
-      matrixLr: settings.matrixLr * options.initLrFrac,
+      ...settings,
+      initLrFrac: options.initLrFrac,
     }),
   );
   if (options.loadOptimizer || options.resume) await warmStart(optimizer, opened, io);

@@ -65,9 +65,10 @@ for (const { name: deviceName, device } of devices) {
       const pass = new Pass(model, B, T, { training: true });
       const initLrFrac = expected.steps[0].init_lr_frac;
       const groups = parameterGroups([...model.parameters.values()], model.config.nEmbd, {
-        embeddingLr: userConfig.embedding_lr * initLrFrac,
-        unembeddingLr: userConfig.unembedding_lr * initLrFrac,
-        matrixLr: userConfig.matrix_lr * initLrFrac,
+        embeddingLr: userConfig.embedding_lr,
+        unembeddingLr: userConfig.unembedding_lr,
+        matrixLr: userConfig.matrix_lr,
+        initLrFrac,
       });
       const optimizer = new Optimizer(device!, groups);
       const lossSum = device!.allocate("loss", [1]);
