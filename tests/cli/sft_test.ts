@@ -31,6 +31,7 @@ Deno.test("every option has a flag", async () => {
     modelTag: "d4",
     modelStep: 300,
     loadOptimizer: false,
+    resume: true,
     numIterations: 400,
     maxSeqLen: 512,
     deviceBatchSize: 4,
@@ -44,6 +45,7 @@ Deno.test("every option has a flag", async () => {
     finalLrFrac: 0.05,
     evalEvery: 10,
     evalTokens: 16384,
+    saveEvery: 5,
     chatcoreEvery: -1,
     chatcoreMaxCat: 100,
     chatcoreMaxSample: -1,
@@ -54,10 +56,11 @@ Deno.test("every option has a flag", async () => {
     data: ["own.jsonl:3"],
     mixture: "mixture.json",
   };
-  const flags = Object.entries(wanted).flatMap(([field, value]) => [
-    `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
-    String(field === "loadOptimizer" ? Number(value) : value),
-  ]);
+  const flags = Object.entries(wanted).flatMap(([field, value]) => {
+    const flag = `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    if (field === "resume") return [flag];
+    return [flag, String(field === "loadOptimizer" ? Number(value) : value)];
+  });
   assertEquals((await parse(...flags)).options, wanted);
 });
 
