@@ -9,6 +9,7 @@
 
 import { ValidationError } from "@cliffy/command";
 import { baseCommand } from "./cli/base.ts";
+import { evalCommand } from "./cli/eval.ts";
 import { Interrupted, systemTerminal } from "./cli/io.ts";
 import { sftCommand } from "./cli/sft.ts";
 import { tokTrainCommand } from "./cli/tok_train.ts";
@@ -28,6 +29,7 @@ export async function main(args: string[]): Promise<number> {
     .description("Fine-tune nanochat language models. Without a command: sft.")
     .noExit();
   program.command("sft", sftCommand());
+  program.command("eval", evalCommand());
   program.command("tok-train", tokTrainCommand());
   program.command("base", baseCommand());
   try {

@@ -31,11 +31,9 @@ export const CHATCORE_TASKS = [
 /** The name of a task of ChatCORE. */
 export type ChatcoreTask = (typeof CHATCORE_TASKS)[number];
 
-/** Accuracy of guessing: one of four letters, or nothing where text is generated. */
-const GUESSING: Readonly<Record<EvalTask["evalType"], number>> = {
-  categorical: 0.25,
-  generative: 0,
-};
+/** The categorical ones, on which guessing one of four letters is right so often. */
+const CATEGORICAL_TASKS: readonly ChatcoreTask[] = ["ARC-Easy", "ARC-Challenge", "MMLU"];
+const GUESSING = 0.25;
 
 /** Problems of SpellingBee's test split, which is made on the fly. */
 const SPELLING_BEE_PROBLEMS = 256;
@@ -88,9 +86,7 @@ export interface ChatcoreOptions extends Omit<TaskEvaluationOptions, "maxProblem
 /**
  * Measures a model on tasks of ChatCORE.
  *
- * @returns As nanochat logs them: the accuracy of each task as `chatcore/ARC-Easy` and so on, and
- * if all six were given `chatcore_metric` and `chatcore_cat`, the mean over all and over the
- * categorical ones of (accuracy − guessing) / (1 − guessing); undefined if the signal was aborted.
+ * @returns What {@link chatcoreMetrics} makes of it; undefined if the signal was aborted.
  * @throws {UserError} when a problem's row is malformed, or the device's memory does not suffice.
  */
 export async function evaluateChatcore(
@@ -108,30 +104,41 @@ export async function evaluateChatcore(
     if (!score) return undefined;
     accuracies.set(name, score.passed / score.total);
   }
-  const categorical = CHATCORE_TASKS.filter((name) => {
-    return tasks.get(name)?.evalType === "categorical";
-  });
+  return chatcoreMetrics(accuracies);
+}
+
+/**
+ * Accuracies under the names that nanochat logs them by: `chatcore/ARC-Easy` and so on, and if
+ * all six are there `chatcore_metric` and `chatcore_cat`, the means over all and over the
+ * categorical ones of (accuracy − guessing) / (1 − guessing): 0 is guessing, 1 perfect.
+ *
+ * @example
+ * ```ts
+ * import { CHATCORE_TASKS, chatcoreMetrics } from "@nanochat/sft/eval";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const half = new Map(CHATCORE_TASKS.map((name) => [name, 0.5]));
+ * assertEquals(chatcoreMetrics(half).chatcore_cat, 1 / 3);
+ * ```
+ */
+export function chatcoreMetrics(
+  accuracies: ReadonlyMap<ChatcoreTask, number>,
+): Record<string, number> {
+  const centredMean = (names: readonly ChatcoreTask[]) => {
+    const centred = names.map((name) => {
+      const guessing = CATEGORICAL_TASKS.includes(name) ? GUESSING : 0;
+      return (accuracies.get(name)! - guessing) / (1 - guessing);
+    });
+    return centred.reduce((sum, value) => sum + value, 0) / centred.length;
+  };
   const whole = CHATCORE_TASKS.every((name) => accuracies.has(name));
   return {
     ...whole && {
-      chatcore_metric: centredMean(accuracies, tasks, CHATCORE_TASKS),
-      chatcore_cat: centredMean(accuracies, tasks, categorical),
+      chatcore_metric: centredMean(CHATCORE_TASKS),
+      chatcore_cat: centredMean(CATEGORICAL_TASKS),
     },
     ...Object.fromEntries(
       Array.from(accuracies, ([name, accuracy]) => [`chatcore/${name}`, accuracy]),
     ),
   };
-}
-
-/** The mean of tasks' accuracies, each scaled so that 0 is guessing and 1 is perfect. */
-function centredMean(
-  accuracies: ReadonlyMap<ChatcoreTask, number>,
-  tasks: ReadonlyMap<ChatcoreTask, EvalTask>,
-  names: readonly ChatcoreTask[],
-): number {
-  const centred = names.map((name) => {
-    const guessing = GUESSING[tasks.get(name)!.evalType];
-    return (accuracies.get(name)! - guessing) / (1 - guessing);
-  });
-  return centred.reduce((sum, value) => sum + value, 0) / centred.length;
 }

@@ -7,6 +7,7 @@ export { bitsPerByte, type EvaluationBatch } from "./bits_per_byte.ts";
 export { type Choice, chooseLetters } from "./categorical.ts";
 export {
   CHATCORE_TASKS,
+  chatcoreMetrics,
   type ChatcoreOptions,
   type ChatcoreTask,
   evaluateChatcore,

@@ -1,0 +1,61 @@
+/**
+ * Opening a checkpoint for a command that uses it as it is.
+ *
+ * @module
+ */
+import type { CheckpointSource } from "../checkpoint/mod.ts";
+import { type DeviceOptions, openDevice } from "../device/mod.ts";
+import { count, positive, refuse } from "./flag_rules.ts";
+import type { RunIo } from "./io.ts";
+import { type OpenedModel, openModel } from "./open_model.ts";
+
+/** Which checkpoint is opened; each is the command line's flag of the same name. */
+export interface ModelOptions {
+  /** Whether a fine-tuned or a base one. */
+  source: CheckpointSource;
+  /** Its folder; the deepest model unless given. */
+  modelTag?: string;
+  /** Its step; the last unless given. */
+  step?: number;
+}
+
+/**
+ * Checks the options by which a model is opened.
+ *
+ * @throws {UserError} naming the flag, for a value that it does not take.
+ */
+export function checkModelOptions(options: ModelOptions & DeviceOptions): void {
+  const { source, step, deviceType, threads } = options;
+  if (!["sft", "base"].includes(source)) refuse("source", "sft or base", source);
+  if (![undefined, "webgpu", "cpu"].includes(deviceType)) {
+    refuse("deviceType", "webgpu or cpu", deviceType);
+  }
+  if (step !== undefined && !count.allows(step)) refuse("step", count.wanted, step);
+  if (threads !== undefined && !positive.allows(threads)) {
+    refuse("threads", positive.wanted, threads);
+  }
+}
+
+/**
+ * Opens a device and a checkpoint's model on it, says which, runs something with it, and closes
+ * the device.
+ *
+ * @throws {UserError} when one of them cannot be opened.
+ */
+export async function withModel<T>(
+  options: ModelOptions & DeviceOptions,
+  { terminal, baseDir }: Pick<RunIo, "terminal" | "baseDir">,
+  run: (opened: OpenedModel) => Promise<T>,
+): Promise<T> {
+  checkModelOptions(options);
+  const { device, reason } = await openDevice(options);
+  try {
+    terminal.info(`Device: ${device.kind}, ${device.name} (${reason})`);
+    const { source, modelTag: tag, step } = options;
+    const opened = await openModel(device, baseDir, { source, tag, step });
+    terminal.info(`Checkpoint: ${opened.files.model}`);
+    return await run(opened);
+  } finally {
+    await device.close();
+  }
+}
