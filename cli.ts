@@ -9,6 +9,7 @@
 
 import { ValidationError } from "@cliffy/command";
 import { baseCommand } from "./cli/base.ts";
+import { chatCommand } from "./cli/chat.ts";
 import { evalCommand } from "./cli/eval.ts";
 import { Interrupted, systemTerminal } from "./cli/io.ts";
 import { sftCommand } from "./cli/sft.ts";
@@ -29,6 +30,7 @@ export async function main(args: string[]): Promise<number> {
     .description("Fine-tune nanochat language models. Without a command: sft.")
     .noExit();
   program.command("sft", sftCommand());
+  program.command("chat", chatCommand());
   program.command("eval", evalCommand());
   program.command("tok-train", tokTrainCommand());
   program.command("base", baseCommand());

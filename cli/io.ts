@@ -63,12 +63,13 @@ export async function withSystemIo(
 }
 
 /** nanochat's folder: `$NANOCHAT_BASE_DIR`, else `~/.cache/nanochat`. */
-function baseDir(): string {
+export function baseDir(): string {
   const home = Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE") ?? ".";
   return Deno.env.get("NANOCHAT_BASE_DIR") || join(home, ".cache", "nanochat");
 }
 
-function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+/** Writes text, all of it, at once. */
+export function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
   const bytes = new TextEncoder().encode(text);
   for (let written = 0; written < bytes.length;) {
     written += stream.writeSync(bytes.subarray(written));

@@ -10,6 +10,13 @@ export { flagOf } from "./flag_rules.ts";
 export { SFT_DEFAULTS, sftOptions } from "./options.ts";
 export type { SftOptions } from "./options.ts";
 export { runSft, type SftResult } from "./run.ts";
+export {
+  CHAT_DEFAULTS,
+  type ChatIo,
+  type ChatSettings,
+  runChat,
+  type RunChatOptions,
+} from "./run_chat.ts";
 export { EVAL_DEFAULTS, type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
 export type { RunProgress } from "./training_loop.ts";
 export type { ModelOptions } from "./with_model.ts";
