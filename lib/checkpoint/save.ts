@@ -1,6 +1,6 @@
 import { join } from "@std/path";
 import { checkpointDirectory, type CheckpointFiles } from "./layout.ts";
-import { type ModelConfig, toModelConfigJson } from "./meta.ts";
+import { type ModelConfig, readMeta, toModelConfigJson } from "./meta.ts";
 import { OrderedDict } from "./pickle_globals.ts";
 import { reportWriteErrors, StagedFile } from "./staged_file.ts";
 import type { TensorSource } from "./tensor_source.ts";
@@ -65,10 +65,11 @@ export async function saveCheckpoint(
     await writeTorchArchive(optimizerFile, optimizer);
     await optimizerFile.finish();
   }
-  await using metaFile = await StagedFile.create(own.meta);
-  const json = { step, model_config: toModelConfigJson(modelConfig), ...meta };
-  await metaFile.write(new TextEncoder().encode(JSON.stringify(json, null, 2) + "\n"));
-  await metaFile.finish();
+  await using metaFile = await stageMeta(own.meta, {
+    step,
+    model_config: toModelConfigJson(modelConfig),
+    ...meta,
+  });
 
   for (const path of [nanochat.model, own.meta, nanochat.meta, nanochat.optimizer]) {
     await removeIfThere(path);
@@ -82,6 +83,32 @@ export async function saveCheckpoint(
   await linkOrCopy(own.model, nanochat.model);
   const optimizers = new Map(optimizerFile === undefined ? [] : [[0, own.optimizer]]);
   return { directory, tag, step, model: own.model, meta: own.meta, optimizers };
+}
+
+/**
+ * Adds measurements to the meta file of a checkpoint that was saved before they were made.
+ *
+ * @param files What {@linkcode saveCheckpoint} gave.
+ * @param additions Keys to set, in nanochat's spelling.
+ * @throws {UserError} if the file cannot be written; the old one stays then.
+ */
+export async function addToMeta(
+  files: CheckpointFiles,
+  additions: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const { raw } = await readMeta(files.meta);
+  await using metaFile = await stageMeta(files.meta, { ...raw, ...additions });
+  await metaFile.commit();
+  const link = join(files.directory, `meta_${String(files.step).padStart(6, "0")}.json`);
+  await removeIfThere(link);
+  await linkOrCopy(files.meta, link);
+}
+
+async function stageMeta(path: string, json: Record<string, unknown>): Promise<StagedFile> {
+  const file = await StagedFile.create(path);
+  await file.write(new TextEncoder().encode(JSON.stringify(json, null, 2) + "\n"));
+  await file.finish();
+  return file;
 }
 
 function removeIfThere(path: string): Promise<void> {

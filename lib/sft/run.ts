@@ -4,16 +4,18 @@
  * @module
  */
 import { join } from "@std/path";
-import { checkpointDirectory, TorchFile } from "../checkpoint/mod.ts";
+import { addToMeta, checkpointDirectory, TorchFile } from "../checkpoint/mod.ts";
 import { PackedLoader } from "../dataloader/mod.ts";
 import { type Device, openDevice } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { Pass } from "../model/mod.ts";
 import { loadOptimizerState, Optimizer, parameterGroups, widthScale } from "../optim/mod.ts";
-import { LocalSource, trainMixture, valMixture } from "../tasks/mod.ts";
 import { ConsoleSink, JsonlSink, SinkGroup } from "../tracking/mod.ts";
+import { ChatcoreRun } from "./chatcore_run.ts";
+import { openDataSource } from "./data_source.ts";
 import { validate } from "./evaluation.ts";
 import type { RunIo } from "./io.ts";
+import { trainingMixture } from "./mixture.ts";
 import { type OpenedModel, openModel } from "./open_model.ts";
 import type { SftOptions } from "./options.ts";
 import { savedRun, saveRun } from "./save.ts";
@@ -62,19 +64,18 @@ async function fineTune(device: Device, options: SftOptions, io: RunIo): Promise
   const accumulation = accumulationSteps(settings);
   describeBatches(settings, accumulation, model.config.nEmbd, io);
 
-  const source = new LocalSource(baseDir);
-  const training = await trainMixture(source, options);
-  const validation = await valMixture(source);
-  terminal.info(
-    `Training mixture: ${training.length.toLocaleString("en-US")} rows ` +
-      `(MMLU x${options.mmluEpochs}, GSM8K x${options.gsm8kEpochs})`,
-  );
+  const source = openDataSource(io);
+  const { train, validation, notes: mixtureNotes } = await trainingMixture(options, source);
+  mixtureNotes.forEach((note) => terminal.info(note));
+  await using chatcore = options.chatcoreEvery > 0
+    ? await ChatcoreRun.open(source, options, io)
+    : undefined;
   const { maxSeqLen: T, deviceBatchSize: B } = settings;
   const packing = {
     render: tokenizer.renderConversation.bind(tokenizer),
     bosId: tokenizer.bosId,
   };
-  const loader = new PackedLoader(training, { ...packing, B, T, state: saved?.loader });
+  const loader = new PackedLoader(train, { ...packing, B, T, state: saved?.loader });
 
   const optimizer = new Optimizer(
     device,
@@ -93,12 +94,27 @@ async function fineTune(device: Device, options: SftOptions, io: RunIo): Promise
   ]);
   const metrics: Record<string, number> = {};
   const cut = { conversations: 0, tokens: 0 };
+  const every = (interval: number, step: number) => interval > 0 && step % interval === 0;
   const save = async (at: RunProgress) => {
     const contents = { model, optimizer, options, settings, at, loader: loader.state, metrics };
-    const { model: path } = await saveRun(baseDir, files.tag, contents);
-    terminal.print(`Saved ${path}`);
+    const written = await saveRun(baseDir, files.tag, contents);
+    terminal.print(`Saved ${written.model}`);
+    return written;
   };
-  const every = (interval: number, step: number) => interval > 0 && step % interval === 0;
+  const measure = async (step: number, last: boolean) => {
+    if (last || every(options.evalEvery, step)) {
+      const { evalTokens } = options, { tokenBytes } = tokenizer;
+      const packed = { pass, dataset: validation, loader: packing, evalTokens, tokenBytes };
+      metrics.val_bpb = await validate({ ...packed, terminal });
+      sinks.log(step, { "val/bpb": metrics.val_bpb });
+    }
+    if (chatcore && (last || step > 0 && every(options.chatcoreEvery, step))) {
+      const scores = await chatcore.measure(opened);
+      if (!scores) return;
+      Object.assign(metrics, scores);
+      sinks.log(step, scores);
+    }
+  };
 
   try {
     const at = await runTrainingLoop({
@@ -116,23 +132,16 @@ async function fineTune(device: Device, options: SftOptions, io: RunIo): Promise
         return batch;
       },
       onStep: (step, numbers) => sinks.log(step, numbers),
-      isDue: (step) => every(options.evalEvery, step) || every(options.saveEvery, step),
+      isDue: (step) =>
+        [options.evalEvery, options.saveEvery, options.chatcoreEvery]
+          .some((interval) => every(interval, step)),
       pause: async (at, last) => {
-        const { step } = at;
-        const isNew = step > (saved?.at.step ?? 0);
+        const isNew = at.step > (saved?.at.step ?? 0);
         // What was learned is safe before anything is measured.
-        if (isNew && (last || every(options.saveEvery, step))) await save(at);
-        if (io.signal.aborted || !(last || every(options.evalEvery, step))) return;
-        metrics.val_bpb = await validate({
-          pass,
-          dataset: validation,
-          loader: packing,
-          evalTokens: options.evalTokens,
-          tokenBytes: tokenizer.tokenBytes,
-          terminal,
-        });
-        sinks.log(step, { "val/bpb": metrics.val_bpb });
-        if (isNew && last) await save(at);
+        const written = isNew && (last || every(options.saveEvery, at.step)) && await save(at);
+        if (io.signal.aborted) return;
+        await measure(at.step, last);
+        if (written) await addToMeta(written, metrics);
       },
     }, saved?.at ?? START);
     reportCuts(cut, T, io);
