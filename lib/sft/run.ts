@@ -13,6 +13,7 @@ import { loadOptimizerState, Optimizer, parameterGroups, widthScale } from "../o
 import { ConsoleSink, JsonlSink, SinkGroup } from "../tracking/mod.ts";
 import { ChatcoreRun } from "./chatcore_run.ts";
 import { openDataSource } from "./data_source.ts";
+import { demoOptions, needsDemo, placeDemo, usedBaseDir } from "./demo.ts";
 import { validate } from "./evaluation.ts";
 import type { RunIo } from "./io.ts";
 import { trainingMixture } from "./mixture.ts";
@@ -20,6 +21,7 @@ import { type OpenedModel, openModel } from "./open_model.ts";
 import type { SftOptions } from "./options.ts";
 import { savedRun, saveRun } from "./save.ts";
 import { accumulationSteps, type InheritedSettings, inheritSettings } from "./settings.ts";
+import { type Portrait, printPortraits, Showcase } from "./showcase.ts";
 import { type RunProgress, runTrainingLoop, START } from "./training_loop.ts";
 
 /** What a run ended with. */
@@ -39,16 +41,34 @@ export interface SftResult {
  * @throws {UserError} for whatever a person can mend; nothing is half-written.
  */
 export async function runSft(options: SftOptions, io: RunIo): Promise<SftResult> {
+  const isDemo = await needsDemo(options, io.baseDir);
   const { device, reason } = await openDevice(options);
   io.terminal.info(`Device: ${device.kind}, ${device.name} (${reason})`);
   try {
-    return await fineTune(device, options, io);
+    if (!isDemo) {
+      const baseDir = options.resume ? await usedBaseDir(io.baseDir) : io.baseDir;
+      return await fineTune(device, options, { ...io, baseDir });
+    }
+    io.terminal.info(
+      `No base checkpoint in ${io.baseDir}, and no --model-tag: ` +
+        "fine-tuning the tiny model that ships with this package, on samples of every task",
+    );
+    const demo = { ...io, baseDir: await placeDemo(io.baseDir) };
+    const ownOptions = demoOptions(options);
+    await using showcase = await Showcase.open(openDataSource(demo), ownOptions, demo);
+    return await fineTune(device, ownOptions, demo, showcase);
   } finally {
     await device.close();
   }
 }
 
-async function fineTune(device: Device, options: SftOptions, io: RunIo): Promise<SftResult> {
+/** Fine-tunes on an open device; a showcase is shown before and after. */
+async function fineTune(
+  device: Device,
+  options: SftOptions,
+  io: RunIo,
+  showcase?: Showcase,
+): Promise<SftResult> {
   const { terminal, baseDir } = io;
   const opened = await openModel(device, baseDir, {
     source: options.resume ? "sft" : "base",
@@ -93,6 +113,7 @@ async function fineTune(device: Device, options: SftOptions, io: RunIo): Promise
     JsonlSink.open(join(directory, "metrics.jsonl"), { resumeStep: saved?.at.step }),
   ]);
   const metrics: Record<string, number> = {};
+  const bpbs: number[] = [];
   const cut = { conversations: 0, tokens: 0 };
   const every = (interval: number, step: number) => interval > 0 && step % interval === 0;
   const save = async (at: RunProgress) => {
@@ -106,6 +127,7 @@ async function fineTune(device: Device, options: SftOptions, io: RunIo): Promise
       const { evalTokens } = options, { tokenBytes } = tokenizer;
       const packed = { pass, dataset: validation, loader: packing, evalTokens, tokenBytes };
       metrics.val_bpb = await validate({ ...packed, terminal });
+      bpbs.push(metrics.val_bpb);
       sinks.log(step, { "val/bpb": metrics.val_bpb });
     }
     if (chatcore && (last || step > 0 && every(options.chatcoreEvery, step))) {
@@ -117,6 +139,7 @@ async function fineTune(device: Device, options: SftOptions, io: RunIo): Promise
   };
 
   try {
+    const before = await showcase?.portray(opened);
     const at = await runTrainingLoop({
       pass,
       optimizer,
@@ -145,6 +168,14 @@ async function fineTune(device: Device, options: SftOptions, io: RunIo): Promise
       },
     }, saved?.at ?? START);
     reportCuts(cut, T, io);
+    const after = before && !io.signal.aborted ? await showcase?.portray(opened) : undefined;
+    if (before && after) {
+      const withBpb = ({ numbers, answers }: Portrait, bpb: number) => ({
+        numbers: { "Validation bpb": bpb, ...numbers },
+        answers,
+      });
+      printPortraits(withBpb(before, bpbs[0]), withBpb(after, bpbs.at(-1)!), terminal);
+    }
     return { directory, at, metrics };
   } finally {
     await sinks.close();

@@ -96,3 +96,22 @@ for (
     await Deno.remove(baseDir, { recursive: true });
   });
 }
+
+Deno.test("cpu: runs repeat bit for bit; other thread counts agree closely", async () => {
+  const run = async (threads: number) => {
+    const baseDir = await smallBaseDir();
+    const flags = { ...FLAGS, evalEvery: -1, deviceType: "cpu", threads } as const;
+    const { metrics, result } = await watchRun(baseDir, flags);
+    const files = await Promise.all(
+      ["model", "optimizer"].map((name) =>
+        Deno.readFile(join(result.directory, `step_4_${name}.pt`))
+      ),
+    );
+    await Deno.remove(baseDir, { recursive: true });
+    const losses = metrics.filter((line) => "train/loss" in line);
+    return { files, losses: losses.map((line) => line["train/loss_raw"]) };
+  };
+  const [first, second, alone] = [await run(2), await run(2), await run(1)];
+  assertEquals(first.files, second.files);
+  first.losses.forEach((loss, i) => assertAlmostEquals(loss, alone.losses[i], 1e-4));
+});

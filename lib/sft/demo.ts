@@ -1,0 +1,119 @@
+/**
+ * What a run does where there is nothing yet: it fine-tunes the tiny base model that ships with
+ * the package, on the samples that ship too. Both are placed in a folder of their own, which is a
+ * base directory like any other.
+ *
+ * @module
+ */
+import { dirname, join } from "@std/path";
+import { StagedFile } from "../checkpoint/mod.ts";
+import { UserError } from "../errors.ts";
+import { EmbeddedSource } from "../tasks/mod.ts";
+import { SFT_DEFAULTS, type SftOptions } from "./options.ts";
+
+/** Where the base model lies in the package. */
+const SHIPPED_BASE = new URL("../../data/base/", import.meta.url);
+
+/** Its files; the deciding one comes last. */
+const BASE_FILES = [
+  "tokenizer/tokenizer.pkl",
+  "tokenizer/token_bytes.pt",
+  "base_checkpoints/d4/model_001000.pt",
+  "base_checkpoints/d4/meta_001000.json",
+];
+
+/** The samples' datasets, as folders of splits. */
+const SPLITS = [
+  "HuggingFaceTB--smol-smoltalk/default/train",
+  "HuggingFaceTB--smol-smoltalk/default/test",
+  "cais--mmlu/all/auxiliary_train",
+  "cais--mmlu/all/test",
+  "openai--gsm8k/main/train",
+  "openai--gsm8k/main/test",
+  "allenai--ai2_arc/ARC-Easy/test",
+  "allenai--ai2_arc/ARC-Challenge/test",
+  "openai--openai_humaneval/openai_humaneval/test",
+];
+const SINGLE_FILES = ["identity_conversations.jsonl", "words_alpha.txt"];
+
+/** The demonstration's base directory within a base directory. */
+export function demoDir(baseDir: string): string {
+  return join(baseDir, "demo");
+}
+
+/** Whether a base directory holds a model of a kind. */
+async function holds(baseDir: string, folder: string): Promise<boolean> {
+  return await Deno.stat(join(baseDir, folder)).then(() => true, () => false);
+}
+
+/** Whether a run that asks for no model in particular has none here and takes the shipped one. */
+export async function needsDemo(options: SftOptions, baseDir: string): Promise<boolean> {
+  return options.modelTag === undefined && !options.resume &&
+    !await holds(baseDir, "base_checkpoints");
+}
+
+/**
+ * The base directory that commands mean when none is named: the demonstration's where the base
+ * directory has no models of its own but a demonstration was run.
+ */
+export async function usedBaseDir(baseDir: string): Promise<string> {
+  const own = await holds(baseDir, "base_checkpoints") ||
+    await holds(baseDir, "chatsft_checkpoints");
+  return !own && await holds(demoDir(baseDir), "base_checkpoints") ? demoDir(baseDir) : baseDir;
+}
+
+/**
+ * Places the shipped model and samples in the demonstration's base directory; files that are there
+ * stay as they are.
+ *
+ * @returns The directory.
+ * @throws {UserError} when a file cannot be read from the package or written.
+ */
+export async function placeDemo(baseDir: string): Promise<string> {
+  const directory = demoDir(baseDir);
+  const samples = new EmbeddedSource();
+  for (const split of SPLITS) {
+    const path = join(directory, "task_data", split, "data.jsonl");
+    await place(path, () => samples.open(`${split}.jsonl`));
+  }
+  for (const name of SINGLE_FILES) await place(join(directory, name), () => samples.open(name));
+  for (const name of BASE_FILES) {
+    await place(join(directory, name), () => openShipped(new URL(name, SHIPPED_BASE)));
+  }
+  return directory;
+}
+
+async function openShipped(url: URL): Promise<ReadableStream<Uint8Array>> {
+  const response = await fetch(url).catch(() => undefined);
+  if (!response?.ok) throw new UserError(`cannot read the shipped model's file ${url}`);
+  return response.body!;
+}
+
+async function place(path: string, open: () => Promise<ReadableStream<Uint8Array>>): Promise<void> {
+  if (await Deno.stat(path).then(() => true, () => false)) return;
+  await Deno.mkdir(dirname(path), { recursive: true });
+  await using file = await StagedFile.create(path);
+  for await (const bytes of await open()) await file.write(bytes);
+  await file.commit();
+}
+
+/** Settings that make a run of a few minutes on two cores, where a flag is at its default. */
+const DEMO_SETTINGS: Partial<SftOptions> = {
+  numIterations: 150,
+  evalEvery: 50,
+  evalTokens: 65536,
+  chatcoreEvery: -1,
+  chatcoreMaxCat: 100,
+  chatcoreMaxSample: 16,
+  simpleSpellingSize: 6000,
+  spellingBeeSize: 3000,
+};
+
+/** The options of a demonstration: its own settings for what was left at the default. */
+export function demoOptions(options: SftOptions): SftOptions {
+  const changed = Object.entries(DEMO_SETTINGS).filter(([name]) => {
+    const field = name as keyof SftOptions;
+    return options[field] === SFT_DEFAULTS[field];
+  });
+  return { ...options, ...Object.fromEntries(changed) };
+}

@@ -1,0 +1,111 @@
+/**
+ * A model before and after fine-tuning, side by side: numbers and answers that show what changed.
+ *
+ * @module
+ */
+import { ChatSession, Engine } from "../engine/mod.ts";
+import { evaluateTask } from "../eval/mod.ts";
+import { type DatasetSource, loadWords, SimpleSpelling } from "../tasks/mod.ts";
+import { Progress, type Terminal } from "../tracking/mod.ts";
+import { ChatcoreRun } from "./chatcore_run.ts";
+import type { RunIo } from "./io.ts";
+import type { OpenedModel } from "./open_model.ts";
+import type { SftOptions } from "./options.ts";
+
+/** What the model is asked. */
+const QUESTIONS = ["Who are you?", "Who made you?", "Can you spell the word garden?"];
+/** Most tokens of an answer that is shown, and of a spelling. */
+const ANSWER_TOKENS = 48;
+/** Words that are spelled to measure how well. */
+const SPELLING_PROBLEMS = 64;
+
+/** A model at one moment. */
+export interface Portrait {
+  /** Measurements by name, such as `SimpleSpelling`. */
+  numbers: Record<string, number>;
+  /** Its likeliest answer to each question. */
+  answers: string[];
+}
+
+/** Draws portraits. */
+export class Showcase implements AsyncDisposable {
+  private constructor(
+    private readonly spelling: SimpleSpelling,
+    private readonly chatcore: ChatcoreRun,
+    private readonly io: RunIo,
+  ) {}
+
+  /**
+   * Loads what models are measured on.
+   *
+   * @throws {UserError} if the source lacks a dataset.
+   */
+  static async open(source: DatasetSource, options: SftOptions, io: RunIo): Promise<Showcase> {
+    const words = await loadWords(source);
+    const spelling = new SimpleSpelling(words, { size: SPELLING_PROBLEMS, split: "test" });
+    return new Showcase(spelling, await ChatcoreRun.open(source, options, io), io);
+  }
+
+  /** Measures a model and asks it; undefined if it was stopped. */
+  async portray(opened: OpenedModel): Promise<Portrait | undefined> {
+    const { terminal, signal } = this.io;
+    const { model, tokenizer } = opened;
+    const engine = new Engine(model, tokenizer);
+    const answers: string[] = [];
+    for (const question of QUESTIONS) {
+      const chat = new ChatSession(engine, tokenizer, {
+        temperature: 0,
+        maxNewTokens: ANSWER_TOKENS,
+      });
+      let answer = "";
+      for await (const event of chat.ask(question, signal)) {
+        if ("text" in event) answer += event.text;
+      }
+      answers.push(answer.replace(/\s+/g, " ").trim());
+    }
+    engine.free();
+
+    const bar = new Progress(terminal, {
+      label: "SimpleSpelling",
+      total: this.spelling.length,
+      unit: "problems",
+    });
+    const spelled = await evaluateTask(model, tokenizer, this.spelling, {
+      batchSize: 16,
+      maxNewTokens: ANSWER_TOKENS,
+      signal,
+      onProgress: ({ total }) => bar.update(total),
+    });
+    bar.finish();
+    const chatcore = spelled && await this.chatcore.measure(opened);
+    if (!spelled || !chatcore) return undefined;
+    const numbers = {
+      SimpleSpelling: spelled.passed / spelled.total,
+      SpellingBee: chatcore["chatcore/SpellingBee"],
+      ChatCORE: chatcore.chatcore_metric,
+      "ChatCORE (categorical)": chatcore.chatcore_cat,
+    };
+    return { numbers, answers };
+  }
+
+  /** Ends the sandbox that programs run in. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.chatcore[Symbol.asyncDispose]();
+  }
+}
+
+/** Prints two portraits side by side. */
+export function printPortraits(before: Portrait, after: Portrait, terminal: Terminal): void {
+  const cell = (value: number) => value.toFixed(4).padStart(10);
+  terminal.print("");
+  terminal.print(`${"".padEnd(24)}${"before".padStart(10)}${"after".padStart(10)}`);
+  for (const [name, value] of Object.entries(before.numbers)) {
+    terminal.print(`${name.padEnd(24)}${cell(value)}${cell(after.numbers[name])}`);
+  }
+  for (const [i, question] of QUESTIONS.entries()) {
+    terminal.print("");
+    terminal.print(terminal.style("bold", question));
+    terminal.print(`  before  ${before.answers[i]}`);
+    terminal.print(`  after   ${after.answers[i]}`);
+  }
+}
