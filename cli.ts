@@ -11,6 +11,7 @@ import { ValidationError } from "@cliffy/command";
 import { baseCommand } from "./cli/base.ts";
 import { chatCommand } from "./cli/chat.ts";
 import { evalCommand } from "./cli/eval.ts";
+import { inspectCommand } from "./cli/inspect.ts";
 import { Interrupted, systemTerminal } from "./cli/io.ts";
 import { sftCommand } from "./cli/sft.ts";
 import { tokTrainCommand } from "./cli/tok_train.ts";
@@ -32,6 +33,7 @@ export async function main(args: string[]): Promise<number> {
   program.command("sft", sftCommand());
   program.command("chat", chatCommand());
   program.command("eval", evalCommand());
+  program.command("inspect", inspectCommand());
   program.command("tok-train", tokTrainCommand());
   program.command("base", baseCommand());
   try {

@@ -18,5 +18,6 @@ export {
   type RunChatOptions,
 } from "./run_chat.ts";
 export { EVAL_DEFAULTS, type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
+export { inspectCheckpoint, inspectConversation, inspectPacking } from "./run_inspect.ts";
 export type { RunProgress } from "./training_loop.ts";
 export type { ModelOptions } from "./with_model.ts";

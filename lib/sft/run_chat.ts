@@ -115,10 +115,8 @@ class AnswerPrinter {
   /** Prints what an event adds. */
   show(event: ChatEvent): void {
     if (event.type === "dropped") {
-      const turns = event.turns === 1 ? "turn" : `${event.turns} turns`;
-      this.#note(
-        `(the context is full: the oldest ${turns} of this conversation were forgotten)\n`,
-      );
+      const turns = event.turns === 1 ? "turn was" : `${event.turns} turns were`;
+      this.#note(`(the context is full: the oldest ${turns} forgotten)\n`);
     } else if (event.type === "cut") {
       this.#change("text");
       this.#note(" (cut off here; --max-new-tokens and the context set the limit)");

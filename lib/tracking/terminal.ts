@@ -43,6 +43,11 @@ export class Terminal {
     return this.#options.isTerminal;
   }
 
+  /** Whether colours are used. */
+  get colors(): boolean {
+    return this.#options.colors;
+  }
+
   /** Whether only results and warnings are printed. */
   get quiet(): boolean {
     return this.#options.quiet;

@@ -108,13 +108,7 @@ Deno.test("chat answers line by line, and can be stopped", async () => {
 });
 
 Deno.test("chat says what it forgets, and goes on after a question that is too long", async () => {
-  const shown = await talk([
-    "one two three four five",
-    "one two three",
-    "two",
-    "x".repeat(500),
-    "y",
-  ]);
+  const shown = await talk([..."abcdefgh", "x".repeat(500), "y"]);
   assertMatch(shown, /\(the context is full: the oldest (turn was|\d turns were) forgotten\)/);
   assertMatch(shown, /error: the message is \d+ tokens long, but the model's context holds 64/);
 });

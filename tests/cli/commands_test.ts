@@ -1,0 +1,76 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { ValidationError } from "@cliffy/command";
+import { chatCommand } from "../../cli/chat.ts";
+import { evalCommand } from "../../cli/eval.ts";
+import { CHAT_DEFAULTS, EVAL_DEFAULTS } from "../../lib/sft/mod.ts";
+
+/** The options that a command hands on for a command line. */
+async function parseEval(...args: string[]): Promise<object> {
+  let given: object = {};
+  const command = evalCommand((options) => {
+    given = options;
+    return Promise.resolve(new Map());
+  });
+  await command.noExit().parse(args);
+  return given;
+}
+
+async function parseChat(...args: string[]): Promise<object> {
+  let given: object = {};
+  const command = chatCommand((options) => {
+    given = options;
+    return Promise.resolve();
+  });
+  await command.noExit().parse(args);
+  return given;
+}
+
+const MODEL = { source: "sft", deviceType: undefined, blas: "off" };
+
+Deno.test("without flags eval and chat do as nanochat does", async () => {
+  assertEquals(await parseEval(), { ...EVAL_DEFAULTS, ...MODEL });
+  assertEquals(await parseChat(), { ...CHAT_DEFAULTS, ...MODEL });
+});
+
+const MODEL_FLAGS =
+  "--source base --model-tag d4 --step 9 --device-type cpu --threads 2 --blas auto";
+const GIVEN = {
+  source: "base",
+  modelTag: "d4",
+  step: 9,
+  deviceType: "cpu",
+  threads: 2,
+  blas: "auto",
+};
+
+Deno.test("every option of eval has a flag", async () => {
+  const flags = "--tasks ARC-Easy|GSM8K --temperature 0.5 --top-k 7 --max-new-tokens 9 " +
+    "--num-samples 3 --batch-size 4 --max-problems 5 --json";
+  assertEquals(await parseEval(...`${MODEL_FLAGS} ${flags}`.split(" ")), {
+    ...GIVEN,
+    tasks: "ARC-Easy|GSM8K",
+    temperature: 0.5,
+    topK: 7,
+    maxNewTokens: 9,
+    numSamples: 3,
+    batchSize: 4,
+    maxProblems: 5,
+    json: true,
+  });
+});
+
+Deno.test("every option of chat has a flag", async () => {
+  const flags = "--prompt Hi --temperature 0.5 --top-k 7 --top-p 0.9 --min-p 0.1 --seed 3 " +
+    "--max-new-tokens 9";
+  assertEquals(await parseChat(...`${MODEL_FLAGS} ${flags}`.split(" ")), {
+    ...GIVEN,
+    prompt: "Hi",
+    temperature: 0.5,
+    topK: 7,
+    topP: 0.9,
+    minP: 0.1,
+    seed: 3,
+    maxNewTokens: 9,
+  });
+  await assertRejects(() => parseChat("--seed", "many"), ValidationError, "--seed");
+});
