@@ -27,7 +27,8 @@ run
 
 async function start(url: string, snapshot: Uint8Array): Promise<(program: string) => void> {
   const { loadPyodide }: typeof import("pyodide") = await import(url);
-  const pyodide = await loadPyodide({ jsglobals: {}, _loadSnapshot: snapshot });
+  // The working directory is Pyodide's folder.
+  const pyodide = await loadPyodide({ indexURL: ".", jsglobals: {}, _loadSnapshot: snapshot });
   pyodide.setStdin({ stdin: () => null });
   pyodide.setStderr({ write: (bytes) => bytes.length });
   const decoder = new TextDecoder();

@@ -44,7 +44,7 @@ function command(
   v8Flags: string[],
   script: string,
   args: string[],
-  stdin: "piped" | "null",
+  options: Deno.CommandOptions,
 ): Deno.Command {
   const folder = fromFileUrl(new URL(".", pyodide));
   return new Deno.Command(Deno.execPath(), {
@@ -56,9 +56,7 @@ function command(
       ...args,
     ],
     cwd: folder,
-    stdin,
-    stdout: "piped",
-    stderr: "null",
+    ...options,
   });
 }
 
@@ -69,9 +67,10 @@ function command(
  * @returns About 30 MB, for {@linkcode PythonProcess.start}.
  */
 export async function makeSnapshot(pyodide: URL): Promise<Uint8Array> {
-  const { success, stdout } = await command(pyodide, [], snapshotSource, [pyodide.href], "null")
-    .output();
-  if (!success) throw new Error(`Python did not start from ${pyodide.href}`);
+  const { success, stdout, stderr } = await command(pyodide, [], snapshotSource, [pyodide.href], {
+    stdin: "null",
+  }).output();
+  if (!success) throw new Error(`Python did not start: ${new TextDecoder().decode(stderr)}`);
   return stdout;
 }
 
@@ -108,7 +107,7 @@ export class PythonProcess {
         String(snapshot.length),
         String(memoryMiB * 2 ** 20),
       ],
-      "piped",
+      { stdin: "piped", stdout: "piped", stderr: "null" },
     ).spawn();
     child.unref();
     const process = new PythonProcess(child);
