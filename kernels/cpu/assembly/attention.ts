@@ -143,9 +143,10 @@ function packKeys(b: i32, kvHead: i32, first: i32, end: i32): void {
     packAcross(out, 8, source, stride, end - firstKey - i, headSize, 1);
   }
   const filled = end - firstKey;
+  const panelStride = <usize> count << 6;
+  packAlong(packedValues, 16, panelStride, args.v + offset, stride, headSize, filled, 1);
   for (let j = 0; j < headSize; j += 16) {
     const out = packedValues + (<usize> (j * count) << 2);
-    packAlong(out, 16, args.v + offset + (<usize> j << 2), stride, headSize - j, filled, 1);
     memory.fill(out + (<usize> filled << 6), 0, <usize> (count - filled) << 6);
   }
 }

@@ -174,9 +174,9 @@ function packPanelsAcross(out: usize, panel: i32, rows: usize, stride: usize, sc
 
 /** Panels of 16 of the head's elements; terms are positions. */
 function packPanelsAlong(out: usize, rows: usize, stride: usize, scale: f32): void {
+  packAlong(out, 16, <usize> time << 6, rows, stride, args.headSize, args.time, scale);
   for (let j = 0; j < args.headSize; j += 16) {
-    const to = out + (<usize> (j * time) << 2), from = rows + (<usize> j << 2);
-    packAlong(to, 16, from, stride, args.headSize - j, args.time, scale);
+    const to = out + (<usize> (j * time) << 2);
     memory.fill(to + (<usize> args.time << 6), 0, <usize> (time - args.time) << 6);
   }
 }

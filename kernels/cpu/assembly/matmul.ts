@@ -5,14 +5,18 @@
 import { multiplyTile, TILE_COLUMNS, TILE_ROWS } from "./microkernel";
 import { packAcross, packAlong } from "./pack";
 import { ARGUMENTS, parallelFrom, threadCount, workspace } from "./pool";
-import { fma, splat } from "./simd";
+import { fma, load4, splat, store4 } from "./simd";
 
 /** Terms that a tile sums before it goes to memory: a panel of b (16 KiB) stays in the L1 cache. */
 const DEPTH: i32 = 256;
 /** Bytes of packed b at a time, unless a single block of terms has more. */
-const PACKED_LIMIT: i64 = 4 << 20;
+const PACKED_LIMIT: usize = 2 << 20;
 /** Multiply-adds from which waking the other threads pays. */
 const PARALLEL_FROM: i64 = 1 << 18;
+/** Panels start that much beyond a power of two, so that they do not share the cache's sets. */
+const PANEL_GAP: usize = 64;
+/** Panels of b that are packed together. */
+const PANEL_GROUP: i32 = 16;
 /** A tile's worth of bytes at the start of a thread's workspace. */
 const TILE_BYTES: usize = 512;
 const TILE_STRIDE: usize = 64;
@@ -49,8 +53,8 @@ const args = changetype<Arguments>(ARGUMENTS);
 
 /** Bytes that {@link matmul} needs at `packed` for n columns. */
 export function packedBytes(n: i32): u32 {
-  const columns = blocks(n, TILE_COLUMNS) * TILE_COLUMNS;
-  return <u32> max(PACKED_LIMIT, <i64> columns * DEPTH * 4);
+  const panels = <usize> blocks(n, TILE_COLUMNS);
+  return <u32> max(PACKED_LIMIT, panels * panelBytes(TILE_COLUMNS, DEPTH));
 }
 
 /** out = epilogue(alpha · op(a)·op(b) + beta · c) for each of `batch` matrices. */
@@ -85,10 +89,11 @@ export function matmul(
   args.epilogue = epilogue;
   args.alpha = alpha;
   args.beta = beta;
-  const columns = panels() * TILE_COLUMNS;
-  const depthLimit = <i32> (PACKED_LIMIT / (<i64> columns * 4)) & ~(DEPTH - 1);
-  const depth = min(max(depthLimit, DEPTH), roundToEven(k));
-  const together = min(batch, max(1, <i32> (PACKED_LIMIT / (<i64> columns * depth * 4))));
+  const blockBytes = <usize> panels() * panelBytes(TILE_COLUMNS, min(DEPTH, k));
+  const depth = min(k, max(1, <i32> (PACKED_LIMIT / blockBytes)) * DEPTH);
+  const matrixBytes = <usize> blocks(depth, DEPTH) * blockBytes;
+  const together = min(batch, max(1, <i32> (PACKED_LIMIT / matrixBytes)));
+  const groups = blocks(panels(), PANEL_GROUP);
   for (let matrix = 0; matrix < batch; matrix += together) {
     const matrices = min(together, batch - matrix);
     args.firstMatrix = matrix;
@@ -97,7 +102,7 @@ export function matmul(
       args.firstTerm = term;
       args.terms = min(depth, k - term);
       const work = <i64> matrices * m * n * args.terms;
-      parallelFrom(PARALLEL_FROM, work, matrices * blocks(args.terms, DEPTH) * panels(), packItem);
+      parallelFrom(PARALLEL_FROM, work, matrices * blocks(args.terms, DEPTH) * groups, packItem);
       const items = matrices * blocks(m, args.rowBlock) * blocks(panels(), args.columnBlock);
       parallelFrom(PARALLEL_FROM, work, items, multiplyItem);
     }
@@ -106,7 +111,7 @@ export function matmul(
 
 /** Rows and panels of an item: large, but several items for each thread. */
 function chooseBlocks(matrices: i32): void {
-  const wanted = threadCount() * 4;
+  const wanted = threadCount() * 2;
   args.rowBlock = 128;
   args.columnBlock = panels();
   while (args.rowBlock > 32 && matrices * blocks(args.m, args.rowBlock) < wanted) {
@@ -133,35 +138,58 @@ function roundToEven(length: i32): i32 {
   return (length + 1) & ~1;
 }
 
-/** Where the panel of b for `column` and the terms from `term` on lies. */
+/** Bytes from one panel of `width` to the next. */
 @inline
-function panelAt(matrix: i32, term: i32, terms: i32, panel: i32): usize {
-  const columns = <usize> (panels() * TILE_COLUMNS);
-  const depth = <usize> roundToEven(args.terms);
-  const before = (<usize> matrix * depth + <usize> term) * columns;
-  return args.packed +
-    ((before + <usize> panel * <usize> TILE_COLUMNS * <usize> roundToEven(terms)) << 2);
+function panelBytes(width: i32, terms: i32): usize {
+  return (<usize> (width * roundToEven(terms)) << 2) + PANEL_GAP;
 }
 
-/** Packs one panel: item = (matrix, block of terms, panel). */
+/** Where the packed block of b for the terms from `term` on lies. */
+@inline
+function packedBlock(matrix: i32, term: i32): usize {
+  const block = <usize> (matrix * blocks(args.terms, DEPTH) + term / DEPTH);
+  return args.packed + block * <usize> panels() * panelBytes(TILE_COLUMNS, min(DEPTH, args.terms));
+}
+
+/** Packs some panels: item = (matrix, block of terms, group of panels). */
 function packItem(item: i32): void {
-  const panel = item % panels();
-  const rest = item / panels();
+  const groups = blocks(panels(), PANEL_GROUP);
+  const panel = (item % groups) * PANEL_GROUP;
+  const rest = item / groups;
   const depthBlocks = blocks(args.terms, DEPTH);
   const matrix = rest / depthBlocks;
   const term = (rest % depthBlocks) * DEPTH;
   const terms = min(DEPTH, args.terms - term);
+  const bytes = panelBytes(TILE_COLUMNS, terms);
+  const out = packedBlock(matrix, term) + <usize> panel * bytes;
   const column = panel * TILE_COLUMNS;
-  const count = min(TILE_COLUMNS, args.n - column);
-  const out = panelAt(matrix, term, terms, panel);
+  const columns = min(PANEL_GROUP * TILE_COLUMNS, args.n - column);
   const first = <usize> (args.firstTerm + term);
   const b = args.b + (<usize> (args.firstMatrix + matrix) * <usize> args.n * <usize> args.k << 2);
   if (args.transposeB) {
     const source = b + ((<usize> column * <usize> args.k + first) << 2);
-    packAcross(out, TILE_COLUMNS, source, <usize> args.k << 2, count, terms, 1);
+    packPanels(out, TILE_COLUMNS, bytes, source, columns, terms, 1);
   } else {
     const source = b + ((first * <usize> args.n + <usize> column) << 2);
-    packAlong(out, TILE_COLUMNS, source, <usize> args.n << 2, count, terms, 1);
+    packAlong(out, TILE_COLUMNS, bytes, source, <usize> args.n << 2, columns, terms, 1);
+  }
+}
+
+/** Packs `count` rows that are k numbers apart into panels of `width`. */
+function packPanels(
+  out: usize,
+  width: i32,
+  bytes: usize,
+  source: usize,
+  count: i32,
+  terms: i32,
+  scale: f32,
+): void {
+  const stride = <usize> args.k << 2;
+  for (let i = 0; i < count; i += width) {
+    packAcross(out, width, source, stride, count - i, terms, scale);
+    out += bytes;
+    source += <usize> width * stride;
   }
 }
 
@@ -180,9 +208,11 @@ function multiplyItem(item: i32): void {
     packRows(matrix, row, rows, args.firstTerm + term, terms);
     const isFirst = args.firstTerm + term == 0;
     const isLast = args.firstTerm + term + terms == args.k;
+    const depth = roundToEven(terms), bytes = panelBytes(TILE_COLUMNS, terms);
+    let b = packedBlock(matrix, term) + <usize> firstPanel * bytes;
     for (let panel = firstPanel; panel < endPanel; panel++) {
-      const b = panelAt(matrix, term, terms, panel);
-      multiplyPanel(matrix, row, rows, panel * TILE_COLUMNS, roundToEven(terms), b, isFirst, isLast);
+      multiplyPanel(matrix, row, rows, panel * TILE_COLUMNS, depth, b, isFirst, isLast);
+      b += bytes;
     }
   }
 }
@@ -190,18 +220,14 @@ function multiplyItem(item: i32): void {
 /** Packs rows of a, scaled by alpha, into this thread's workspace. */
 function packRows(matrix: i32, row: i32, rows: i32, term: i32, terms: i32): void {
   const a = args.a + (<usize> (args.firstMatrix + matrix) * <usize> args.m * <usize> args.k << 2);
-  let out = workspace() + TILE_BYTES;
-  for (let i = 0; i < rows; i += TILE_ROWS) {
-    const count = min(TILE_ROWS, rows - i);
-    const first = <usize> (row + i);
-    if (args.transposeA) {
-      const source = a + ((<usize> term * <usize> args.m + first) << 2);
-      packAlong(out, TILE_ROWS, source, <usize> args.m << 2, count, terms, args.alpha);
-    } else {
-      const source = a + ((first * <usize> args.k + <usize> term) << 2);
-      packAcross(out, TILE_ROWS, source, <usize> args.k << 2, count, terms, args.alpha);
-    }
-    out += <usize> (TILE_ROWS * roundToEven(terms)) << 2;
+  const out = workspace() + TILE_BYTES, bytes = panelBytes(TILE_ROWS, terms);
+  const first = <usize> row;
+  if (args.transposeA) {
+    const source = a + ((<usize> term * <usize> args.m + first) << 2);
+    packAlong(out, TILE_ROWS, bytes, source, <usize> args.m << 2, rows, terms, args.alpha);
+  } else {
+    const source = a + ((first * <usize> args.k + <usize> term) << 2);
+    packPanels(out, TILE_ROWS, bytes, source, rows, terms, args.alpha);
   }
 }
 
@@ -220,65 +246,56 @@ function multiplyPanel(
   const offset = (<usize> (args.firstMatrix + matrix) * <usize> args.m * stride) +
     <usize> row * stride + (<usize> column << 2);
   const columns = min(TILE_COLUMNS, args.n - column);
-  const finishes = (isLast && args.epilogue != 0) || (isFirst && args.beta != 0);
-  const tile = workspace();
+  const added = isFirst ? (args.beta == 0 ? 0 : args.c) : args.out;
+  const scale: f32 = isFirst ? args.beta : 1;
+  const epilogue = isLast ? args.epilogue : 0;
+  const isDirect = columns == TILE_COLUMNS && epilogue == 0 && (added == 0 || scale == 1);
+  const tile = workspace(), bytes = panelBytes(TILE_ROWS, depth);
   let a = tile + TILE_BYTES;
   for (let i = 0; i < rows; i += TILE_ROWS) {
     const at = offset + <usize> i * stride;
-    const out = args.out + at;
+    const out = args.out + at, initial = added == 0 ? 0 : added + at;
     const count = min(TILE_ROWS, rows - i);
-    if (count == TILE_ROWS && columns == TILE_COLUMNS && !finishes) {
-      multiplyTile(a, 32, b, 64, depth, isFirst ? 0 : out, stride, out, stride);
+    if (isDirect && count == TILE_ROWS) {
+      multiplyTile(a, 32, b, 64, depth, initial, stride, out, stride);
     } else {
       multiplyTile(a, 32, b, 64, depth, 0, 0, tile, TILE_STRIDE);
-      const added = isFirst ? args.c : args.out;
-      const scale: f32 = isFirst ? args.beta : 1;
-      for (let r = 0; r < count; r++) {
-        finishRow(tile + <usize> r * TILE_STRIDE, at + <usize> r * stride, columns, added, scale,
-          isLast ? args.epilogue : 0);
-      }
+      finishTile(tile, at, count, columns, initial, scale, epilogue);
     }
-    a += <usize> (TILE_ROWS * depth) << 2;
+    a += bytes;
   }
 }
 
-/** out = epilogue(tile + scale · added) for a row of a tile that lies `at` bytes into out. */
-function finishRow(
+/** out = epilogue(tile + scale · added) for a tile, or a part of one, `at` bytes into out. */
+function finishTile(
   tile: usize,
   at: usize,
+  rows: i32,
   columns: i32,
   added: usize,
   scale: f32,
   epilogue: i32,
 ): void {
-  const from = added + at;
-  const out = args.out + at;
-  const activation = args.activation + at;
-  const factor = splat(scale);
-  let j: i32 = 0;
-  for (; j + 4 <= columns; j += 4) {
-    const byte = <usize> j << 2;
-    let y = v128.load(tile + byte);
-    if (scale != 0) y = fma(factor, v128.load(from + byte), y);
-    if (epilogue == 1) {
-      y = f32x4.pmax(y, splat(0));
-      y = f32x4.mul(y, y);
-    } else if (epilogue == 2) {
-      const root = f32x4.sqrt(v128.load(activation + byte));
-      y = f32x4.mul(y, f32x4.add(root, root));
+  const stride = <usize> args.n << 2;
+  const factor = splat(scale), zero = splat(0);
+  let out = args.out + at, activation = args.activation + at;
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j += 4) {
+      const lanes = <usize> j << 2, left = columns - j;
+      let y = v128.load(tile + lanes);
+      if (added) y = fma(factor, load4(added + lanes, left), y);
+      if (epilogue == 1) {
+        y = f32x4.pmax(y, zero);
+        y = f32x4.mul(y, y);
+      } else if (epilogue == 2) {
+        const root = f32x4.sqrt(load4(activation + lanes, left));
+        y = f32x4.mul(y, f32x4.add(root, root));
+      }
+      store4(out + lanes, y, left);
     }
-    v128.store(out + byte, y);
-  }
-  for (; j < columns; j++) {
-    const byte = <usize> j << 2;
-    let y = load<f32>(tile + byte);
-    if (scale != 0) y += scale * load<f32>(from + byte);
-    if (epilogue == 1) {
-      y = max<f32>(y, 0);
-      y *= y;
-    } else if (epilogue == 2) {
-      y *= 2 * sqrt<f32>(load<f32>(activation + byte));
-    }
-    store<f32>(out + byte, y);
+    tile += TILE_STRIDE;
+    out += stride;
+    activation += stride;
+    if (added) added += stride;
   }
 }

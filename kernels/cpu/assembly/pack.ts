@@ -5,33 +5,55 @@
  */
 import { splat } from "./simd";
 
-/** A panel from a matrix whose rows lie along k: out[k·width + i] = scale · source[k][i]. */
+/**
+ * Panels from a matrix whose rows lie along k: out[k·width + i] = scale · source[k][i], for
+ * `columns` columns in panels that are `panelStride` bytes apart. Rows are read from start to end,
+ * as memory likes it.
+ */
 export function packAlong(
   out: usize,
   width: i32,
+  panelStride: usize,
   source: usize,
   rowStride: usize,
-  count: i32,
+  columns: i32,
   depth: i32,
   scale: f32,
 ): void {
+  const step = <usize> width << 2;
   const factor = splat(scale);
+  const whole = columns / width;
+  const last = out + <usize> whole * panelStride, rest = columns - whole * width;
   for (let k = 0; k < depth; k++) {
-    if (count >= width) {
-      for (let i = 0; i < width; i += 4) {
-        const at = <usize> i << 2;
-        v128.store(out + at, f32x4.mul(factor, v128.load(source + at)));
+    let from = source, to = out;
+    for (let panel = 0; panel < whole; panel++) {
+      v128.store(to, f32x4.mul(factor, v128.load(from)));
+      v128.store(to, f32x4.mul(factor, v128.load(from, 16)), 16);
+      if (width == 16) {
+        v128.store(to, f32x4.mul(factor, v128.load(from, 32)), 32);
+        v128.store(to, f32x4.mul(factor, v128.load(from, 48)), 48);
       }
-    } else {
-      for (let i = 0; i < width; i++) {
-        const at = <usize> i << 2;
-        store<f32>(out + at, i < count ? scale * load<f32>(source + at) : 0);
-      }
+      from += step;
+      to += panelStride;
     }
-    out += <usize> width << 2;
+    if (rest > 0) packRest(last + <usize> k * step, width, from, rest, scale);
     source += rowStride;
+    out += step;
   }
-  if (depth & 1) memory.fill(out, 0, <usize> width << 2);
+  if (depth & 1) {
+    for (let i = 0; i < columns; i += width) {
+      memory.fill(out, 0, step);
+      out += panelStride;
+    }
+  }
+}
+
+/** A row of the last panel, if it is not full. */
+function packRest(out: usize, width: i32, source: usize, count: i32, scale: f32): void {
+  for (let i = 0; i < width; i++) {
+    const at = <usize> i << 2;
+    store<f32>(out + at, i < count ? scale * load<f32>(source + at) : 0);
+  }
 }
 
 /** A panel from a matrix whose rows lie across k: out[k·width + i] = scale · source[i][k]. */

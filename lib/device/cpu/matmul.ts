@@ -8,8 +8,8 @@ import { matmulSizes } from "../shapes.ts";
 import type { Pool } from "./pool.ts";
 import { at } from "./tensor.ts";
 
-/** Bytes a thread needs: a tile, and 128 rows of 256 terms. */
-const WORKSPACE = 512 + 4 * 128 * 256;
+/** Bytes a thread needs: a tile, and 16 panels of 8 rows and 256 terms. */
+const WORKSPACE = 512 + 16 * (4 * 8 * 256 + 64);
 /** Up to this many rows a product reads b as it lies; from more on, packing it first pays. */
 const MOST_VECTOR_ROWS = 16;
 
