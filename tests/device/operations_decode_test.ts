@@ -20,7 +20,7 @@ testOperation("appendCache", devices, async (device) => {
 
 testOperation("attentionWithCache, one query and many", devices, async (device) => {
   for (const T of [1, 3, 40]) {
-    for (const [B, H, Hkv, D] of [[1, 1, 1, 16], [3, 4, 2, 20], [2, 2, 1, 128]]) {
+    for (const [B, H, Hkv, D] of [[3, 4, 2, 20], [2, 2, 1, 128]]) {
       for (const window of [0, 10, 100, 1 << 20]) {
         const cache = () => random([B, 210, Hkv, D], 2);
         await checkOperation(device, "attentionWithCache", {
@@ -41,8 +41,8 @@ testOperation("sample with every filter", devices, async (device) => {
   const next = randomNumbers(7);
   for (const [V, vocabSize] of [[8, 5], [300, 293], [1024, 1024]]) {
     for (const temperature of [0, 0.7, 1.5]) {
-      for (const topK of [0, 1, 3, 50]) {
-        for (const topP of [0, 0.5, 0.93, 1]) {
+      for (const topK of [0, 1, 50]) {
+        for (const topP of [0, 0.93, 1]) {
           for (const minP of [0, 0.2]) {
             await checkOperation(device, "sample", {
               out: ints([0, 0, 0, 0]),
@@ -67,8 +67,8 @@ testOperation("sample keeps the lower index among equals", devices, async (devic
   const uniforms = floats([4], [0, 0.3, 0.6, 0.99]);
   const args = { out: ints([9, 9, 9, 9]), logits, vocabSize: 8, uniforms, minP: 0 };
   for (const temperature of [0, 1]) {
-    for (const topK of [0, 1, 2, 3, 5, 6]) {
-      for (const topP of [0.1, 0.3, 0.6, 0.75, 1]) {
+    for (const topK of [0, 2, 3, 5, 6]) {
+      for (const topP of [0.3, 0.75, 1]) {
         await checkOperation(device, "sample", { ...args, temperature, topK, topP });
       }
     }

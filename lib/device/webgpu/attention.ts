@@ -3,8 +3,8 @@
  *
  * @module
  */
-import attentionMain from "../../../kernels/webgpu/attention.wgsl" with { type: "text" };
 import appendCacheMain from "../../../kernels/webgpu/append_cache.wgsl" with { type: "text" };
+import attentionMain from "../../../kernels/webgpu/attention.wgsl" with { type: "text" };
 import decode from "../../../kernels/webgpu/attention_decode.wgsl" with { type: "text" };
 import backwardKeyMain from "../../../kernels/webgpu/attention_backward_key.wgsl" with {
   type: "text",
@@ -13,7 +13,10 @@ import backwardQueryMain from "../../../kernels/webgpu/attention_backward_query.
   type: "text",
 };
 import delta from "../../../kernels/webgpu/attention_delta.wgsl" with { type: "text" };
+import common from "../../../kernels/webgpu/attention_common.wgsl" with { type: "text" };
+import direct from "../../../kernels/webgpu/attention_direct.wgsl" with { type: "text" };
 import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
+
 import tiles from "../../../kernels/webgpu/attention_tiles.wgsl" with { type: "text" };
 import type { Operations } from "../operations.ts";
 import { attentionSizes, checkShapes } from "../shapes.ts";
@@ -21,37 +24,39 @@ import { widthFor, WORKGROUP } from "./elementwise.ts";
 import type { Gpu } from "./gpu.ts";
 
 const APPEND_CACHE = element + appendCacheMain;
-const ATTENTION = tiles + attentionMain;
-const BACKWARD_KEY = tiles + backwardKeyMain;
-const BACKWARD_QUERY = tiles + backwardQueryMain;
 
-/** How a tile of attention is dealt to threads: TX by TY of them, RR rows by CC columns each. */
-interface AttentionTile {
-  readonly TX: number;
-  readonly TY: number;
-  readonly RR: number;
-  readonly CC: number;
-}
+/**
+ * How the kernels take their products: through tiles in workgroup memory, or directly from the
+ * tensors, which suits adapters that run on the CPU.
+ */
+export type AttentionProducts = "tiles" | "direct";
 
-/** Many threads with small shares for a GPU; few with large ones where a CPU runs them in turn. */
-const GPU_TILE: AttentionTile = { TX: 8, TY: 8, RR: 4, CC: 4 };
-const SOFTWARE_TILE: AttentionTile = { TX: 4, TY: 4, RR: 8, CC: 8 };
+/** The kernel source of the products, and TX by TY threads with RR rows by CC columns each. */
+const PRODUCTS = {
+  /** Many threads with small shares, which need 14 KiB of workgroup memory. */
+  tiles: { source: tiles, tile: { TX: 8, TY: 8, RR: 4, CC: 4 } },
+  /** Few threads with large shares, since a CPU runs the threads of a workgroup in turn. */
+  direct: { source: direct, tile: { TX: 8, TY: 1, RR: 8, CC: 8 } },
+};
 
 /** Up to so many new queries, a workgroup for each is better than tiles of them. */
 const FEW_QUERIES = 8;
 
-/** See {@link Operations}; `software` says whether the adapter runs on the CPU. */
+/** See {@link Operations}. */
 export function attentionOperations(
   gpu: Gpu,
-  software: boolean,
+  products: AttentionProducts,
 ): Pick<Operations, "attention" | "attentionBackward" | "attentionWithCache" | "appendCache"> {
-  const tile = software ? SOFTWARE_TILE : GPU_TILE;
+  const { source, tile } = PRODUCTS[products];
+  const forwardSource = common + source + attentionMain;
+  const backwardQuerySource = common + source + backwardQueryMain;
+  const backwardKeySource = common + source + backwardKeyMain;
   const rows = tile.TY * tile.RR;
   return {
     attention({ out, lse, q, k, v, window }) {
       const { B, T, S, H, Hkv, D } = attentionSizes(q, k);
       checkShapes(S === T && D % 4 === 0, "attention", q, k);
-      const kernel = gpu.kernel(ATTENTION, { ...tile, D, OUTPUTS: 1, CACHE: false });
+      const kernel = gpu.kernel(forwardSource, { ...tile, D, OUTPUTS: 1, CACHE: false });
       const uniforms = { T, S, H, Hkv, window: Math.min(window, T), scale: 1 / Math.sqrt(D) };
       for (const { count, slices } of gpu.split(B, { out, lse, q, k, v })) {
         gpu.run(kernel, slices, uniforms, [Math.ceil(T / rows), H, count]);
@@ -63,8 +68,8 @@ export function attentionOperations(
       checkShapes(S === T && D % 4 === 0, "attentionBackward", q, k);
       const values = { ...tile, D };
       const deltaKernel = gpu.kernel(delta);
-      const queryKernel = gpu.kernel(BACKWARD_QUERY, { ...values, OUTPUTS: 1 });
-      const keyKernel = gpu.kernel(BACKWARD_KEY, { ...values, OUTPUTS: 2 });
+      const queryKernel = gpu.kernel(backwardQuerySource, { ...values, OUTPUTS: 1 });
+      const keyKernel = gpu.kernel(backwardKeySource, { ...values, OUTPUTS: 2 });
       const uniforms = { T, H, Hkv, window: Math.min(window, T), scale: 1 / Math.sqrt(D) };
       const tensors = { dq, dk, dv, delta: deltas, dout, out, lse, q, k, v };
       for (const { count, slices } of gpu.split(B, tensors)) {
@@ -83,7 +88,7 @@ export function attentionOperations(
       if (T < FEW_QUERIES) {
         gpu.run(gpu.kernel(decode, { D }), bindings, uniforms, [T, H, B]);
       } else {
-        const kernel = gpu.kernel(ATTENTION, { ...tile, D, OUTPUTS: 1, CACHE: true });
+        const kernel = gpu.kernel(forwardSource, { ...tile, D, OUTPUTS: 1, CACHE: true });
         gpu.run(kernel, bindings, uniforms, [Math.ceil(T / rows), H, B]);
       }
     },

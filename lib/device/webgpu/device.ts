@@ -5,7 +5,7 @@
  */
 import type { Device } from "../device.ts";
 import { openDevice } from "./adapter.ts";
-import { attentionOperations } from "./attention.ts";
+import { attentionOperations, type AttentionProducts } from "./attention.ts";
 import { elementwiseOperations } from "./elementwise.ts";
 import { embeddingOperations } from "./embedding.ts";
 import { Gpu, viewOf } from "./gpu.ts";
@@ -26,6 +26,8 @@ export interface WebGpuOptions {
   maxMemoryBytes?: number;
   /** How matrix products are dealt to threads; measured unless given. */
   matmulTile?: MatmulTile;
+  /** How attention takes its products; by the kind of adapter unless given. */
+  attentionProducts?: AttentionProducts;
   /** A clock in milliseconds for that measurement; `performance.now` unless given. */
   now?: () => number;
 }
@@ -72,7 +74,7 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<D
     synchronize: () => transfers.synchronize(),
     close: () => transfers.close(),
 
-    ...attentionOperations(gpu, software),
+    ...attentionOperations(gpu, options.attentionProducts ?? (software ? "direct" : "tiles")),
     ...copyOperations(gpu),
     ...elementwiseOperations(gpu),
     ...embeddingOperations(gpu),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Gpu } from "./gpu.ts";
+import type { Gpu } from "./gpu.ts";
 import { matmulOperations, type MatmulTile } from "./matmul.ts";
 
 /** Tiles without workgroup memory, which software adapters run best. */

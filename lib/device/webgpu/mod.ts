@@ -3,6 +3,7 @@
  *
  * @module
  */
+export type { AttentionProducts } from "./attention.ts";
 export { createWebGpuDevice } from "./device.ts";
 export type { WebGpuOptions } from "./device.ts";
 export type { MatmulTile } from "./matmul.ts";
