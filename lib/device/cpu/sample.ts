@@ -32,8 +32,11 @@ function choose(logits: Float32Array, uniform: number, choice: Choice): number {
   const { temperature, topK, topP, minP } = choice;
   const best = largest(logits);
   if (temperature === 0) return best;
-  const weights = Float64Array.from(logits, (z) => Math.exp((z - logits[best]) / temperature));
-  if (topK > 0 || topP < 1) keepPrefix(logits, weights, topK, topP);
+  const weights = new Float64Array(logits.length);
+  for (let i = 0; i < logits.length; i++) {
+    weights[i] = Math.exp((logits[i] - logits[best]) / temperature);
+  }
+  if (topK > 0 || topP < 1) keepPrefix(weights, topK, topP);
   let mass = 0, last = best;
   for (let i = 0; i < weights.length; i++) {
     if (weights[i] < minP) weights[i] = 0;
@@ -56,17 +59,30 @@ function largest(logits: Float32Array): number {
 }
 
 /** Sets the weights of all but the most likely to 0, by topK and then topP. */
-function keepPrefix(
-  logits: Float32Array,
-  weights: Float64Array,
-  topK: number,
-  topP: number,
-): void {
-  const order = Uint32Array.from(logits, (_, i) => i);
-  order.sort((i, j) => logits[j] - logits[i] || i - j);
-  const kept = topK > 0 ? order.subarray(0, topK) : order;
-  const limit = topP * kept.reduce((sum, i) => sum + weights[i], 0);
+function keepPrefix(weights: Float64Array, topK: number, topP: number): void {
+  const descending = topK > 0
+    ? largestValues(weights, Math.min(topK, weights.length))
+    : weights.toSorted().reverse();
+  const limit = topP * descending.reduce((sum, weight) => sum + weight, 0);
   let count = 0, reached = 0;
-  while (count < kept.length && reached < limit) reached += weights[kept[count++]];
-  order.subarray(Math.max(1, count)).forEach((i) => weights[i] = 0);
+  while (count < descending.length && reached < limit) reached += descending[count++];
+  const least = descending[Math.max(0, count - 1)];
+  // Of those equal to the least, the first are kept.
+  let equal = Math.max(1, count) - descending.indexOf(least);
+  for (let i = 0; i < weights.length; i++) {
+    if (weights[i] < least || weights[i] === least && equal-- <= 0) weights[i] = 0;
+  }
+}
+
+/** The largest of many values, in descending order, without sorting the rest. */
+function largestValues(values: Float64Array, count: number): Float64Array {
+  const kept = new Float64Array(count).fill(-Infinity);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    let place = count - 1;
+    if (!(value > kept[place])) continue;
+    for (; place > 0 && kept[place - 1] < value; place--) kept[place] = kept[place - 1];
+    kept[place] = value;
+  }
+  return kept;
 }
