@@ -29,7 +29,8 @@ const MOST_MEMORY_MIB = 4096;
  * much memory, prints over 1 MiB, or when the process that uses the sandbox ends. The next process
  * waits, ready, meanwhile.
  *
- * Programs may be run at the same time. The caller needs permission to run Deno.
+ * Programs may be run at the same time; each process takes about 200 MB. The caller needs
+ * permission to run Deno.
  *
  * @example
  * ```ts

@@ -161,26 +161,25 @@ raise ValueError`,
 
 Deno.test(`${HOSTILE.length} hostile programs fail and harm nothing`, async () => {
   await using sandbox = new PythonSandbox();
-  // One second is enough to see the time limit at work; five seconds have a test of their own.
+  // One second is enough to see the time limit at work; the next test measures five.
   await using hurried = new PythonSandbox({ timeoutMs: 1000 });
   await Promise.all([sandbox.run(""), hurried.run("")]);
-  const queue = HOSTILE.values();
-  const lane = async () => {
-    for (const hostile of queue) await check(hostile);
-  };
   const check = async ({ does, program, ends = {} }: Hostile) => {
-    const start = performance.now();
     const result = await (ends === TIMED_OUT ? hurried : sandbox).run(program);
-    assertLess(performance.now() - start, 6000, does);
     assertEquals(result.success, false, does);
     assert(result.error, does);
     assertLess(result.stdout.length, 2 ** 20 + 1, does);
     if (ends instanceof RegExp) assertMatch(result.error, ends, does);
     else assertEquals({ ...result, ...ends }, result, `a program that ${does}`);
   };
+  const queue = HOSTILE.values();
+  const lane = async () => {
+    for (const hostile of queue) await check(hostile);
+  };
   await Promise.all([lane(), lane()]);
   assert((await Deno.stat(canary)).isFile);
   assertEquals((await sandbox.run("print('still well')")).stdout, "still well\n");
+  await Deno.remove(canary);
 });
 
 Deno.test("PythonSandbox", async (t) => {
