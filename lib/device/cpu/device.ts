@@ -7,6 +7,7 @@
 import type { Device } from "../device.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { attentionOperations } from "./attention.ts";
+import { loadBlas } from "./blas.ts";
 import { elementwiseOperations } from "./elementwise.ts";
 import { embeddingOperations } from "./embedding.ts";
 import { lossOperations } from "./loss.ts";
@@ -23,8 +24,8 @@ export interface CpuOptions {
   /** How many threads compute, the calling one included; one per core unless given. */
   threads?: number;
   /**
-   * A BLAS library for large products: `off` (the default), `auto` to look for one, or the path of
-   * one.
+   * A BLAS library for large products: `off` (the default), the path of one, or `auto` to look for
+   * one and do without if there is none. Loading one needs `--allow-ffi`.
    */
   blas?: string;
 }
@@ -50,9 +51,10 @@ export interface CpuOptions {
  * ```
  */
 export async function createCpuDevice(options: CpuOptions = {}): Promise<Device> {
-  const { threads = navigator.hardwareConcurrency } = options;
+  const { threads = navigator.hardwareConcurrency, blas: choice = "off" } = options;
   const memory = new CpuMemory();
   const pool = await startPool(memory, threads);
+  const blas = choice === "off" ? undefined : loadBlas(choice, memory.memory, pool.threads);
 
   const values = (tensor: Tensor, offset = 0, count = tensor.size - offset) => {
     const { name, pointer, size, dtype } = cpuTensor(tensor);
@@ -72,7 +74,8 @@ export async function createCpuDevice(options: CpuOptions = {}): Promise<Device>
 
   return {
     kind: "cpu",
-    name: `WebAssembly on ${pool.threads} thread${pool.threads === 1 ? "" : "s"}`,
+    name: `WebAssembly on ${pool.threads} thread${pool.threads === 1 ? "" : "s"}` +
+      (blas ? `, large products by ${blas.path}` : ""),
     get memory() {
       return { used: memory.used, peak: memory.peak };
     },
@@ -96,13 +99,16 @@ export async function createCpuDevice(options: CpuOptions = {}): Promise<Device>
     read: (tensor, offset, count) => staged(tensor, offset, count).values(),
     submit: () => {},
     synchronize: () => Promise.resolve(),
-    close: () => pool.close(),
+    close: async () => {
+      await pool.close();
+      blas?.close();
+    },
 
     ...attentionOperations(pool),
     ...elementwiseOperations(pool, memory),
     ...embeddingOperations(pool),
     ...lossOperations(pool),
-    ...matmulOperations(pool),
+    ...matmulOperations(pool, blas),
     ...normOperations(pool),
     ...optimOperations(pool),
     ...sampleOperations(memory),

@@ -5,6 +5,7 @@
  */
 import type { MatmulArgs, Operations } from "../operations.ts";
 import { matmulSizes } from "../shapes.ts";
+import type { Blas } from "./blas.ts";
 import type { Pool } from "./pool.ts";
 import { at } from "./tensor.ts";
 
@@ -13,13 +14,22 @@ const WORKSPACE = 512 + 16 * (4 * 8 * 256 + 64);
 /** Up to this many rows a product reads b as it lies; from more on, packing it first pays. */
 const MOST_VECTOR_ROWS = 16;
 
+/** Multiply-adds of one matrix from which calling a BLAS library pays. */
+const BLAS_FROM = 1 << 20;
+
 const EPILOGUES = { reluSquare: 1, reluSquareGradient: 2 };
 
-/** {@link Operations.matmul} in WebAssembly. */
-export function matmulOperations(pool: Pool): Pick<Operations, "matmul"> {
+/**
+ * {@link Operations.matmul} in WebAssembly.
+ *
+ * @param blas Takes the large products, if given.
+ */
+export function matmulOperations(pool: Pool, blas?: Blas): Pick<Operations, "matmul"> {
   const matmul = pool.kernel("matmul");
   const matvec = pool.kernel("matvec");
   const packedBytes = pool.kernel("packedBytes");
+  const copy = pool.kernel("copy");
+  const applyEpilogue = pool.kernel("epilogue");
   pool.reserveWorkspace(WORKSPACE);
 
   return {
@@ -27,17 +37,23 @@ export function matmulOperations(pool: Pool): Pick<Operations, "matmul"> {
       const { batch, M, N, K } = matmulSizes(args);
       const { layout, alpha = 1, beta = 0, epilogue } = args;
       const [out, a, b, c] = [args.out, args.a, args.b, args.c ?? args.out].map(at);
-      const isGradient = epilogue?.kind === "reluSquareGradient";
-      if (M <= MOST_VECTOR_ROWS && layout === "nt" && batch === 1 && !isGradient) {
+      const [transposeA, transposeB] = [layout === "tn", layout === "nt"];
+      const activation = epilogue?.kind === "reluSquareGradient" ? at(epilogue.activation) : 0;
+      if (M <= MOST_VECTOR_ROWS && transposeB && batch === 1 && activation === 0) {
         matvec(out, a, b, c, M, N, K, alpha, beta, epilogue !== undefined);
-        return;
+      } else if (blas && M * N * K >= BLAS_FROM) {
+        if (beta !== 0 && c !== out) copy(out, c, batch * M * N);
+        for (let i = 0; i < batch; i++) {
+          const matrices = { a: a + 4 * i * M * K, b: b + 4 * i * K * N, c: out + 4 * i * M * N };
+          blas.gemm({ M, N, K, transposeA, transposeB, alpha, beta, ...matrices });
+        }
+        if (epilogue) applyEpilogue(out, activation, batch * M * N);
+      } else {
+        const packed = pool.sharedBuffer(packedBytes(N) >>> 0);
+        const kind = epilogue ? EPILOGUES[epilogue.kind] : 0;
+        const matrices = [out, a, b, c, activation, packed];
+        matmul(...matrices, batch, M, N, K, transposeA, transposeB, kind, alpha, beta);
       }
-      const activation = isGradient ? at(epilogue.activation) : 0;
-      const packed = pool.sharedBuffer(packedBytes(N) >>> 0);
-      const kind = epilogue ? EPILOGUES[epilogue.kind] : 0;
-      const matrices = [out, a, b, c, activation, packed];
-      const transposes = [layout === "tn", layout === "nt"];
-      matmul(...matrices, batch, M, N, K, ...transposes, kind, alpha, beta);
     },
   };
 }

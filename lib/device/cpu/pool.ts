@@ -76,7 +76,7 @@ export async function startPool(memory: CpuMemory, threads: number): Promise<Poo
         } catch (cause) {
           exports.join();
           control[FAILED] = 0;
-          throw new Error(`CPU device: ${name} failed: ${(cause as Error).message}`, { cause });
+          throw new Error(`CPU device: ${name} failed: ${reasonOf(cause)}`, { cause });
         }
       };
     },
@@ -97,6 +97,7 @@ export async function startPool(memory: CpuMemory, threads: number): Promise<Poo
       exports.stopWorkers();
       await Promise.all(ended);
       workers.length = 0;
+      control[THREADS] = 1;
     },
   };
 }
@@ -131,6 +132,12 @@ function startWorker(workerData: WorkerData): Promise<Worker> {
       reject(new Error(`CPU device: a thread did not start: ${cause.message}`, { cause }));
     });
   });
+}
+
+/** Kernels stop themselves (`unreachable`) only at an index that is out of range. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message === "unreachable" ? "an index is out of range" : message;
 }
 
 function takeMessage(memory: CpuMemory): string {
