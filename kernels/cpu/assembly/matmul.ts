@@ -7,8 +7,8 @@ import { packAcross, packAlong } from "./pack";
 import { ARGUMENTS, parallelFrom, threadCount, workspace } from "./pool";
 import { fma, load4, splat, store4 } from "./simd";
 
-/** Terms that a tile sums before it goes to memory: a panel of b (16 KiB) stays in the L1 cache. */
-const DEPTH: i32 = 256;
+/** Terms that a tile sums before it goes to memory. Panels of b (32 KiB) stay close to a core. */
+const DEPTH: i32 = 512;
 /** Bytes of packed b at a time, unless a single block of terms has more. */
 const PACKED_LIMIT: usize = 2 << 20;
 /** Multiply-adds from which waking the other threads pays. */
