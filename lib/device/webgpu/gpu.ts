@@ -58,6 +58,13 @@ export class Gpu {
 
   constructor(readonly device: GPUDevice, maxBindingBytes: number, maxMemoryBytes: number) {
     this.memory = new Memory(device, maxMemoryBytes);
+    device.addEventListener("uncapturederror", (event) => {
+      const { error } = event as GPUUncapturedErrorEvent;
+      this.memory.fail(new Error(`WebGPU: ${error.message}`));
+    });
+    device.lost.then(({ reason, message }) => {
+      if (reason !== "destroyed") this.memory.fail(new Error(`The GPU was lost: ${message}`));
+    });
     this.maxBindingBytes = maxBindingBytes;
     this.#kernels = new KernelCache(device);
     this.#uniforms = device.createBuffer({

@@ -50,8 +50,8 @@ export function tooLarge(name: string, shape: readonly number[], reason: string)
 export class Memory {
   used = 0;
   peak = 0;
-  /** An allocation that the driver refused after the fact; thrown by the next operation. */
-  #failure: UserError | undefined;
+  /** What the driver reported after the fact; thrown by the next operation that may fail. */
+  #failure: Error | undefined;
   #nextId = 0;
   readonly #live = new Map<number, Allocation>();
   /** Staging buffers at rest, by size. */
@@ -106,7 +106,12 @@ export class Memory {
     pool.push(buffer);
   }
 
-  /** Throws what the driver reported about an earlier allocation. */
+  /** Keeps the first error that the driver reports. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+  }
+
+  /** Throws what the driver reported. */
   check(): void {
     if (this.#failure) throw this.#failure;
   }
@@ -124,7 +129,7 @@ export class Memory {
     this.device.pushErrorScope("out-of-memory");
     const buffer = this.device.createBuffer({ size, usage });
     this.device.popErrorScope().then((error) => {
-      if (error) this.#failure ??= failure();
+      if (error) this.fail(failure());
     });
     this.used += size;
     this.peak = Math.max(this.peak, this.used);

@@ -1,0 +1,43 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { expandTemplate } from "../../lib/device/webgpu/template.ts";
+
+/** The lines that are left. */
+function expand(source: string, values: Parameters<typeof expandTemplate>[1] = {}): string[] {
+  return expandTemplate(source, values).split("\n").map((line) => line.trim());
+}
+
+Deno.test("values and expressions", () => {
+  assertEquals(expand("let a$[i]_$i = $[(i + 1) * 2 - 7 / 2]u;", { i: 3 }), ["let a3_3 = 5u;"]);
+  assertEquals(expand("alias E = $TYPE;", { TYPE: "vec4f" }), ["alias E = vec4f;"]);
+  assertEquals(expand("$[7 - 2 - 1] $[7 % 4 < 4] $[!A] $[2 * 3 == 6]", { A: true }), ["4 1 0 1"]);
+  assertThrows(() => expand("$missing"), Error, "missing is unknown");
+});
+
+Deno.test("loops, also nested and empty", () => {
+  const source = `//# for i < N
+    //# for j < i + 1
+    a$i b$j
+    //# end
+    //# end`;
+  assertEquals(expand(source, { N: 2 }), ["a0 b0", "a1 b0", "a1 b1"]);
+  assertEquals(expand(source, { N: 0 }), [""]);
+});
+
+Deno.test("conditions, also nested", () => {
+  const source = `//# if A
+    //# if B
+    both
+    //# else
+    a
+    //# end
+    //# else
+    //# if B
+    b
+    //# end
+    //# end
+    always`;
+  assertEquals(expand(source, { A: true, B: true }), ["both", "always"]);
+  assertEquals(expand(source, { A: true, B: false }), ["a", "always"]);
+  assertEquals(expand(source, { A: false, B: true }), ["b", "always"]);
+  assertEquals(expand(source, { A: 0, B: 0 }), ["always"]);
+});

@@ -1,0 +1,150 @@
+/** What is particular to the WebGPU device: order, memory, limits, failures. */
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { type Device, sizeOf } from "../../lib/device/mod.ts";
+import { openDevice } from "../../lib/device/webgpu/adapter.ts";
+import { Gpu } from "../../lib/device/webgpu/gpu.ts";
+import { createWebGpuDevice } from "../../lib/device/webgpu/mod.ts";
+import { UserError } from "../../lib/errors.ts";
+import { randomNumbers } from "./check_operation.ts";
+import { webGpu } from "./devices.ts";
+
+const { device } = await webGpu("webgpu");
+
+function test(name: string, run: (device: Device) => Promise<void> | void): void {
+  Deno.test({ name: `webgpu: ${name}`, ignore: !device, fn: () => run(device!) });
+}
+
+function filled(device: Device, shape: number[], value: (i: number) => number) {
+  const tensor = device.allocate("filled", shape);
+  device.write(tensor, Float32Array.from({ length: sizeOf(shape) }, (_, i) => value(i)));
+  return tensor;
+}
+
+test("writes, operations and copies keep their order", async (device) => {
+  const x = filled(device, [3], (i) => i), y = filled(device, [3], () => 1);
+  assertEquals(await device.read(device.allocate("new", [2])), Float32Array.of(0, 0));
+  device.combine({ out: x, x, y, a: 1, b: 1 });
+  const before = device.stage(x);
+  device.write(x, Float32Array.of(7), 1);
+  device.write(y, Float32Array.of(2, 2, 2));
+  device.combine({ out: x, x, y, a: 1, b: 1 });
+  const after = device.stage(x, 1, 2);
+  device.submit();
+  device.zero({ x });
+  assertEquals(await after.values(), Float32Array.of(9, 5));
+  assertEquals(await before.values(), Float32Array.of(1, 2, 3));
+  assertEquals(await device.read(x), new Float32Array(3));
+});
+
+test("a view shares memory, and other shapes of a tensor are told apart", async (device) => {
+  const x = filled(device, [4, 6], (i) => i);
+  const view = device.view(x, [2, 3]);
+  device.zero({ x: view });
+  assertEquals((await device.read(x)).slice(4, 8), Float32Array.of(0, 0, 6, 7));
+  assertThrows(() => device.view(x, [5, 5]), RangeError, "filled has 24 elements");
+  assertThrows(() => device.write(view, new Float32Array(7)), RangeError, "6 elements");
+  const ids = device.allocate("ids", [2], "int32");
+  device.write(ids, Int32Array.of(-1, 5));
+  assertEquals(await device.read(ids), Int32Array.of(-1, 5));
+});
+
+test("memory is counted, and freed while operations still need it", async (device) => {
+  const start = device.memory.used;
+  const x = filled(device, [1000], () => 1), y = filled(device, [1000], () => 2);
+  assertEquals(device.memory.used - start, 8000);
+  device.combine({ out: x, x, y, a: 1, b: 1 });
+  device.free(y);
+  assertEquals(device.memory.used - start, 4000);
+  assertEquals(await device.read(x, 0, 2), Float32Array.of(3, 3));
+  device.free(x);
+  assert(device.memory.peak >= start + 8000);
+});
+
+test("what does not fit names the tensor, its size and the flag", async () => {
+  const small = await createWebGpuDevice({ maxMemoryBytes: 1e6, maxBindingBytes: 4096 });
+  assertThrows(
+    () => small.allocate("activations", [500, 1000]),
+    UserError,
+    "cannot hold activations (500, 1000), 1.9 MiB",
+  );
+  assertThrows(
+    () => small.allocate("logits", [1 << 20, 1 << 12]),
+    UserError,
+    "--device-batch-size",
+  );
+  const [q, k, v, out] = ["q", "k", "v", "out"].map((name) => small.allocate(name, [1, 40, 1, 32]));
+  const lse = small.allocate("lse", [1, 1, 40]);
+  const attend = () => small.attention({ out, lse, q, k, v, window: 40 });
+  assertThrows(attend, UserError, "kernels of this adapter see at most 4096 bytes");
+  await small.close();
+});
+
+test("a grid of more than 65535 workgroups", async (device) => {
+  // Not a multiple of four, so each thread does one number.
+  const count = 64 * 65600 + 1;
+  const x = device.allocate("x", [count]);
+  device.write(x, Float32Array.of(5, 6), 100);
+  device.write(x, Float32Array.of(7, 8), count - 2);
+  device.softcap({ x, cap: 2 });
+  const ends = await Promise.all([device.read(x, 100, 2), device.read(x, count - 2)]);
+  const expected = [5, 6, 7, 8].map((value) => 2 * Math.tanh(value / 2));
+  ends.flatMap((e) => [...e]).forEach((value, i) => assertAlmostEquals(value, expected[i], 1e-6));
+  device.free(x);
+});
+
+test("more operations than one submission has room for", async (device) => {
+  const x = filled(device, [1], () => 0), y = filled(device, [1], () => 1);
+  for (let i = 0; i < 33000; i++) device.combine({ out: x, x, y, a: 1, b: 1 });
+  assertEquals(await device.read(x), Float32Array.of(33000));
+});
+
+test("the same inputs give the same bits", async (device) => {
+  const next = randomNumbers(3);
+  const [a, b] = [1, 2].map(() => filled(device, [300, 200], next));
+  const results: (Float32Array | Int32Array)[] = [];
+  for (let i = 0; i < 3; i++) {
+    const out = device.allocate("out", [200, 200]), total = device.allocate("total", [1]);
+    device.matmul({ out, a, b, layout: "tn" });
+    device.sum({ out: total, x: out, scale: 1 });
+    results.push(await device.read(out), await device.read(total));
+  }
+  assertEquals(results.slice(0, 2), results.slice(2, 4));
+  assertEquals(results.slice(0, 2), results.slice(4, 6));
+});
+
+test("an error that the driver reports is thrown, not lost", async () => {
+  const gpu = new Gpu((await openDevice()).device, 1 << 20, 1 << 20);
+  gpu.kernel("@compute @workgroup_size(1) fn main() { nonsense(); }");
+  await gpu.device.queue.onSubmittedWorkDone();
+  assertThrows(() => gpu.allocate("x", [1], "float32"), Error, "nonsense");
+  gpu.device.destroy();
+});
+
+Deno.test("without an adapter the error says how to get one", async () => {
+  const module = new URL("../../lib/device/webgpu/mod.ts", import.meta.url).href;
+  const program = `import { createWebGpuDevice } from "${module}";
+    await createWebGpuDevice().catch((error) => console.log(error.name, error.message));`;
+  // A backend that this operating system does not have.
+  const backend = Deno.build.os === "windows" ? "metal" : "dx12";
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "eval",
+      "--no-check",
+      "--config",
+      fromFileUrl(new URL("../../deno.json", import.meta.url)),
+      program,
+    ],
+    env: { DENO_WEBGPU_BACKEND: backend },
+  }).output();
+  const text = new TextDecoder().decode(stdout);
+  assertStringIncludes(text, "UserError No WebGPU adapter was found");
+  assertStringIncludes(text, "--device-type cpu");
+  if (Deno.build.os === "linux") assertStringIncludes(text, "apt-get install mesa-vulkan-drivers");
+});
