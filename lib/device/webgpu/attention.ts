@@ -33,7 +33,7 @@ export type AttentionProducts = "tiles" | "direct";
 
 /** The kernel source of the products, and TX by TY threads with RR rows by CC columns each. */
 const PRODUCTS = {
-  /** Many threads with small shares, which need 14 KiB of workgroup memory. */
+  /** Many threads with small shares, which need 13 KiB of workgroup memory. */
   tiles: { source: tiles, tile: { TX: 8, TY: 8, RR: 4, CC: 4 } },
   /** Few threads with large shares, since a CPU runs the threads of a workgroup in turn. */
   direct: { source: direct, tile: { TX: 8, TY: 1, RR: 8, CC: 8 } },

@@ -24,11 +24,13 @@ const FEW_ROWS = 8;
 export interface MatmulTile {
   /** Whether tiles of `a` and `b` go through workgroup memory, BK steps of K at a time. */
   readonly BK: number | "registers only";
-  /** Rows and columns of a thread. */
+  /** Rows of a thread, a multiple of four. */
   readonly RM: number;
+  /** Columns of a thread, a multiple of four. */
   readonly RN: number;
-  /** Threads of a workgroup along columns and along rows. */
+  /** Threads of a workgroup along columns. */
   readonly TX: number;
+  /** Threads of a workgroup along rows. */
   readonly TY: number;
 }
 
