@@ -32,13 +32,8 @@ const ANSWER_SHARE = 0.25;
  * context, the oldest are dropped, each with its answer.
  *
  * @example
- * ```ts no-eval
- * import { ChatSession, type Engine } from "@nanochat/sft/engine";
- * import type { Tokenizer } from "@nanochat/sft/tokenizer";
- * declare const engine: Engine;
- * declare const tokenizer: Tokenizer;
- *
- * const chat = new ChatSession(engine, tokenizer, { temperature: 0.6, topK: 50 });
+ * ```ts ignore
+ * const chat = new ChatSession(new Engine(model, tokenizer), tokenizer, { temperature: 0.6 });
  * for await (const event of chat.ask("Why is the sky blue?")) {
  *   if (event.type === "text") console.log(event.text);
  * }

@@ -37,17 +37,29 @@ const UNIFORM_STEPS = 2 ** 24;
  * Generates text from a model, whose parameters must stay as they are while it does.
  *
  * @example
- * ```ts no-eval
+ * ```ts
+ * import { openDevice } from "@nanochat/sft/device";
  * import { Engine } from "@nanochat/sft/engine";
- * declare const model: ConstructorParameters<typeof Engine>[0];
- * declare const tokenizer: ConstructorParameters<typeof Engine>[1];
+ * import { GPT, initialParameters } from "@nanochat/sft/model";
+ * import { trainTokenizer } from "@nanochat/sft/tokenizer";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const tokenizer = await trainTokenizer(["to be or not to be"], { vocabSize: 270 });
+ * const { device } = await openDevice({ deviceType: "cpu" });
+ * const config = { sequenceLen: 32, vocabSize: 270, nLayer: 2, nHead: 2, nKvHead: 2, nEmbd: 64,
+ *   windowPattern: "L" };
+ * const model = new GPT(device, config);
+ * await model.load(initialParameters(config, 42)); // or from a checkpoint
  *
  * const engine = new Engine(model, tokenizer);
- * const prompt = [tokenizer.bosId, ...Array.from(tokenizer.encode("The sky is"))];
- * for await (const [step] of engine.generate([prompt], { temperature: 0, maxTokens: 16 })) {
- *   if (step) console.log(tokenizer.decode([step.token]));
+ * const prompt = [tokenizer.bosId, ...tokenizer.encode("to be")];
+ * const tokens: number[] = [];
+ * for await (const [step] of engine.generate([prompt], { temperature: 0, maxTokens: 8 })) {
+ *   if (step) tokens.push(step.token);
  * }
+ * assertEquals(tokens.length <= 8, true);
  * engine.free();
+ * await device.close();
  * ```
  */
 export class Engine {
