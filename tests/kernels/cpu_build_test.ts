@@ -31,7 +31,7 @@ async function product(file: string): Promise<Float32Array> {
   const [out, a, packed] = [1 << 16, 1 << 17, 1 << 21];
   const values = new Float32Array(memory.buffer, a, 400);
   values.forEach((_, i) => values[i] = (i * 37 % 101) / 100);
-  matmul(out, a, a, out, 0, packed, 1, 20, 20, 20, false, true, 0, 1, 0);
+  matmul(out, a, a, out, 0, packed, 1, 20, 20, 20, false, true, 0, false, 1, 0);
   return Float32Array.from(new Float32Array(memory.buffer, out, 400));
 }
 

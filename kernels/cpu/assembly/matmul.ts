@@ -2,6 +2,7 @@
  * Products of matrices, blocked after Goto & van de Geijn: b is packed once into panels that all
  * threads read; an item packs a block of a's rows and multiplies it with every panel.
  */
+import { mirror } from "./mirror";
 import { multiplyTile, TILE_COLUMNS, TILE_ROWS } from "./microkernel";
 import { packAcross, packAlong } from "./pack";
 import { ARGUMENTS, parallelFrom, threadCount, workspace } from "./pool";
@@ -39,6 +40,8 @@ class Arguments {
   transposeB: bool;
   /** 0 none, 1 reluSquare, 2 its gradient. */
   epilogue: i32;
+  /** Whether the result is symmetric: then its upper triangle is copied from the lower one. */
+  symmetric: bool;
   alpha: f32;
   beta: f32;
   /** The terms and matrices at work now. */
@@ -72,6 +75,7 @@ export function matmul(
   transposeA: bool,
   transposeB: bool,
   epilogue: i32,
+  symmetric: bool,
   alpha: f32,
   beta: f32,
 ): void {
@@ -87,6 +91,7 @@ export function matmul(
   args.transposeA = transposeA;
   args.transposeB = transposeB;
   args.epilogue = epilogue;
+  args.symmetric = symmetric;
   args.alpha = alpha;
   args.beta = beta;
   const blockBytes = <usize> panels() * panelBytes(TILE_COLUMNS, min(DEPTH, k));
@@ -107,6 +112,7 @@ export function matmul(
       parallelFrom(PARALLEL_FROM, work, items, multiplyItem);
     }
   }
+  if (symmetric) mirror(out, batch, n);
 }
 
 /** Rows and panels of an item: large, but several items for each thread. */
@@ -256,6 +262,10 @@ function multiplyPanel(
     const at = offset + <usize> i * stride;
     const out = args.out + at, initial = added == 0 ? 0 : added + at;
     const count = min(TILE_ROWS, rows - i);
+    if (args.symmetric && row + i + TILE_ROWS <= column) {
+      a += bytes;
+      continue;
+    }
     if (isDirect && count == TILE_ROWS) {
       multiplyTile(a, 32, b, 64, depth, initial, stride, out, stride);
     } else {

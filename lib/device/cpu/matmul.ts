@@ -52,7 +52,10 @@ export function matmulOperations(pool: Pool, blas?: Blas): Pick<Operations, "mat
         const packed = pool.sharedBuffer(packedBytes(N) >>> 0);
         const kind = epilogue ? EPILOGUES[epilogue.kind] : 0;
         const matrices = [out, a, b, c, activation, packed];
-        matmul(...matrices, batch, M, N, K, transposeA, transposeB, kind, alpha, beta);
+        // x·xᵀ and xᵀ·x are symmetric: half of them need not be computed.
+        const symmetric = args.a === args.b && layout !== "nn" && beta === 0;
+        const flags = [transposeA, transposeB, kind, symmetric];
+        matmul(...matrices, batch, M, N, K, ...flags, alpha, beta);
       }
     },
   };
