@@ -9,7 +9,7 @@ import { matmulOperations, type MatmulTile } from "./matmul.ts";
 /** Tiles without workgroup memory, which software adapters run best. */
 const REGISTER_TILES: readonly MatmulTile[] = [
   { BK: "registers only", RM: 8, RN: 8, TX: 8, TY: 2 },
-  { BK: "registers only", RM: 16, RN: 8, TX: 8, TY: 1 },
+  { BK: "registers only", RM: 12, RN: 8, TX: 8, TY: 1 },
 ];
 
 /** Tiles for GPUs, from few to many outputs per workgroup. */
@@ -29,7 +29,10 @@ export const MATMUL_TILES: readonly MatmulTile[] = [...REGISTER_TILES, ...GPU_TI
 export type TileChoice = readonly { readonly outputSize: number; readonly tile: MatmulTile }[];
 
 /** Measurements last about this long, in milliseconds, once warm. */
-const MEASURE_MS = 40;
+const MEASURE_MS = 25;
+
+/** However fast a GPU is, a measurement is of at most so many products. */
+const MAX_REPETITIONS = 500;
 
 /**
  * Times the candidates on square products, small and large, since a large tile leaves most of a GPU
@@ -61,8 +64,12 @@ export async function chooseTiles(
     let repetitions = 0;
     for (const tile of candidates) {
       await timed(tile, 1);
-      // Waiting alone takes some ten milliseconds, so the work must take longer.
-      repetitions ||= Math.ceil(MEASURE_MS / Math.max(1, await timed(tile, 10) / 10));
+      if (repetitions === 0) {
+        // Waiting alone takes some ten milliseconds, so the work must take longer.
+        const waiting = await timed(tile, 0);
+        const each = (await timed(tile, 5) - waiting) / 5;
+        repetitions = Math.ceil(MEASURE_MS / Math.max(each, MEASURE_MS / MAX_REPETITIONS));
+      }
       const time = await timed(tile, repetitions);
       if (time < best.time) best = { tile, time };
     }
