@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { type CpuOptions, createCpuDevice } from "./cpu/mod.ts";
 export type { Device, Readback } from "./device.ts";
 export type {
   Coefficient,
@@ -20,3 +21,9 @@ export { sizeOf } from "./tensor.ts";
 export type { DType, Tensor } from "./tensor.ts";
 export { groupTokens } from "./token_groups.ts";
 export type { HostTokenGroups } from "./token_groups.ts";
+export {
+  type AttentionProducts,
+  createWebGpuDevice,
+  type MatmulTile,
+  type WebGpuOptions,
+} from "./webgpu/mod.ts";

@@ -22,7 +22,7 @@ import { copyOperations, Transfers } from "./transfers.ts";
 export interface WebGpuOptions {
   /** Largest range of a buffer that a kernel may see, in bytes; the adapter's limit unless given. */
   maxBindingBytes?: number;
-  /** How many bytes may be allocated in all; unlimited unless given. */
+  /** How many bytes may be allocated in all; on a software adapter the free memory, unless given. */
   maxMemoryBytes?: number;
   /** How matrix products are dealt to threads; measured unless given. */
   matmulTile?: MatmulTile;
@@ -46,7 +46,7 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<D
   const { device, name, software } = await openDevice();
   const limit = device.limits.maxStorageBufferBindingSize;
   const maxBindingBytes = Math.min(options.maxBindingBytes ?? limit, limit);
-  const gpu = new Gpu(device, maxBindingBytes, options.maxMemoryBytes ?? Infinity);
+  const gpu = new Gpu(device, maxBindingBytes, options.maxMemoryBytes ?? memoryLimit(software));
 
   let tiles = measuredTiles.get(name);
   if (options.matmulTile) {
@@ -85,4 +85,14 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<D
     ...sampleOperations(gpu),
     ...matmulOperations(gpu, (outputSize) => tileFor(choice, outputSize)),
   };
+}
+
+/** A software adapter promises any amount of memory, and the system ends the process that uses it. */
+function memoryLimit(software: boolean): number {
+  if (!software) return Infinity;
+  try {
+    return Deno.systemMemoryInfo().available;
+  } catch {
+    return Infinity; // Without the permission to ask, or on a system that does not tell.
+  }
 }
