@@ -2,6 +2,7 @@
  * Attention of few queries over a cache: a query and a head at a time, keys and values read once
  * as they lie.
  */
+import { addFour, fourDots } from "./dots";
 import { ARGUMENTS, parallelFrom, workspace } from "./pool";
 import { addScaled, dot, exp4, laneSum, splat } from "./simd";
 
@@ -70,11 +71,19 @@ function decodeItem(item: i32): void {
   const at = <usize> item * <usize> headSize << 2;
   const q = args.q + at, out = args.out + at, scores = workspace();
   const scale = <f32> (1 / sqrt<f64>(headSize));
-  let largest: f32 = -Infinity;
-  for (let i = 0; i < count; i++) {
-    const score = scale * <f32> dot(q, args.k + offset + <usize> i * stride, headSize);
-    largest = max(largest, score);
+  const whole = count & ~3;
+  for (let i = 0; i < whole; i += 4) {
+    fourDots(scores + (<usize> i << 2), q, args.k + offset + <usize> i * stride, stride, headSize);
+  }
+  for (let i = whole; i < count; i++) {
+    const score = <f32> dot(q, args.k + offset + <usize> i * stride, headSize);
     store<f32>(scores + (<usize> i << 2), score);
+  }
+  let largest: f32 = -Infinity;
+  for (let i: usize = 0; i < <usize> count << 2; i += 4) {
+    const score = scale * load<f32>(scores + i);
+    largest = max(largest, score);
+    store<f32>(scores + i, score);
   }
   // Past the end, up to a whole vector, are scores whose exponential is next to nothing.
   for (let i = count; i & 3; i++) store<f32>(scores + (<usize> i << 2), largest - 100);
@@ -86,10 +95,14 @@ function decodeItem(item: i32): void {
     v128.store(place, e);
     sums = f32x4.add(sums, e);
   }
-  const inverse: f32 = 1 / laneSum(sums);
   memory.fill(out, 0, <usize> headSize << 2);
-  for (let i = 0; i < count; i++) {
-    const weight = inverse * load<f32>(scores + (<usize> i << 2));
+  for (let i = 0; i < whole; i += 4) {
+    const weights = scores + (<usize> i << 2);
+    addFour(out, weights, args.v + offset + <usize> i * stride, stride, headSize);
+  }
+  for (let i = whole; i < count; i++) {
+    const weight = load<f32>(scores + (<usize> i << 2));
     addScaled(out, weight, args.v + offset + <usize> i * stride, headSize);
   }
+  addScaled(out, 1 / laneSum(sums), out, headSize, true);
 }
