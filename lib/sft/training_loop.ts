@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers/promises";
 import type { Readback, Tensor } from "../device/mod.ts";
 import type { Pass } from "../model/mod.ts";
 import { lrMultiplier, muonMomentum, type Optimizer, type ScheduleOptions } from "../optim/mod.ts";
@@ -121,7 +122,7 @@ export async function runTrainingLoop(
       device.submit();
       await report(submitted);
       // The CPU device ran all this without a pause: let signals have their turn.
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await setImmediate();
       const dt = (options.now() - started) / 1000;
       if (state.step > WARMUP_STEPS) state.trainingSeconds += dt;
       const tokens = options.pass.B * options.pass.T * options.accumulationSteps;
