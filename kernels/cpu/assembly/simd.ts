@@ -44,25 +44,62 @@ export function firstMax(v: v128, count: i32): f32 {
 }
 
 /**
+ * Constants of {@link exp4} and {@link tanh4}, each in four lanes: loading one costs an
+ * instruction, building it in a register four, at every use.
+ */
+const CONSTANTS = memory.data<f32>(
+  [
+    12582912, 12582912, 12582912, 12582912,
+    -87.33, -87.33, -87.33, -87.33,
+    88.37, 88.37, 88.37, 88.37,
+    1.44269504088896341, 1.44269504088896341, 1.44269504088896341, 1.44269504088896341,
+    0.693359375, 0.693359375, 0.693359375, 0.693359375,
+    -2.12194440e-4, -2.12194440e-4, -2.12194440e-4, -2.12194440e-4,
+    1.9875691500e-4, 1.9875691500e-4, 1.9875691500e-4, 1.9875691500e-4,
+    1.3981999507e-3, 1.3981999507e-3, 1.3981999507e-3, 1.3981999507e-3,
+    8.3334519073e-3, 8.3334519073e-3, 8.3334519073e-3, 8.3334519073e-3,
+    4.1665795894e-2, 4.1665795894e-2, 4.1665795894e-2, 4.1665795894e-2,
+    1.6666665459e-1, 1.6666665459e-1, 1.6666665459e-1, 1.6666665459e-1,
+    5.0000001201e-1, 5.0000001201e-1, 5.0000001201e-1, 5.0000001201e-1,
+    1, 1, 1, 1,
+    2, 2, 2, 2,
+    -5.70498872745e-3, -5.70498872745e-3, -5.70498872745e-3, -5.70498872745e-3,
+    2.06390887954e-2, 2.06390887954e-2, 2.06390887954e-2, 2.06390887954e-2,
+    -5.37397155531e-2, -5.37397155531e-2, -5.37397155531e-2, -5.37397155531e-2,
+    1.33314422036e-1, 1.33314422036e-1, 1.33314422036e-1, 1.33314422036e-1,
+    -3.33332819422e-1, -3.33332819422e-1, -3.33332819422e-1, -3.33332819422e-1,
+    0.625, 0.625, 0.625, 0.625,
+    -0.0, -0.0, -0.0, -0.0,
+  ],
+  16,
+);
+
+@inline
+function constant(index: i32): v128 {
+  return v128.load(CONSTANTS + (<usize> index << 4));
+}
+
+/**
  * exp(x) to about 1e-7 relative, by x = n·ln 2 + r and a polynomial in r (the one of the Cephes
  * library). Below −87.3 it is 1.2e-38.
  */
 @inline
 export function exp4(x: v128): v128 {
-  const shifter = splat(12582912); // 1.5 · 2²³: adding it rounds to an integer in the low bits
-  x = f32x4.pmin(f32x4.pmax(x, splat(-87.33)), splat(88.37));
-  const shifted = fma(x, splat(1.44269504088896341), shifter);
+  const shifter = constant(0); // 1.5 · 2²³: adding it rounds to an integer in the low bits
+  x = f32x4.pmin(f32x4.pmax(x, constant(1)), constant(2));
+  const shifted = fma(x, constant(3), shifter);
   const n = f32x4.sub(shifted, shifter);
-  let r = fnma(n, splat(0.693359375), x);
-  r = fnma(n, splat(-2.12194440e-4), r);
-  let p = splat(1.9875691500e-4);
-  p = fma(p, r, splat(1.3981999507e-3));
-  p = fma(p, r, splat(8.3334519073e-3));
-  p = fma(p, r, splat(4.1665795894e-2));
-  p = fma(p, r, splat(1.6666665459e-1));
-  p = fma(p, r, splat(5.0000001201e-1));
-  p = f32x4.add(fma(p, f32x4.mul(r, r), r), splat(1));
-  return f32x4.mul(p, i32x4.add(i32x4.shl(shifted, 23), i32x4.splat(0x3f800000)));
+  let r = fnma(n, constant(4), x);
+  r = fnma(n, constant(5), r);
+  let p = constant(6);
+  p = fma(p, r, constant(7));
+  p = fma(p, r, constant(8));
+  p = fma(p, r, constant(9));
+  p = fma(p, r, constant(10));
+  p = fma(p, r, constant(11));
+  const one = constant(12);
+  p = f32x4.add(fma(p, f32x4.mul(r, r), r), one);
+  return f32x4.mul(p, i32x4.add(i32x4.shl(shifted, 23), one));
 }
 
 /** exp(x) of one number, by the same steps as {@link exp4}. */
@@ -75,15 +112,15 @@ export function exp1(x: f32): f32 {
 @inline
 export function tanh4(x: v128): v128 {
   const square = f32x4.mul(x, x);
-  let near = splat(-5.70498872745e-3);
-  near = fma(near, square, splat(2.06390887954e-2));
-  near = fma(near, square, splat(-5.37397155531e-2));
-  near = fma(near, square, splat(1.33314422036e-1));
-  near = fma(near, square, splat(-3.33332819422e-1));
+  let near = constant(14);
+  near = fma(near, square, constant(15));
+  near = fma(near, square, constant(16));
+  near = fma(near, square, constant(17));
+  near = fma(near, square, constant(18));
   near = fma(f32x4.mul(near, square), x, x);
-  const e = exp4(f32x4.add(x, x));
-  const far = f32x4.sub(splat(1), f32x4.div(splat(2), f32x4.add(e, splat(1))));
-  return v128.bitselect(near, far, f32x4.lt(f32x4.abs(x), splat(0.625)));
+  const e = exp4(f32x4.add(x, x)), one = constant(12);
+  const far = f32x4.sub(one, f32x4.div(constant(13), f32x4.add(e, one)));
+  return v128.bitselect(near, far, f32x4.lt(f32x4.abs(x), constant(19)));
 }
 
 /**
@@ -94,15 +131,15 @@ export function tanh4(x: v128): v128 {
 export function tanhComplement4(x: v128): v128 {
   const magnitude = f32x4.abs(x);
   const e = exp4(f32x4.add(magnitude, magnitude));
-  const complement = f32x4.div(splat(2), f32x4.add(e, splat(1)));
-  return v128.or(complement, v128.and(x, splat(-0.0)));
+  const complement = f32x4.div(constant(13), f32x4.add(e, constant(12)));
+  return v128.or(complement, v128.and(x, constant(20)));
 }
 
 /** tanh(x) from {@link tanhComplement4} of x. */
 @inline
 export function tanhFromComplement4(complement: v128): v128 {
-  const tanh = f32x4.sub(splat(1), f32x4.abs(complement));
-  return v128.or(tanh, v128.and(complement, splat(-0.0)));
+  const tanh = f32x4.sub(constant(12), f32x4.abs(complement));
+  return v128.or(tanh, v128.and(complement, constant(20)));
 }
 
 /** 1 / (1 + exp(−x)) of one number. */
@@ -127,31 +164,28 @@ export function log1(x: f32): f32 {
   return <f32> (2 * s * series + <f64> exponent * 0.6931471805599453);
 }
 
+// The next two are written without calls: one in a loop, even if it is never made, would have every
+// number that the loop keeps in a register stored and loaded again.
+
 /** Four numbers, or the `left` < 4 that are left and zeros. */
 @inline
 export function load4(at: usize, left: i32): v128 {
-  return left >= 4 ? v128.load(at) : loadPart(at, left);
+  if (left >= 4) return v128.load(at);
+  if (left == 1) return v128.load32_zero(at);
+  const two = v128.load64_zero(at);
+  return left == 2 ? two : v128.load_lane<f32>(at, two, 2, 8);
 }
 
 /** Stores the first `left` of four numbers, or all. */
 @inline
 export function store4(at: usize, v: v128, left: i32): void {
-  if (left >= 4) v128.store(at, v);
-  else storePart(at, v, left);
-}
-
-function loadPart(at: usize, left: i32): v128 {
-  let v = splat(load<f32>(at));
-  if (left < 2) v = f32x4.replace_lane(v, 1, 0);
-  else v = f32x4.replace_lane(v, 1, load<f32>(at, 4));
-  v = f32x4.replace_lane(v, 2, left < 3 ? 0 : load<f32>(at, 8));
-  return f32x4.replace_lane(v, 3, 0);
-}
-
-function storePart(at: usize, v: v128, left: i32): void {
-  store<f32>(at, f32x4.extract_lane(v, 0));
-  if (left > 1) store<f32>(at, f32x4.extract_lane(v, 1), 4);
-  if (left > 2) store<f32>(at, f32x4.extract_lane(v, 2), 8);
+  if (left >= 4) {
+    v128.store(at, v);
+  } else {
+    v128.store_lane<f32>(at, v, 0);
+    if (left > 1) v128.store_lane<f32>(at, v, 1, 4);
+    if (left > 2) v128.store_lane<f32>(at, v, 2, 8);
+  }
 }
 
 /** Σ x·y in float64 over runs of float32 sums. */
