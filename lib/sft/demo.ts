@@ -53,13 +53,15 @@ export async function needsDemo(options: SftOptions, baseDir: string): Promise<b
 }
 
 /**
- * The base directory that commands mean when none is named: the demonstration's where the base
- * directory has no models of its own but a demonstration was run.
+ * The same io for a command that uses models which are there: it looks into the demonstration's
+ * base directory where the base directory has no models of its own but a demonstration was run.
  */
-export async function usedBaseDir(baseDir: string): Promise<string> {
-  const own = await holds(baseDir, "base_checkpoints") ||
-    await holds(baseDir, "chatsft_checkpoints");
-  return !own && await holds(demoDir(baseDir), "base_checkpoints") ? demoDir(baseDir) : baseDir;
+export async function whereModelsAre<Io extends { baseDir: string }>(io: Io): Promise<Io> {
+  const folders = ["base_checkpoints", "chatsft_checkpoints"];
+  const own = await Promise.all(folders.map((folder) => holds(io.baseDir, folder)));
+  const demo = demoDir(io.baseDir);
+  const useDemo = !own.includes(true) && await holds(demo, "base_checkpoints");
+  return useDemo ? { ...io, baseDir: demo } : io;
 }
 
 /**

@@ -13,7 +13,7 @@ import { loadOptimizerState, Optimizer, parameterGroups, widthScale } from "../o
 import { ConsoleSink, JsonlSink, SinkGroup } from "../tracking/mod.ts";
 import { ChatcoreRun } from "./chatcore_run.ts";
 import { openDataSource } from "./data_source.ts";
-import { demoOptions, needsDemo, placeDemo, usedBaseDir } from "./demo.ts";
+import { demoOptions, needsDemo, placeDemo, whereModelsAre } from "./demo.ts";
 import { validate } from "./evaluation.ts";
 import type { RunIo } from "./io.ts";
 import { trainingMixture } from "./mixture.ts";
@@ -46,8 +46,7 @@ export async function runSft(options: SftOptions, io: RunIo): Promise<SftResult>
   io.terminal.info(`Device: ${device.kind}, ${device.name} (${reason})`);
   try {
     if (!isDemo) {
-      const baseDir = options.resume ? await usedBaseDir(io.baseDir) : io.baseDir;
-      return await fineTune(device, options, { ...io, baseDir });
+      return await fineTune(device, options, options.resume ? await whereModelsAre(io) : io);
     }
     io.terminal.info(
       `No base checkpoint in ${io.baseDir}, and no --model-tag: ` +

@@ -75,7 +75,7 @@ export async function runEval(
     maxProblems: positiveOrMinusOne,
   });
   const names = options.tasks === undefined ? CHATCORE_TASKS : parseTasks(options.tasks);
-  return await withModel(options, io, async (opened) => {
+  return await withModel(options, io, async (opened, io) => {
     await using sandbox = new PythonSandbox();
     const runPython = (program: string) => sandbox.run(program);
     const tasks = await loadChatcoreTasks(openDataSource(io), runPython, names);

@@ -18,6 +18,7 @@ import { CustomJSON, openFile } from "../tasks/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import { Progress, type Terminal } from "../tracking/mod.ts";
 import { openDataSource } from "./data_source.ts";
+import { whereModelsAre } from "./demo.ts";
 import type { RunIo } from "./io.ts";
 import { trainingMixture } from "./mixture.ts";
 import type { SftOptions } from "./options.ts";
@@ -34,10 +35,11 @@ const percent = (share: number) => `${(100 * share).toFixed(2)}%`;
  */
 export async function inspectCheckpoint(
   options: ModelOptions,
-  { baseDir, terminal }: RunIo,
+  io: RunIo,
 ): Promise<void> {
   checkModelOptions(options);
   const { source, modelTag: tag, step } = options;
+  const { baseDir, terminal } = await whereModelsAre(io);
   const files = await findCheckpoint(baseDir, { source, tag, step });
   const { modelConfig: config, raw } = await readMeta(files.meta);
   using file = await TorchFile.open(files.model);
@@ -81,9 +83,10 @@ function fields(values: Record<string, unknown>): string {
  */
 export async function inspectConversation(
   place: string,
-  { baseDir, terminal }: RunIo,
+  io: RunIo,
 ): Promise<void> {
   const [, path, number = "1"] = /^(.+?)(?::(\d+))?$/s.exec(place)!;
+  const { baseDir, terminal } = await whereModelsAre(io);
   const tokenizer = await Tokenizer.load(join(baseDir, "tokenizer"));
   const conversations = await CustomJSON.load(await openFile(path), path);
   const index = Number(number) - 1;
@@ -104,7 +107,8 @@ export async function inspectConversation(
  * @param options A run's flags for the mixture, the base checkpoint and the length of rows.
  * @throws {UserError} when a dataset, the tokenizer or the checkpoint is missing.
  */
-export async function inspectPacking(options: SftOptions, io: RunIo): Promise<void> {
+export async function inspectPacking(options: SftOptions, givenIo: RunIo): Promise<void> {
+  const io = await whereModelsAre(givenIo);
   const { baseDir, terminal } = io;
   const T = options.maxSeqLen ?? await inheritedLength(options, baseDir);
   const tokenizer = await Tokenizer.load(join(baseDir, "tokenizer"));

@@ -5,6 +5,7 @@
  */
 import type { CheckpointSource } from "../checkpoint/mod.ts";
 import { type DeviceOptions, openDevice } from "../device/mod.ts";
+import { whereModelsAre } from "./demo.ts";
 import { count, positive, refuse } from "./flag_rules.ts";
 import type { RunIo } from "./io.ts";
 import { type OpenedModel, openModel } from "./open_model.ts";
@@ -42,19 +43,21 @@ export function checkModelOptions(options: ModelOptions & DeviceOptions): void {
  *
  * @throws {UserError} when one of them cannot be opened.
  */
-export async function withModel<T>(
+export async function withModel<T, Io extends Pick<RunIo, "terminal" | "baseDir">>(
   options: ModelOptions & DeviceOptions,
-  { terminal, baseDir }: Pick<RunIo, "terminal" | "baseDir">,
-  run: (opened: OpenedModel) => Promise<T>,
+  givenIo: Io,
+  run: (opened: OpenedModel, io: Io) => Promise<T>,
 ): Promise<T> {
   checkModelOptions(options);
+  const io = await whereModelsAre(givenIo);
+  const { terminal, baseDir } = io;
   const { device, reason } = await openDevice(options);
   try {
     terminal.info(`Device: ${device.kind}, ${device.name} (${reason})`);
     const { source, modelTag: tag, step } = options;
     const opened = await openModel(device, baseDir, { source, tag, step });
     terminal.info(`Checkpoint: ${opened.files.model}`);
-    return await run(opened);
+    return await run(opened, io);
   } finally {
     await device.close();
   }
