@@ -7,7 +7,7 @@
  *
  * @module
  */
-import asc from "npm:assemblyscript@0.28.20/asc";
+import asc from "assemblyscript/asc";
 
 /** The two builds: the module's file name and the WebAssembly features it asks for. */
 export const BUILDS: { file: string; features: string }[] = [
