@@ -129,7 +129,7 @@ Deno.test("what 4 GiB do not hold is refused in one line", () => {
   assertEquals(
     error.message,
     "The CPU device cannot hold logits (4096 MiB): with it 4097 MiB are needed and 4096 MiB is " +
-      "the most it has; use a smaller device batch size, a shorter sequence or a smaller model.",
+      "the most it has; lower --device-batch-size or --max-seq-len",
   );
 });
 

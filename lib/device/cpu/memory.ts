@@ -98,8 +98,8 @@ export class CpuMemory {
     if (end > MAXIMUM_PAGES * PAGE) {
       throw new UserError(
         `The CPU device cannot hold ${name} (${mebibytes(bytes)}): with it ` +
-          `${mebibytes(this.used + bytes)} are needed and 4096 MiB is the most it has; use a ` +
-          `smaller device batch size, a shorter sequence or a smaller model.`,
+          `${mebibytes(this.used + bytes)} are needed and 4096 MiB is the most it has; ` +
+          "lower --device-batch-size or --max-seq-len",
       );
     }
     const missing = end - this.#buffer.byteLength;
