@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { dirname, fromFileUrl, join, relative, resolve } from "@std/path";
 import config from "../deno.json" with { type: "json" };
+import { OtherProject } from "./other_project.ts";
 
 const root = fromFileUrl(new URL("..", import.meta.url));
 
@@ -62,31 +63,16 @@ Deno.test("folders import only what lies below them", async () => {
 });
 
 Deno.test("every export can be imported alone from another project", async (t) => {
-  const project = await Deno.makeTempDir();
-  const stored = config.links.map((link) => resolve(root, link));
-  await Deno.writeTextFile(
-    join(project, "deno.json"),
-    JSON.stringify({
-      imports: { [config.name]: `jsr:${config.name}@${config.version}` },
-      links: [root, ...stored],
-    }),
-  );
+  await using project = await OtherProject.create();
   for (const name of Object.keys(config.exports)) {
     const specifier = config.name + name.slice(1);
     await t.step(specifier, async () => {
-      const script = join(project, "main.ts");
-      await Deno.writeTextFile(
-        script,
+      await project.write(
+        "main.ts",
         `import * as part from "${specifier}";\nconsole.log(Object.keys(part).length > 0);\n`,
       );
-      const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", script],
-        cwd: project,
-        stdin: "null",
-      }).output();
-      const text = new TextDecoder();
-      assertEquals(text.decode(stdout), "true\n", text.decode(stderr));
+      const { stdout, stderr } = await project.run("main.ts");
+      assertEquals(stdout, "true\n", stderr);
     });
   }
-  await Deno.remove(project, { recursive: true });
 });

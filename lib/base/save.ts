@@ -4,13 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
-import {
-  checkpointDirectory,
-  OrderedDict,
-  StagedFile,
-  type TensorSource,
-  writeTorchFile,
-} from "../checkpoint/mod.ts";
+import { checkpointDirectory, OrderedDict, StagedFile, writeTorchFile } from "../checkpoint/mod.ts";
 import { toModelConfigJson } from "../checkpoint/meta.ts";
 import type { GPT } from "../model/mod.ts";
 import type { OptimizerState } from "../optim/mod.ts";
@@ -51,11 +45,7 @@ export async function saveBase(
 
   await Deno.remove(metaPath).catch(() => {}); // of an earlier run: not of the new files
   await writeTorchFile(join(directory, `optim_${digits}_rank0.pt`), optimizer);
-  const tensors = [...model.parameters.values()].map(({ name, shape, value }) => {
-    const data = () => model.device.read(value) as Promise<Float32Array<ArrayBuffer>>;
-    return [name, { dtype, shape, data }] as [string, TensorSource];
-  });
-  await writeTorchFile(path, new OrderedDict(tensors));
+  await writeTorchFile(path, new OrderedDict(model.stateDict(dtype)));
   await using file = await StagedFile.create(metaPath);
   const json = { step, model_config: toModelConfigJson(model.config), ...meta };
   await file.write(new TextEncoder().encode(JSON.stringify(json, null, 2) + "\n"));

@@ -23,6 +23,16 @@ import {
  */
 export type ParameterSource = (name: string, start: number, count: number) => Promise<Float32Array>;
 
+/** A parameter as a checkpoint keeps it; one of `@nanochat/sft/checkpoint`'s `TensorSource`s. */
+export interface ParameterValues {
+  /** Element type it is to have in the file. */
+  dtype: "float32" | "bfloat16";
+  /** Size of each dimension. */
+  shape: readonly number[];
+  /** Reads the values from the device, in row-major order. */
+  data(): Promise<Float32Array>;
+}
+
 /** Elements read at a time: big tables never stand in the heap whole. */
 const SLICE = 4 << 20;
 
@@ -79,6 +89,21 @@ export class GPT {
         this.device.write(value, await read(name, start, count), start);
       }
     }
+  }
+
+  /**
+   * The parameters by name, for a checkpoint. Each is read from the device when it is its turn to
+   * be written.
+   *
+   * @param dtype Element type in the file; float32 unless given.
+   */
+  stateDict(dtype: ParameterValues["dtype"] = "float32"): Map<string, ParameterValues> {
+    return new Map(
+      [...this.parameters.values()].map(({ name, shape, value }) => {
+        const data = () => this.device.read(value) as Promise<Float32Array>;
+        return [name, { dtype, shape, data }];
+      }),
+    );
   }
 
   /** Sets every gradient to zero, before the first micro-batch of a step. */

@@ -65,10 +65,11 @@ export async function whereModelsAre<Io extends { baseDir: string }>(io: Io): Pr
 }
 
 /**
- * Places the shipped model and samples in the demonstration's base directory; files that are there
- * stay as they are.
+ * Places the shipped tiny base model, its tokenizer and the samples of every dataset in the
+ * demonstration's base directory; files that are there stay as they are.
  *
- * @returns The directory.
+ * @param baseDir The folder that gets the demonstration, as its folder `demo`.
+ * @returns The demonstration's base directory.
  * @throws {UserError} when a file cannot be read from the package or written.
  */
 export async function placeDemo(baseDir: string): Promise<string> {

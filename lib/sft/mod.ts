@@ -4,6 +4,7 @@
  * @module
  */
 
+export { placeDemo } from "./demo.ts";
 export type { RunIo } from "./io.ts";
 export { type OpenedModel, openModel } from "./open_model.ts";
 export { flagOf } from "./flag_rules.ts";

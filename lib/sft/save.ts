@@ -3,12 +3,7 @@
  *
  * @module
  */
-import {
-  type CheckpointFiles,
-  type CheckpointMeta,
-  saveCheckpoint,
-  type TensorSource,
-} from "../checkpoint/mod.ts";
+import { type CheckpointFiles, type CheckpointMeta, saveCheckpoint } from "../checkpoint/mod.ts";
 import type { PackedLoaderState } from "../dataloader/mod.ts";
 import { UserError } from "../errors.ts";
 import type { GPT } from "../model/mod.ts";
@@ -55,17 +50,12 @@ export function saveRun(
   contents: RunContents,
 ): Promise<CheckpointFiles> {
   const { model, optimizer, options, settings, at, loader, metrics } = contents;
-  const stateDict = new Map<string, TensorSource>();
-  for (const { name, shape, value } of model.parameters.values()) {
-    const data = () => model.device.read(value) as Promise<Float32Array>;
-    stateDict.set(name, { dtype: "float32", shape, data });
-  }
   const multiplier = lrMultiplier(at.progress, options);
   const mu = muonMomentum(Math.max(0, at.step - 1));
   return saveCheckpoint(baseDir, tag, {
     step: at.step,
     modelConfig: model.config,
-    stateDict,
+    stateDict: model.stateDict(),
     optimizer: optimizerState(optimizer, { multiplier, mu }),
     meta: {
       ...metrics,
