@@ -18,6 +18,7 @@ import {
 } from "../optim/mod.ts";
 import type { RunIo } from "../sft/io.ts";
 import { accumulationSteps } from "../sft/settings.ts";
+import { spelled } from "../sft/spelling.ts";
 import { type RunProgress, runTrainingLoop } from "../sft/training_loop.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import { ConsoleSink, JsonlSink, Progress, SinkGroup } from "../tracking/mod.ts";
@@ -163,7 +164,7 @@ export async function pretrain(
       optimizer: optimizerState(optimizer, { multiplier, mu: muonMomentum(Math.max(0, step - 1)) }),
       meta: {
         val_bpb: valBpb ?? null,
-        user_config: userConfig(options),
+        user_config: spelled(options), // its learning rates are what `sft` inherits
         device_batch_size: B,
         max_seq_len: T,
         total_batch_size: options.totalBatchSize,
@@ -211,14 +212,6 @@ function describe(model: GPT, terminal: RunIo["terminal"]): void {
     `Model: ${config.nLayer} blocks, ${config.nEmbd} wide, ${config.nHead} heads, ` +
       `${config.vocabSize} tokens; ${number(counts.total)} parameters, ` +
       `${number(counts.transformerMatrices)} of them in the blocks' matrices`,
-  );
-}
-
-/** The run's flags in nanochat's spelling; learning rates are what `sft` inherits. */
-function userConfig(options: BaseOptions): Record<string, unknown> {
-  const snakeCase = (name: string) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
-  return Object.fromEntries(
-    Object.entries(options).map(([field, value]) => [snakeCase(field), value ?? null]),
   );
 }
 

@@ -23,6 +23,7 @@ import type { RunIo } from "./io.ts";
 import { trainingMixture } from "./mixture.ts";
 import type { SftOptions } from "./options.ts";
 import { inheritSettings } from "./settings.ts";
+import { snakeCase } from "./spelling.ts";
 import { checkModelOptions, type ModelOptions } from "./with_model.ts";
 
 const format = (value: number) => value.toLocaleString("en-US");
@@ -57,8 +58,7 @@ export async function inspectCheckpoint(
   terminal.print(`Notes        ${fields(rest)}`);
   terminal.print("Parameters");
   for (const [name, count] of Object.entries(counts)) {
-    const spelled = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    terminal.print(`  ${spelled.padEnd(22)} ${format(count).padStart(16)}`);
+    terminal.print(`  ${snakeCase(name).padEnd(22)} ${format(count).padStart(16)}`);
   }
   const flops = flopsPerToken(config, counts.transformerMatrices + counts.lmHead);
   terminal.print(`FLOPs per training token  ${flops.toExponential(3)}`);

@@ -10,6 +10,7 @@ import type { GPT } from "../model/mod.ts";
 import { lrMultiplier, muonMomentum, type Optimizer, optimizerState } from "../optim/mod.ts";
 import type { SftOptions } from "./options.ts";
 import type { InheritedSettings } from "./settings.ts";
+import { spelled } from "./spelling.ts";
 import type { RunProgress } from "./training_loop.ts";
 
 /** What a checkpoint of a run is made of. */
@@ -28,15 +29,6 @@ export interface RunContents {
   loader: PackedLoaderState;
   /** The last measurements, such as `val_bpb`. */
   metrics: Record<string, number>;
-}
-
-const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-
-/** An object's keys in nanochat's spelling; undefined values become null, as Python's None. */
-function spelled(object: object): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(object).map(([key, value]) => [snakeCase(key), value ?? null]),
-  );
 }
 
 /**

@@ -6,6 +6,7 @@
 import { UserError } from "../errors.ts";
 import { flagOf } from "./flag_rules.ts";
 import type { SftOptions } from "./options.ts";
+import { snakeCase } from "./spelling.ts";
 
 /** What a run inherits where its flag is absent. */
 export interface InheritedSettings {
@@ -48,7 +49,7 @@ export function inheritSettings(
   const settings = { ...FALLBACK };
   const notes: string[] = [];
   for (const field of Object.keys(FALLBACK) as (keyof InheritedSettings)[]) {
-    const key = field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const key = snakeCase(field);
     const stored = meta[key] ?? userConfig[key];
     const inherited = typeof stored === "number" && stored > 0 ? stored : undefined;
     const given = options[field];
