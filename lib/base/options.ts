@@ -4,7 +4,9 @@
  * @module
  */
 import {
+  checkDeviceNames,
   checkNumbers,
+  checkSchedule,
   count,
   fraction,
   type NumberField,
@@ -13,6 +15,7 @@ import {
   positiveOrMinusOne,
   rate,
   refuse,
+  withDefaults,
 } from "../sft/flag_rules.ts";
 
 /**
@@ -134,22 +137,15 @@ const NUMBER_RULES: Record<NumberField<BaseOptions>, NumberRule> = {
  * ```
  */
 export function baseOptions(given: Partial<BaseOptions> = {}): BaseOptions {
-  const present = Object.entries(given).filter(([, value]) => value !== undefined);
-  const options: BaseOptions = { ...BASE_DEFAULTS, ...Object.fromEntries(present) };
-
+  const options = withDefaults(given, BASE_DEFAULTS);
   checkNumbers(options, NUMBER_RULES);
-  if (options.warmupRatio + options.warmdownRatio > 1) {
-    refuse("warmdownRatio", "at most 1 together with --warmup-ratio", options.warmdownRatio);
-  }
+  checkSchedule(options);
   if (!/^[LS]+$/i.test(options.windowPattern)) {
     refuse("windowPattern", "letters L and S", options.windowPattern);
   }
   if (!["float32", "bfloat16"].includes(options.saveDtype)) {
     refuse("saveDtype", "float32 or bfloat16", options.saveDtype);
   }
-  if (![undefined, "webgpu", "cpu"].includes(options.deviceType)) {
-    refuse("deviceType", "webgpu or cpu", options.deviceType);
-  }
-  if (options.blas === "") refuse("blas", "auto, off or the path of a library", options.blas);
+  checkDeviceNames(options);
   return options;
 }

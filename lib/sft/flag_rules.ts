@@ -4,7 +4,9 @@
  * @module
  */
 
+import type { DeviceOptions } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
+import type { ScheduleOptions } from "../optim/mod.ts";
 
 /** Which numbers a flag takes, in words and as a test. */
 export interface NumberRule {
@@ -58,6 +60,38 @@ export function checkNumbers<Options>(
     const value = options[field as keyof Options];
     if (value !== undefined && !rule.allows(value as number)) refuse(field, rule.wanted, value);
   }
+}
+
+/** The given options that are not undefined, with the defaults for the rest. */
+export function withDefaults<Options extends object>(
+  given: Partial<Options>,
+  defaults: Readonly<Options>,
+): Options {
+  const present = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(present) };
+}
+
+/**
+ * Checks that the learning rate does not have to rise and fall at once.
+ *
+ * @throws {UserError} if it would have to.
+ */
+export function checkSchedule({ warmupRatio, warmdownRatio }: ScheduleOptions): void {
+  if (warmupRatio + warmdownRatio > 1) {
+    refuse("warmdownRatio", "at most 1 together with --warmup-ratio", warmdownRatio);
+  }
+}
+
+/**
+ * Checks the words by which a device is chosen.
+ *
+ * @throws {UserError} naming the flag, for a value that it does not take.
+ */
+export function checkDeviceNames({ deviceType, blas }: DeviceOptions): void {
+  if (![undefined, "webgpu", "cpu"].includes(deviceType)) {
+    refuse("deviceType", "webgpu or cpu", deviceType);
+  }
+  if (blas === "") refuse("blas", "auto, off or the path of a library", blas);
 }
 
 /** The command line's spelling of a field: `gsm8kEpochs` is `--gsm8k-epochs`. */

@@ -7,7 +7,9 @@
 
 import { parseDataFlag } from "../tasks/mod.ts";
 import {
+  checkDeviceNames,
   checkNumbers,
+  checkSchedule,
   count,
   fraction,
   type NumberField,
@@ -16,6 +18,7 @@ import {
   positiveOrMinusOne,
   rate,
   refuse,
+  withDefaults,
 } from "./flag_rules.ts";
 
 /**
@@ -163,17 +166,10 @@ const NUMBER_RULES: Record<NumberField<SftOptions>, NumberRule> = {
  * ```
  */
 export function sftOptions(given: Partial<SftOptions> = {}): SftOptions {
-  const present = Object.entries(given).filter(([, value]) => value !== undefined);
-  const options: SftOptions = { ...SFT_DEFAULTS, ...Object.fromEntries(present) };
-
+  const options = withDefaults(given, SFT_DEFAULTS);
   checkNumbers(options, NUMBER_RULES);
-  if (options.warmupRatio + options.warmdownRatio > 1) {
-    refuse("warmdownRatio", "at most 1 together with --warmup-ratio", options.warmdownRatio);
-  }
-  if (![undefined, "webgpu", "cpu"].includes(options.deviceType)) {
-    refuse("deviceType", "webgpu or cpu", options.deviceType);
-  }
-  if (options.blas === "") refuse("blas", "auto, off or the path of a library", options.blas);
+  checkSchedule(options);
+  checkDeviceNames(options);
   options.data.forEach(parseDataFlag);
   if (options.mixture === "") refuse("mixture", "the path of a file", options.mixture);
   if (options.run === "") refuse("run", "a name", options.run);

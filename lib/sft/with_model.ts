@@ -6,7 +6,7 @@
 import type { CheckpointSource } from "../checkpoint/mod.ts";
 import { type DeviceOptions, openDevice } from "../device/mod.ts";
 import { whereModelsAre } from "./demo.ts";
-import { count, positive, refuse } from "./flag_rules.ts";
+import { checkDeviceNames, checkNumbers, count, positive, refuse } from "./flag_rules.ts";
 import type { RunIo } from "./io.ts";
 import { type OpenedModel, openModel } from "./open_model.ts";
 
@@ -26,15 +26,9 @@ export interface ModelOptions {
  * @throws {UserError} naming the flag, for a value that it does not take.
  */
 export function checkModelOptions(options: ModelOptions & DeviceOptions): void {
-  const { source, step, deviceType, threads } = options;
-  if (!["sft", "base"].includes(source)) refuse("source", "sft or base", source);
-  if (![undefined, "webgpu", "cpu"].includes(deviceType)) {
-    refuse("deviceType", "webgpu or cpu", deviceType);
-  }
-  if (step !== undefined && !count.allows(step)) refuse("step", count.wanted, step);
-  if (threads !== undefined && !positive.allows(threads)) {
-    refuse("threads", positive.wanted, threads);
-  }
+  if (!["sft", "base"].includes(options.source)) refuse("source", "sft or base", options.source);
+  checkNumbers(options, { step: count, threads: positive });
+  checkDeviceNames(options);
 }
 
 /**
