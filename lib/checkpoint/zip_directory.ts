@@ -1,6 +1,18 @@
 import { UserError } from "../errors.ts";
 import { ByteReader, quote } from "./byte_reader.ts";
 import type { ByteSource } from "./byte_source.ts";
+import {
+  CENTRAL_HEADER,
+  END_RECORD,
+  IN_ZIP64,
+  IN_ZIP64_SHORT,
+  LOCAL_HEADER,
+  LOCAL_HEADER_BYTES,
+  ZIP64_END_RECORD,
+  ZIP64_END_RECORD_BYTES,
+  ZIP64_EXTRA,
+  ZIP64_LOCATOR,
+} from "./zip_format.ts";
 
 /** A file inside a zip archive. */
 export interface ZipEntry {
@@ -14,17 +26,9 @@ export interface ZipEntry {
   isStored: boolean;
 }
 
-const END_RECORD = 0x06054b50;
 const END_RECORD_BYTES = 22;
 const MAX_COMMENT_BYTES = 0xffff;
-const ZIP64_LOCATOR = 0x07064b50;
 const ZIP64_LOCATOR_BYTES = 20;
-const ZIP64_END_RECORD = 0x06064b50;
-const ZIP64_END_RECORD_BYTES = 56;
-const CENTRAL_HEADER = 0x02014b50;
-const LOCAL_HEADER = 0x04034b50;
-const LOCAL_HEADER_BYTES = 30;
-const ZIP64_EXTRA = 0x0001;
 
 async function readerAt(
   source: ByteSource,
@@ -68,7 +72,7 @@ async function findDirectory(
     if (tail.bytes[at] !== 0x50 || tail.u32() !== END_RECORD) continue;
     tail.skip(6);
     const [count, length, position] = [tail.u16(), tail.u32(), tail.u32()];
-    const saysZip64 = count === 0xffff || length === 0xffffffff || position === 0xffffffff;
+    const saysZip64 = count === IN_ZIP64_SHORT || length === IN_ZIP64 || position === IN_ZIP64;
     if (!saysZip64) return { count, position, length };
     return await findZip64Directory(source, tailStart + at);
   }
@@ -117,9 +121,9 @@ function readCentralHeader(input: ByteReader): ZipEntry {
     const field = new ByteReader(extra.take(length), input.source);
     if (id !== ZIP64_EXTRA) continue;
     // Only the fields that did not fit are here, in this order.
-    if (size === 0xffffffff) size = field.u64();
-    if (compressedSize === 0xffffffff) field.skip(8);
-    if (headerPosition === 0xffffffff) headerPosition = field.u64();
+    if (size === IN_ZIP64) size = field.u64();
+    if (compressedSize === IN_ZIP64) field.skip(8);
+    if (headerPosition === IN_ZIP64) headerPosition = field.u64();
   }
   return { name, size, headerPosition, isStored: method === 0 };
 }

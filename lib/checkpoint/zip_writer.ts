@@ -1,9 +1,20 @@
 import { crc32 } from "node:zlib";
 import type { StagedFile } from "./staged_file.ts";
+import {
+  CENTRAL_HEADER,
+  END_RECORD,
+  IN_ZIP64,
+  IN_ZIP64_SHORT,
+  LOCAL_HEADER,
+  LOCAL_HEADER_BYTES,
+  ZIP64_END_RECORD,
+  ZIP64_END_RECORD_BYTES,
+  ZIP64_EXTRA,
+  ZIP64_LOCATOR,
+} from "./zip_format.ts";
 
 /** Torch maps storages into memory, and wants them at multiples of this. */
 const ALIGNMENT = 64;
-const ZIP64_EXTRA = 0x0001;
 /** The extra field that torch pads with. */
 const PADDING_EXTRA = 0x4246;
 /** Version of the format needed to read zip64 records: 4.5. */
@@ -12,9 +23,6 @@ const VERSION_NEEDED = 45;
 const UTF8_NAMES = 0x0800;
 /** 1980-01-01, the earliest date a zip can hold: equal input gives equal files. */
 const DOS_DATE = 0x21;
-
-/** Entries from this size or position on need the 64-bit fields of zip64. */
-const ZIP64_FROM = 0xffffffff;
 
 interface WrittenEntry {
   name: Uint8Array;
@@ -63,7 +71,7 @@ export class ZipWriter {
    * @param file Where to write; the archive starts at its beginning.
    * @param zip64From Sizes and positions from here on take 64 bits.
    */
-  constructor(private readonly file: StagedFile, private readonly zip64From: number = ZIP64_FROM) {}
+  constructor(private readonly file: StagedFile, private readonly zip64From: number = IN_ZIP64) {}
 
   /** Adds an entry. */
   async add(name: string, data: Uint8Array): Promise<void> {
@@ -77,11 +85,12 @@ export class ZipWriter {
     const isLarge = entry.size >= this.zip64From;
     const extra = new Fields();
     if (isLarge) extra.u16(ZIP64_EXTRA, 16).u64(entry.size, entry.size);
-    const unpadded = this.file.position + 30 + entry.name.length + extra.bytes.length + 4;
+    const unpadded = this.file.position + LOCAL_HEADER_BYTES + entry.name.length +
+      extra.bytes.length + 4;
     const padding = (ALIGNMENT - unpadded % ALIGNMENT) % ALIGNMENT;
     extra.u16(PADDING_EXTRA, padding).append(new Uint8Array(padding));
-    const size = isLarge ? 0xffffffff : entry.size;
-    const header = new Fields().u32(0x04034b50)
+    const size = isLarge ? IN_ZIP64 : entry.size;
+    const header = new Fields().u32(LOCAL_HEADER)
       .u16(VERSION_NEEDED, UTF8_NAMES, 0, 0, DOS_DATE)
       .u32(entry.crc, size, size)
       .u16(entry.name.length, extra.bytes.length)
@@ -96,16 +105,18 @@ export class ZipWriter {
     for (const entry of this.#entries) await this.file.write(this.#centralHeader(entry));
     const end = this.file.position;
     const [count, length] = [this.#entries.length, end - start];
-    const isLarge = count >= 0xffff || end >= this.zip64From;
+    const isLarge = count >= IN_ZIP64_SHORT || end >= this.zip64From;
     const record = new Fields();
     if (isLarge) {
-      record.u32(0x06064b50).u64(44).u16(VERSION_NEEDED, VERSION_NEEDED).u32(0, 0)
+      // Its length does not count the signature and the length itself.
+      record.u32(ZIP64_END_RECORD).u64(ZIP64_END_RECORD_BYTES - 12)
+        .u16(VERSION_NEEDED, VERSION_NEEDED).u32(0, 0)
         .u64(count, count, length, start);
-      record.u32(0x07064b50).u32(0).u64(end).u32(1);
+      record.u32(ZIP64_LOCATOR).u32(0).u64(end).u32(1);
     }
-    const shortCount = isLarge ? 0xffff : count;
-    record.u32(0x06054b50).u16(0, 0, shortCount, shortCount)
-      .u32(isLarge ? 0xffffffff : length, isLarge ? 0xffffffff : start).u16(0);
+    const shortCount = isLarge ? IN_ZIP64_SHORT : count;
+    record.u32(END_RECORD).u16(0, 0, shortCount, shortCount)
+      .u32(isLarge ? IN_ZIP64 : length, isLarge ? IN_ZIP64 : start).u16(0);
     await this.file.write(record.done());
   }
 
@@ -115,12 +126,12 @@ export class ZipWriter {
     const wide = [...isLarge ? [size, size] : [], ...isFar ? [headerPosition] : []];
     const extra = new Fields();
     if (wide.length > 0) extra.u16(ZIP64_EXTRA, 8 * wide.length).u64(...wide);
-    const shortSize = isLarge ? 0xffffffff : size;
-    return new Fields().u32(0x02014b50)
+    const shortSize = isLarge ? IN_ZIP64 : size;
+    return new Fields().u32(CENTRAL_HEADER)
       .u16(VERSION_NEEDED, VERSION_NEEDED, UTF8_NAMES, 0, 0, DOS_DATE)
       .u32(crc, shortSize, shortSize)
       .u16(name.length, extra.bytes.length, 0, 0, 0).u32(0)
-      .u32(isFar ? 0xffffffff : headerPosition)
+      .u32(isFar ? IN_ZIP64 : headerPosition)
       .append(name).append(extra.bytes).done();
   }
 }
