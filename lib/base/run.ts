@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { checkpointDirectory } from "../checkpoint/mod.ts";
+import { checkpointDirectory, saveBaseCheckpoint } from "../checkpoint/mod.ts";
 import { type Device, openDevice } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { bitsPerByte } from "../eval/mod.ts";
@@ -25,7 +25,6 @@ import { ConsoleSink, JsonlSink, Progress, SinkGroup } from "../tracking/mod.ts"
 import { DocumentLoader } from "./document_loader.ts";
 import { readDocuments, type TokenizedDocuments, tokenizeDocuments } from "./documents.ts";
 import type { BaseOptions } from "./options.ts";
-import { saveBase } from "./save.ts";
 
 /** What a run ended with. */
 export interface BaseResult {
@@ -157,10 +156,10 @@ export async function pretrain(
   };
   const save = async ({ step, progress }: RunProgress) => {
     const multiplier = lrMultiplier(progress, options);
-    const path = await saveBase(baseDir, tag, {
+    const path = await saveBaseCheckpoint(baseDir, tag, {
       step,
-      model,
-      dtype: options.saveDtype,
+      modelConfig: model.config,
+      stateDict: model.stateDict(options.saveDtype),
       optimizer: optimizerState(optimizer, { multiplier, mu: muonMomentum(Math.max(0, step - 1)) }),
       meta: {
         val_bpb: valBpb ?? null,

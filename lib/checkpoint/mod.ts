@@ -24,7 +24,7 @@ export { type CheckpointMeta, type ModelConfig, readMeta } from "./meta.ts";
 export { unpickle, type UnpickleOptions } from "./pickle.ts";
 export { attributesAsMap, OrderedDict, type PickleGlobal } from "./pickle_globals.ts";
 export { SafetensorsFile, writeSafetensors } from "./safetensors.ts";
-export { addToMeta, type CheckpointContents, saveCheckpoint } from "./save.ts";
+export { addToMeta, type CheckpointContents, saveBaseCheckpoint, saveCheckpoint } from "./save.ts";
 export { StagedFile } from "./staged_file.ts";
 export { readStateDict, type StateDict } from "./state_dict.ts";
 export { StoredTensor } from "./stored_tensor.ts";

@@ -4,9 +4,9 @@ import { type ModelConfig, readMeta, toModelConfigJson } from "./meta.ts";
 import { OrderedDict } from "./pickle_globals.ts";
 import { reportWriteErrors, StagedFile } from "./staged_file.ts";
 import type { TensorSource } from "./tensor_source.ts";
-import { writeTorchArchive } from "./torch_writer.ts";
+import { writeTorchArchive, writeTorchFile } from "./torch_writer.ts";
 
-/** What `saveCheckpoint` saves. */
+/** What {@linkcode saveCheckpoint} and {@linkcode saveBaseCheckpoint} save. */
 export interface CheckpointContents {
   /** Optimizer steps done. */
   step: number;
@@ -48,12 +48,7 @@ export async function saveCheckpoint(
     optimizer: join(directory, `step_${step}_optimizer.pt`),
     meta: join(directory, `step_${step}_meta.json`),
   };
-  const digits = String(step).padStart(6, "0");
-  const nanochat = {
-    model: join(directory, `model_${digits}.pt`),
-    optimizer: join(directory, `optim_${digits}_rank0.pt`),
-    meta: join(directory, `meta_${digits}.json`),
-  };
+  const nanochat = nanochatPaths(directory, step);
 
   await using modelFile = await StagedFile.create(own.model);
   await writeTorchArchive(modelFile, new OrderedDict(stateDict));
@@ -65,11 +60,8 @@ export async function saveCheckpoint(
     await writeTorchArchive(optimizerFile, optimizer);
     await optimizerFile.finish();
   }
-  await using metaFile = await stageMeta(own.meta, {
-    step,
-    model_config: toModelConfigJson(modelConfig),
-    ...meta,
-  });
+  const json = { step, model_config: toModelConfigJson(modelConfig), ...meta };
+  await using metaFile = await stageMeta(own.meta, json);
 
   for (const path of [nanochat.model, own.meta, nanochat.meta, nanochat.optimizer]) {
     await removeIfThere(path);
@@ -86,6 +78,37 @@ export async function saveCheckpoint(
 }
 
 /**
+ * Saves a pretrained model as `base_checkpoints/{tag}/model_{N}.pt`, `optim_{N}_rank0.pt` and
+ * `meta_{N}.json`, where nanochat's scripts and fine-tuning look for it. Each file appears whole,
+ * and the meta file, without which the others are no checkpoint, last.
+ *
+ * @param baseDir nanochat's base directory.
+ * @param tag The model's tag, for example `d12`.
+ * @param contents What to save.
+ * @returns The model's file.
+ * @throws {UserError} if they cannot be written.
+ */
+export async function saveBaseCheckpoint(
+  baseDir: string,
+  tag: string,
+  contents: CheckpointContents,
+): Promise<string> {
+  const { step, modelConfig, stateDict, optimizer, meta } = contents;
+  const directory = checkpointDirectory(baseDir, "base", tag);
+  await reportWriteErrors(directory, () => Deno.mkdir(directory, { recursive: true }));
+  const paths = nanochatPaths(directory, step);
+  // Those of an earlier run do not belong to the new files.
+  await removeIfThere(paths.meta);
+  await removeIfThere(paths.optimizer);
+  if (optimizer !== undefined) await writeTorchFile(paths.optimizer, optimizer);
+  await writeTorchFile(paths.model, new OrderedDict(stateDict));
+  const json = { step, model_config: toModelConfigJson(modelConfig), ...meta };
+  await using metaFile = await stageMeta(paths.meta, json);
+  await metaFile.commit();
+  return paths.model;
+}
+
+/**
  * Adds measurements to the meta file of a checkpoint that was saved before they were made.
  *
  * @param files What {@linkcode saveCheckpoint} gave.
@@ -99,9 +122,19 @@ export async function addToMeta(
   const { raw } = await readMeta(files.meta);
   await using metaFile = await stageMeta(files.meta, { ...raw, ...additions });
   await metaFile.commit();
-  const link = join(files.directory, `meta_${String(files.step).padStart(6, "0")}.json`);
+  const { meta: link } = nanochatPaths(files.directory, files.step);
   await removeIfThere(link);
   await linkOrCopy(files.meta, link);
+}
+
+/** The names under which nanochat's scripts find the files of a step. */
+function nanochatPaths(directory: string, step: number) {
+  const digits = String(step).padStart(6, "0");
+  return {
+    model: join(directory, `model_${digits}.pt`),
+    optimizer: join(directory, `optim_${digits}_rank0.pt`),
+    meta: join(directory, `meta_${digits}.json`),
+  };
 }
 
 async function stageMeta(path: string, json: Record<string, unknown>): Promise<StagedFile> {

@@ -4,6 +4,7 @@ import {
   OrderedDict,
   readMeta,
   readStateDict,
+  saveBaseCheckpoint,
   saveCheckpoint,
   type TensorSource,
   TorchFile,
@@ -84,6 +85,22 @@ Deno.test("saving a step again replaces all its files under both names", async (
   });
 });
 
+Deno.test("a base checkpoint lies under nanochat's names, and a later one replaces it", async () => {
+  await inTempDir(async (dir) => {
+    const contents = { step: 3, modelConfig, meta: { val_bpb: 1.5 } };
+    await saveBaseCheckpoint(dir, "d1", { ...contents, stateDict: stateDict(1), optimizer });
+    const first = await findCheckpoint(dir, { source: "base" });
+    assertEquals([first.tag, first.step, [...first.optimizers.keys()]], ["d1", 3, [0]]);
+    const path = await saveBaseCheckpoint(dir, "d1", { ...contents, stateDict: stateDict(7) });
+    const { directory, model, meta } = await findCheckpoint(dir, { source: "base" });
+    assertEquals(names(directory), ["meta_000003.json", "model_000003.pt"]);
+    assertEquals([model, (await readMeta(meta)).raw.val_bpb], [path, 1.5]);
+    using file = await TorchFile.open(path);
+    const weight = readStateDict(file, modelConfig).tensors.get("transformer.wte.weight")!;
+    assertEquals((await weight.readFloat32())[0], 7);
+  });
+});
+
 Deno.test("a save that fails leaves the checkpoint before it as it was", async () => {
   await inTempDir(async (dir) => {
     const contents = { step: 3, modelConfig, meta: {}, stateDict: stateDict(1), optimizer };
@@ -151,10 +168,8 @@ Deno.test("a directory that cannot be made is a clear error", async () => {
   await inTempDir(async (dir) => {
     await Deno.writeTextFile(`${dir}/file`, "");
     const contents = { step: 1, modelConfig, meta: {}, stateDict: stateDict(1) };
-    await assertRejects(
-      () => saveCheckpoint(`${dir}/file`, "d1", contents),
-      UserError,
-      "cannot be",
-    );
+    for (const save of [saveCheckpoint, saveBaseCheckpoint]) {
+      await assertRejects(() => save(`${dir}/file`, "d1", contents), UserError, "cannot be");
+    }
   });
 });
