@@ -33,6 +33,11 @@ export interface MatmulArgs {
   /** (like `out`) What is added, `out` itself unless given. */
   c?: Tensor;
   /**
+   * Whether the caller knows that each matrix of `out` is symmetric, as a·aᵀ is: a device may
+   * compute one half of it and copy the other.
+   */
+  symmetric?: boolean;
+  /**
    * Applied last. `reluSquare`: max(0, y)². `reluSquareGradient`: y · 2·sqrt(activation), where
    * `activation` (like `out`) is what `reluSquare` gave.
    */

@@ -125,8 +125,9 @@ export class Muon {
     const [A, B] = scratch.square.map((tensor) => device.view(tensor, [n, side, side]));
     let next = device.view(scratch.x[1], x.shape);
     for (const [a, b, c] of POLAR_EXPRESS) {
-      device.matmul({ out: A, a: x, b: x, layout: tall ? "tn" : "nt" });
-      device.matmul({ out: B, a: A, b: A, layout: "nn", alpha: c, c: A, beta: b });
+      device.matmul({ out: A, a: x, b: x, layout: tall ? "tn" : "nt", symmetric: true });
+      const square = { a: A, b: A, alpha: c, c: A, beta: b, symmetric: true };
+      device.matmul({ out: B, ...square, layout: "nn" });
       const [left, right] = tall ? [x, B] : [B, x];
       device.matmul({ out: next, a: left, b: right, layout: "nn", c: x, beta: a });
       [x, next] = [next, x];

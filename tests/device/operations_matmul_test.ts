@@ -102,3 +102,19 @@ for (const matmulTile of MATMUL_TILES) {
     }
   });
 }
+
+testOperation("matmul whose result is symmetric", devices, async (device) => {
+  for (const [n, rows, columns] of [[3, 37, 70], [1, 130, 129], [2, 5, 9]]) {
+    const x = random([n, rows, columns]);
+    const out = random([n, rows, rows]);
+    await checkOperation(device, "matmul", { out, a: x, b: x, layout: "nt", symmetric: true });
+    const tall = random([n, columns, columns]);
+    await checkOperation(device, "matmul", {
+      out: tall,
+      a: x,
+      b: x,
+      layout: "tn",
+      symmetric: true,
+    });
+  }
+});

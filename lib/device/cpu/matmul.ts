@@ -35,7 +35,7 @@ export function matmulOperations(pool: Pool, blas?: Blas): Pick<Operations, "mat
   return {
     matmul: (args: MatmulArgs) => {
       const { batch, M, N, K } = matmulSizes(args);
-      const { layout, alpha = 1, beta = 0, epilogue } = args;
+      const { layout, alpha = 1, beta = 0, symmetric = false, epilogue } = args;
       const [out, a, b, c] = [args.out, args.a, args.b, args.c ?? args.out].map(at);
       const [transposeA, transposeB] = [layout === "tn", layout === "nt"];
       const activation = epilogue?.kind === "reluSquareGradient" ? at(epilogue.activation) : 0;
@@ -52,8 +52,6 @@ export function matmulOperations(pool: Pool, blas?: Blas): Pick<Operations, "mat
         const packed = pool.sharedBuffer(packedBytes(N) >>> 0);
         const kind = epilogue ? EPILOGUES[epilogue.kind] : 0;
         const matrices = [out, a, b, c, activation, packed];
-        // x·xᵀ and xᵀ·x are symmetric: half of them need not be computed.
-        const symmetric = args.a === args.b && layout !== "nn" && beta === 0;
         const flags = [transposeA, transposeB, kind, symmetric];
         matmul(...matrices, batch, M, N, K, ...flags, alpha, beta);
       }
