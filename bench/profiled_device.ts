@@ -8,10 +8,9 @@ export type Shares = Map<string, number>;
 export function profiled(device: Device): { device: Device; shares: Shares } {
   const shares: Shares = new Map();
   const notOperations = new Set(["view", "allocate", "free", "write", "stage", "read", "submit"]);
+  const isBatch = ({ out, b }: MatmulArgs) => out.shape.length === 3 && b.shape.length === 3;
   const label = (name: string, args: MatmulArgs) =>
-    name === "matmul"
-      ? `matmul ${args.layout}${args.b.shape.length === 3 ? " batched" : ""}`
-      : name;
+    name === "matmul" ? `matmul ${args.layout}${isBatch(args) ? " batched" : ""}` : name;
   const proxy = new Proxy(device, {
     get(target, name: keyof Device & string) {
       const value = target[name];
