@@ -18,11 +18,11 @@ const CHUNK_ELEMENTS = 16 << 20;
 export class LossHead {
   /** Most rows that {@link logits} takes at once. */
   readonly chunkRows: number;
+  /** (N) Cross-entropy in nats, in the order of the rows' index. */
+  readonly losses: Tensor;
   readonly #x: Tensor;
   readonly #dx: Tensor | undefined;
   readonly #logits: Tensor;
-  /** (N) Cross-entropy in nats, in the order of the rows' index. */
-  readonly losses: Tensor;
 
   /** Plans memory for up to `N` rows with a target. */
   constructor(readonly model: GPT, arena: Arena, N: number, training: boolean) {
@@ -55,9 +55,9 @@ export class LossHead {
   }
 
   /**
-   * Computes {@link losses} for the first `count` rows of `index`. With `dFinal` (N, C) also
-   * their gradients times `gradientScale`: added to lm_head's, and written to the rows of
-   * `dFinal`, whose other rows become zero.
+   * Computes {@link losses} for the first `count` rows of `index`. With `gradient` also their
+   * gradients times `scale`: added to lm_head's, and written to the rows of `dFinal` (N, C), whose
+   * other rows become zero.
    */
   run(
     args: {

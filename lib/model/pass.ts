@@ -49,8 +49,8 @@ export class Pass {
   readonly #windows: number[];
 
   /**
-   * Plans a pass. Without `training`, layers share their activations and only
-   * {@link forward}, {@link evaluate} and {@link logits} may be used.
+   * Plans a pass. Without `training`, layers share their activations and only {@link forward} and
+   * {@link evaluate} may be used.
    *
    * @throws {UserError} when the device cannot hold the activations; nothing stays allocated.
    */
@@ -188,6 +188,8 @@ export class Pass {
    * Forward and backward: adds `scale` times the gradient of the mean loss over counted targets to
    * the parameters' gradients, and `scale` times that loss to `lossSum[0]`. A batch without
    * counted targets adds nothing.
+   *
+   * @throws {Error} if the pass was made without `training`.
    */
   train(lossSum: Tensor, scale: number): void {
     const gradients = this.#gradients;

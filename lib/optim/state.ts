@@ -54,8 +54,16 @@ const outgoing = (device: Device, shape: readonly number[], tensors: Tensor[]): 
   data: () => read(device, tensors),
 });
 
-/** State tensors of one part under their PyTorch names: [offset of the parameter, name, …]. */
-type Slot = { offset: number; name: string; shape: number[]; tensors: Tensor[] };
+/** An entry of one part's state, under its PyTorch name. */
+interface Slot {
+  /** Which of the part's parameters it belongs to; a Muon group's belong to its first. */
+  offset: number;
+  name: string;
+  /** Shape in the file. */
+  shape: number[];
+  /** What holds it here, one stack after the other. */
+  tensors: Tensor[];
+}
 
 function slots(part: AdamW | Muon): Slot[] {
   if (part instanceof AdamW) {
