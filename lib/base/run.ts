@@ -7,7 +7,6 @@ import { join } from "@std/path";
 import { checkpointDirectory, saveBaseCheckpoint } from "../checkpoint/mod.ts";
 import { type Device, openDevice } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
-import { bitsPerByte } from "../eval/mod.ts";
 import { GPT, type GPTConfig, initialParameters, Pass } from "../model/mod.ts";
 import {
   lrMultiplier,
@@ -16,6 +15,7 @@ import {
   optimizerState,
   parameterGroups,
 } from "../optim/mod.ts";
+import { validationBpb } from "../sft/evaluation.ts";
 import type { RunIo } from "../sft/io.ts";
 import { accumulationSteps } from "../sft/settings.ts";
 import { spelled } from "../sft/spelling.ts";
@@ -140,19 +140,10 @@ export async function pretrain(
   const every = (interval: number, step: number) => interval > 0 && step % interval === 0;
   let valBpb: number | undefined;
 
-  const validate = async () => {
+  const validate = () => {
     const steps = Math.max(1, Math.floor(options.evalTokens / (B * T)));
-    const progress = new Progress(terminal, { label: "Validation", total: steps, unit: "batches" });
     const batches = heldOutBatches(documents.heldOut, B, T);
-    const bpb = await bitsPerByte(
-      pass,
-      batches,
-      steps,
-      tokenizer.tokenBytes,
-      (done) => progress.update(done),
-    );
-    progress.finish();
-    return bpb;
+    return validationBpb(pass, batches, steps, tokenizer.tokenBytes, terminal);
   };
   const save = async ({ step, progress }: RunProgress) => {
     const multiplier = lrMultiplier(progress, options);

@@ -1,13 +1,32 @@
 /**
- * The measurements of a run: validation bits per byte, on the validation mixture from its start.
+ * Validation bits per byte; of a fine-tuning run, on the validation mixture from its start.
  *
  * @module
  */
-import { type Batch, PackedLoader, type PackedLoaderOptions } from "../dataloader/mod.ts";
-import type { ConversationDataset } from "../dataloader/mod.ts";
-import { bitsPerByte } from "../eval/mod.ts";
+import {
+  type Batch,
+  type ConversationDataset,
+  PackedLoader,
+  type PackedLoaderOptions,
+} from "../dataloader/mod.ts";
+import { bitsPerByte, type EvaluationBatch } from "../eval/mod.ts";
 import type { Pass } from "../model/mod.ts";
 import { Progress, type Terminal } from "../tracking/mod.ts";
+
+/** Bits per byte over `steps` batches, with progress shown. */
+export async function validationBpb(
+  pass: Pass,
+  batches: Iterable<EvaluationBatch>,
+  steps: number,
+  tokenBytes: Int32Array,
+  terminal: Terminal,
+): Promise<number> {
+  const progress = new Progress(terminal, { label: "Validation", total: steps, unit: "batches" });
+  const onBatch = (done: number) => progress.update(done);
+  const bpb = await bitsPerByte(pass, batches, steps, tokenBytes, onBatch);
+  progress.finish();
+  return bpb;
+}
 
 /** What {@link validate} measures with. */
 export interface ValidationOptions {
@@ -34,15 +53,11 @@ function* firstBatches(loader: PackedLoader, steps: number): Generator<Batch> {
   }
 }
 
-/** Validation bits per byte. */
+/** Validation bits per byte of a run. */
 export async function validate(options: ValidationOptions): Promise<number> {
   const { pass, dataset, evalTokens, tokenBytes, terminal } = options;
   const { B, T } = pass;
   const loader = new PackedLoader(dataset, { ...options.loader, B, T });
   const total = Math.max(1, Math.floor(evalTokens / (B * T * (options.loader.worldSize ?? 1))));
-  const progress = new Progress(terminal, { label: "Validation", total, unit: "batches" });
-  const batches = firstBatches(loader, total);
-  const bpb = await bitsPerByte(pass, batches, total, tokenBytes, (done) => progress.update(done));
-  progress.finish();
-  return bpb;
+  return await validationBpb(pass, firstBatches(loader, total), total, tokenBytes, terminal);
 }
