@@ -5,7 +5,7 @@
 
 import { join } from "@std/path";
 import { StoredTensor, TorchFile, writeTorchFile } from "../checkpoint/mod.ts";
-import { StagedFile } from "../checkpoint/staged_file.ts";
+import { reportWriteErrors, StagedFile } from "../checkpoint/staged_file.ts";
 import { UserError } from "../errors.ts";
 import { readEncoding, writeEncoding } from "./encoding_pickle.ts";
 import type { TokenizerData } from "./tokenizer.ts";
@@ -39,12 +39,16 @@ async function readTokenBytes(directory: string): Promise<Int32Array<ArrayBuffer
   return await tensor.read() as Int32Array<ArrayBuffer>;
 }
 
-/** Writes a tokenizer directory, making it if need be; each file appears whole or not at all. */
+/**
+ * Writes a tokenizer directory, making it if need be; each file appears whole or not at all.
+ *
+ * @throws {UserError} If it cannot be written.
+ */
 export async function writeTokenizer(
   directory: string,
   data: TokenizerData & { tokenBytes: Int32Array<ArrayBuffer> },
 ): Promise<void> {
-  await Deno.mkdir(directory, { recursive: true });
+  await reportWriteErrors(directory, () => Deno.mkdir(directory, { recursive: true }));
   await writeTorchFile(join(directory, "token_bytes.pt"), {
     dtype: "int32",
     shape: [data.tokenBytes.length],

@@ -120,7 +120,12 @@ export class Tokenizer {
     }
   }
 
-  /** Writes `tokenizer.pkl` and `token_bytes.pt`, as nanochat reads them, into a directory. */
+  /**
+   * Writes `tokenizer.pkl` and `token_bytes.pt`, as nanochat reads them, into a directory, which is
+   * made if need be.
+   *
+   * @throws {UserError} If they cannot be written.
+   */
   async save(directory: string): Promise<void> {
     await writeTokenizer(directory, {
       pattern: this.pattern,

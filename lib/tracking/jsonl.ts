@@ -1,6 +1,7 @@
 /** Metrics in a file, one JSON object a line. */
 
 import { dirname } from "@std/path";
+import { UserError } from "../errors.ts";
 import type { Metrics, MetricSink } from "./sink.ts";
 
 /** How {@linkcode JsonlSink.open} treats a file that is there already. */
@@ -40,15 +41,20 @@ export class JsonlSink implements MetricSink {
   /**
    * Opens a file for writing and makes the folders that lead to it.
    *
-   * @throws {Error} as the file system does.
+   * @throws {UserError} if it cannot be written, or holds something else than metrics.
    */
   static open(path: string, options: JsonlOptions = {}): JsonlSink {
-    Deno.mkdirSync(dirname(path), { recursive: true });
-    if (options.resumeStep === undefined) {
-      return new JsonlSink(Deno.openSync(path, { create: true, write: true, truncate: true }));
+    try {
+      Deno.mkdirSync(dirname(path), { recursive: true });
+      if (options.resumeStep === undefined) {
+        return new JsonlSink(Deno.openSync(path, { create: true, write: true, truncate: true }));
+      }
+      keepThrough(path, options.resumeStep);
+      return new JsonlSink(Deno.openSync(path, { create: true, append: true }));
+    } catch (error) {
+      const reason = (error as Error).message;
+      throw new UserError(`metrics cannot be written to ${path}: ${reason}`, { cause: error });
     }
-    keepThrough(path, options.resumeStep);
-    return new JsonlSink(Deno.openSync(path, { create: true, append: true }));
   }
 
   /** Appends one line. */

@@ -56,7 +56,7 @@ Deno.test("long tokens and ids above 65535 survive saving", async () => {
   });
 });
 
-Deno.test("files that are missing or something else are refused by name", async () => {
+Deno.test("files that are missing, something else or in the way are refused by name", async () => {
   await inTempDir(async (directory) => {
     const refused = (message: string) =>
       assertRejects(() => Tokenizer.load(directory), UserError, message);
@@ -83,5 +83,8 @@ Deno.test("files that are missing or something else are refused by name", async 
       join(directory, "token_bytes.pt"),
     );
     await refused("token_bytes.pt is not a vector of int32");
+    const tokenizer = await Tokenizer.load(TOKENIZER_DIRECTORY);
+    const within = join(pickle, "folder");
+    await assertRejects(() => tokenizer.save(within), UserError, "cannot be written");
   });
 });

@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { join } from "@std/path";
+import { UserError } from "../../lib/errors.ts";
 import { JsonlSink, type MetricSink, SinkGroup } from "../../lib/tracking/mod.ts";
 
 async function withFolder(test: (folder: string) => void | Promise<void>): Promise<void> {
@@ -40,6 +41,15 @@ Deno.test("a resumed file keeps the steps done and drops later and half-written 
     JsonlSink.open(path).close();
     assertEquals(Deno.readTextFileSync(path), "");
     JsonlSink.open(join(folder, "new.jsonl"), { resumeStep: 5 }).close();
+  }));
+
+Deno.test("a file that cannot be written is a clear error", () =>
+  withFolder((folder) => {
+    Deno.writeTextFileSync(join(folder, "file"), "no metrics\n");
+    const within = join(folder, "file", "metrics.jsonl");
+    assertThrows(() => JsonlSink.open(within), UserError, `metrics cannot be written to ${within}`);
+    const other = () => JsonlSink.open(join(folder, "file"), { resumeStep: 1 });
+    assertThrows(other, UserError, "metrics cannot be written");
   }));
 
 Deno.test("a group logs to and closes all its sinks", async () => {
