@@ -81,7 +81,7 @@ export class CpuMemory {
     return this.#view.getFloat32(pointer, true);
   }
 
-  /** The smallest freed block from the start that is large enough, zeroed. */
+  /** The start of the first freed block that is large enough, zeroed. */
   #reuse(bytes: number): number | undefined {
     const index = this.#free.findIndex((block) => block.bytes >= bytes);
     if (index < 0) return undefined;
