@@ -7,7 +7,7 @@
  * product wants for its left operand.
  */
 import { multiplyTile } from "./microkernel";
-import { packAcross, packAlong } from "./pack";
+import { packAcross, packAlong, roundUp } from "./pack";
 import { ARGUMENTS, parallelFrom, threadCount, workspace } from "./pool";
 import { addScaled, exp4, fma, log1, splat } from "./simd";
 
@@ -52,11 +52,6 @@ let packedValues: usize = 0;
 /** First packed key and end of the packed keys, both multiples of 8. */
 let firstKey: i32 = 0;
 let endKey: i32 = 0;
-
-@inline
-function roundUp(count: i32, multiple: i32): i32 {
-  return (count + multiple - 1) / multiple * multiple;
-}
 
 /** Bytes of workspace that {@link attention} needs for `keys` keys. */
 export function attentionWorkspace(keys: i32, headSize: i32): u32 {

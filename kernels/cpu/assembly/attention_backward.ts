@@ -6,7 +6,7 @@
  * values and keys; ds is also stored transposed for that of the queries.
  */
 import { multiplyTile } from "./microkernel";
-import { packAcross, packAlong, storeTransposed } from "./pack";
+import { packAcross, packAlong, roundUp, storeTransposed } from "./pack";
 import { ARGUMENTS, parallelFrom, workspace } from "./pool";
 import { addScaled, dot, exp4, splat } from "./simd";
 
@@ -59,11 +59,6 @@ let dv: usize = 0;
 /** Positions and head size as they are padded: multiples of 16. */
 let time: i32 = 0;
 let width: i32 = 0;
-
-@inline
-function roundUp(count: i32, multiple: i32): i32 {
-  return (count + multiple - 1) / multiple * multiple;
-}
 
 /** Bytes of workspace that {@link attentionBackward} needs. */
 export function attentionBackwardWorkspace(time: i32, headSize: i32): u32 {

@@ -3,7 +3,8 @@ import { ARGUMENTS } from "./pool";
 import { overRows, rowsPerItem } from "./rows";
 import { addScaled, dot, fma, load4, splat, store4 } from "./simd";
 
-const EPS: f64 = 1.1920928955078125e-7; // 2⁻²³
+/** What norms add to a mean square: 2⁻²³. */
+export const EPS: f64 = 1.1920928955078125e-7;
 
 @unmanaged
 class Arguments {

@@ -5,6 +5,12 @@
  */
 import { splat } from "./simd";
 
+/** The next multiple from a count on: the padded side of a panel. */
+@inline
+export function roundUp(count: i32, multiple: i32): i32 {
+  return (count + multiple - 1) / multiple * multiple;
+}
+
 /**
  * Panels from a matrix whose rows lie along k: out[k·width + i] = scale · source[k][i], for
  * `columns` columns in panels that are `panelStride` bytes apart. Rows are read from start to end,

@@ -46,12 +46,12 @@ export function workspace(): usize {
 }
 
 /** Runs items 0 … count−1 on this thread alone. */
-export function serial(count: i32, item: (index: i32) => void): void {
+function serial(count: i32, item: (index: i32) => void): void {
   for (let i = 0; i < count; i++) item(i);
 }
 
 /** Runs items 0 … count−1 on as many threads as there is work for. Returns when all are done. */
-export function parallel(count: i32, item: (index: i32) => void): void {
+function parallel(count: i32, item: (index: i32) => void): void {
   const active = min(threadCount(), count);
   if (active < 2) {
     serial(count, item);

@@ -1,9 +1,8 @@
 /** Rotary position embedding of heads, followed by their norm. */
+import { EPS } from "./norm";
 import { ARGUMENTS } from "./pool";
 import { overRows, rowsPerItem } from "./rows";
 import { addScaled, dot, fma, fnma, load4, splat, store4 } from "./simd";
-
-const EPS: f64 = 1.1920928955078125e-7; // 2⁻²³
 
 @unmanaged
 class Arguments {

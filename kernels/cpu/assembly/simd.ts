@@ -104,7 +104,7 @@ export function exp4(x: v128): v128 {
 
 /** exp(x) of one number, by the same steps as {@link exp4}. */
 @inline
-export function exp1(x: f32): f32 {
+function exp1(x: f32): f32 {
   return f32x4.extract_lane(exp4(splat(x)), 0);
 }
 
