@@ -13,7 +13,7 @@ import type { OpenedModel } from "./open_model.ts";
 import type { SftOptions } from "./options.ts";
 
 /** What the model is asked. */
-const QUESTIONS = ["Who are you?", "Who made you?", "Can you spell the word garden?"];
+const QUESTIONS = ["Who are you?", "Who made you?", "How do you spell garden?"];
 /** Most tokens of an answer that is shown, and of a spelling. */
 const ANSWER_TOKENS = 48;
 /** Words that are spelled to measure how well. */
@@ -60,6 +60,7 @@ export class Showcase implements AsyncDisposable {
       let answer = "";
       for await (const event of chat.ask(question, signal)) {
         if ("text" in event) answer += event.text;
+        else if (event.type === "cut") answer += "…";
       }
       answers.push(answer.replace(/\s+/g, " ").trim());
     }
