@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { findCheckpoint } from "../../lib/checkpoint/mod.ts";
 import { UserError } from "../../lib/errors.ts";
-import { inTempDir } from "./torch_archive.ts";
+import { inTempDir } from "../temp_dir.ts";
 
 /** Makes empty files at these paths under `dir`. */
 async function touch(dir: string, ...paths: string[]): Promise<void> {

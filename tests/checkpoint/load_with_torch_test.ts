@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { TorchFile, writeTorchFile } from "../../lib/checkpoint/mod.ts";
-import { fixture, inTempDir } from "./torch_archive.ts";
+import { inTempDir } from "../temp_dir.ts";
+import { fixture } from "./torch_archive.ts";
 
 const python = "/usr/bin/python3"; // Debian and Ubuntu: apt-get install python3-torch
 

@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { SafetensorsFile, type TensorSource, writeSafetensors } from "../../lib/checkpoint/mod.ts";
 import { UserError } from "../../lib/errors.ts";
-import { fixture, inTempDir } from "./torch_archive.ts";
+import { inTempDir } from "../temp_dir.ts";
+import { fixture } from "./torch_archive.ts";
 
 /** A file with this JSON header and `dataLength` bytes of data. */
 function safetensors(header: string, dataLength = 8): Uint8Array {

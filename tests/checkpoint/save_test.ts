@@ -10,7 +10,7 @@ import {
   TorchFile,
 } from "../../lib/checkpoint/mod.ts";
 import { UserError } from "../../lib/errors.ts";
-import { inTempDir } from "./torch_archive.ts";
+import { inTempDir } from "../temp_dir.ts";
 
 const modelConfig = {
   sequenceLen: 8,

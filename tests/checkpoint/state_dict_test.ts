@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { readMeta, readStateDict, TorchFile, writeTorchFile } from "../../lib/checkpoint/mod.ts";
 import { UserError } from "../../lib/errors.ts";
-import { fixture, inTempDir } from "./torch_archive.ts";
+import { inTempDir } from "../temp_dir.ts";
+import { fixture } from "./torch_archive.ts";
 
 const modelPath = fixture("parity/mha_full/model_000010.pt");
 const { modelConfig } = await readMeta(fixture("parity/mha_full/meta_000010.json"));

@@ -1,16 +1,6 @@
 import { StagedFile } from "../../lib/checkpoint/staged_file.ts";
 import { ZipWriter } from "../../lib/checkpoint/zip_writer.ts";
 
-/** Runs `body` with a fresh directory that is gone afterwards. */
-export async function inTempDir(body: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
-
 /** The path of a file under tests/fixtures. */
 export function fixture(path: string): string {
   return new URL(`../fixtures/${path}`, import.meta.url).pathname;

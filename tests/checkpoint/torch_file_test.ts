@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type StoredTensor, TorchFile } from "../../lib/checkpoint/mod.ts";
 import { UserError } from "../../lib/errors.ts";
-import { fixture, inTempDir, writeZip } from "./torch_archive.ts";
+import { inTempDir } from "../temp_dir.ts";
+import { fixture, writeZip } from "./torch_archive.ts";
 
 /** The message of the one-line UserError that opening `path` must throw; it must name the file. */
 async function refusal(path: string): Promise<string> {

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { OrderedDict, StoredTensor, TorchFile, writeTorchFile } from "../../lib/checkpoint/mod.ts";
 import { UserError } from "../../lib/errors.ts";
-import { fixture, inTempDir } from "./torch_archive.ts";
+import { inTempDir } from "../temp_dir.ts";
+import { fixture } from "./torch_archive.ts";
 
 /** A tree with the contents of its tensors in place of the tensors. */
 async function contents(value: unknown): Promise<unknown> {

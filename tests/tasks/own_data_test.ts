@@ -11,6 +11,7 @@ import {
   type Row,
   type Task,
 } from "../../lib/tasks/mod.ts";
+import { inTempDir } from "../temp_dir.ts";
 
 const turns = (text: string) => [
   { role: "user", content: text },
@@ -43,15 +44,12 @@ async function inFolder(
   files: Record<string, string>,
   test: (dir: string) => Promise<void>,
 ): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
+  await inTempDir(async (dir) => {
     for (const [name, text] of Object.entries(files)) {
       await Deno.writeTextFile(join(dir, name), text);
     }
     await test(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  });
 }
 
 /** What the user says in every conversation of the tasks. */

@@ -2,14 +2,14 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { UserError } from "../../lib/errors.ts";
 import { CompactRows, CustomJSON, LocalSource } from "../../lib/tasks/mod.ts";
+import { inTempDir } from "../temp_dir.ts";
 
 /** A base directory with the files given, gone after the test. */
 async function withBaseDir(
   files: Record<string, string | Uint8Array>,
   test: (source: LocalSource, dir: string) => Promise<void>,
 ): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
+  await inTempDir(async (dir) => {
     for (const [path, content] of Object.entries(files)) {
       const full = join(dir, path);
       await Deno.mkdir(join(full, ".."), { recursive: true });
@@ -17,9 +17,7 @@ async function withBaseDir(
       else await Deno.writeFile(full, content);
     }
     await test(new LocalSource(dir), dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  });
 }
 
 async function gzip(text: string): Promise<Uint8Array> {

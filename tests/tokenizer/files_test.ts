@@ -2,16 +2,8 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { UserError } from "../../lib/errors.ts";
 import { SPLIT_PATTERN, Tokenizer } from "../../lib/tokenizer/mod.ts";
+import { inTempDir } from "../temp_dir.ts";
 import { TOKENIZER_DIRECTORY } from "./reference.ts";
-
-async function inTempDir(use: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir();
-  try {
-    await use(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
 
 const fixture = (name: string) => join(TOKENIZER_DIRECTORY, name);
 

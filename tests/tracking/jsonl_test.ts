@@ -2,18 +2,10 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { UserError } from "../../lib/errors.ts";
 import { JsonlSink, type MetricSink, SinkGroup } from "../../lib/tracking/mod.ts";
-
-async function withFolder(test: (folder: string) => void | Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { inTempDir } from "../temp_dir.ts";
 
 Deno.test("each log is one line, in the file at once", () =>
-  withFolder((folder) => {
+  inTempDir((folder) => {
     const path = join(folder, "deep", "metrics.jsonl");
     const sink = JsonlSink.open(path);
     sink.log(1, { "train/loss": 2.5, "train/lrm": 1 });
@@ -27,7 +19,7 @@ Deno.test("each log is one line, in the file at once", () =>
   }));
 
 Deno.test("a resumed file keeps the steps done and drops later and half-written lines", () =>
-  withFolder((folder) => {
+  inTempDir((folder) => {
     const path = join(folder, "metrics.jsonl");
     const killed = '{"step":1,"a":1}\n{"step":2,"a":2}\n{"step":3,"a":3}\n{"step":4,"a"';
     Deno.writeTextFileSync(path, killed);
@@ -44,7 +36,7 @@ Deno.test("a resumed file keeps the steps done and drops later and half-written 
   }));
 
 Deno.test("a file that cannot be written is a clear error", () =>
-  withFolder((folder) => {
+  inTempDir((folder) => {
     Deno.writeTextFileSync(join(folder, "file"), "no metrics\n");
     const within = join(folder, "file", "metrics.jsonl");
     assertThrows(() => JsonlSink.open(within), UserError, `metrics cannot be written to ${within}`);
