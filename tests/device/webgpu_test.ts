@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { type Device, sizeOf } from "../../lib/device/mod.ts";
-import { openDevice } from "../../lib/device/webgpu/adapter.ts";
+import { openAdapter } from "../../lib/device/webgpu/adapter.ts";
 import { Gpu } from "../../lib/device/webgpu/gpu.ts";
 import { createWebGpuDevice } from "../../lib/device/webgpu/mod.ts";
 import { UserError } from "../../lib/errors.ts";
@@ -120,7 +120,7 @@ test("the same inputs give the same bits", async (device) => {
 });
 
 test("an error that the driver reports is thrown, not lost", async () => {
-  const gpu = new Gpu((await openDevice()).device, 1 << 20, 1 << 20);
+  const gpu = new Gpu((await openAdapter()).device, 1 << 20, 1 << 20);
   gpu.kernel("@compute @workgroup_size(1) fn main() { nonsense(); }");
   await gpu.device.queue.onSubmittedWorkDone();
   assertThrows(() => gpu.allocate("x", [1], "float32"), Error, "nonsense");

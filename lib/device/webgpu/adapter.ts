@@ -13,8 +13,8 @@ const ADVICE: Record<string, string> = {
   windows: "install your GPU's current driver (Direct3D 12 or Vulkan)",
 };
 
-/** An open device and what is known of its adapter. */
-export interface OpenDevice {
+/** An adapter's open device and what is known of it. */
+export interface OpenAdapter {
   device: GPUDevice;
   /** What a person would call it. */
   name: string;
@@ -27,7 +27,7 @@ export interface OpenDevice {
  *
  * @throws {UserError} when there is none; the message says how to get one on this system.
  */
-export async function openDevice(): Promise<OpenDevice> {
+export async function openAdapter(): Promise<OpenAdapter> {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) {
     const advice = ADVICE[Deno.build.os] ?? "install your GPU's driver";

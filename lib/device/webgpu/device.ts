@@ -4,7 +4,7 @@
  * @module
  */
 import type { Device } from "../device.ts";
-import { openDevice } from "./adapter.ts";
+import { openAdapter } from "./adapter.ts";
 import { attentionOperations, type AttentionProducts } from "./attention.ts";
 import { elementwiseOperations } from "./elementwise.ts";
 import { embeddingOperations } from "./embedding.ts";
@@ -43,7 +43,7 @@ const measuredTiles = new Map<string, TileChoice>();
  * @throws {UserError} when there is no adapter; the message says how to get one on this system.
  */
 export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<Device> {
-  const { device, name, software } = await openDevice();
+  const { device, name, software } = await openAdapter();
   const limit = device.limits.maxStorageBufferBindingSize;
   const maxBindingBytes = Math.min(options.maxBindingBytes ?? limit, limit);
   const gpu = new Gpu(device, maxBindingBytes, options.maxMemoryBytes ?? memoryLimit(software));
