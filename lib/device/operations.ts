@@ -166,7 +166,7 @@ export interface Operations {
   /**
    * In place on x (B, T, H, D): rotates each head by position, then normalises and scales it.
    * With p = positions[b] + t (positions int32 (B), 0 unless given), x1 and x2 the halves of a
-   * head, cos and sin (≥ p, D/2): r = (x1·cos + x2·sin, −x1·sin + x2·cos); rstd = 1/sqrt(mean(r²)
+   * head, cos and sin (> p, D/2): r = (x1·cos + x2·sin, −x1·sin + x2·cos); rstd = 1/sqrt(mean(r²)
    * + 2⁻²³); x = scale · rstd · r. `rstd` (N, H) is kept for the backward pass if given.
    */
   rotaryNorm(
@@ -282,11 +282,10 @@ export interface Operations {
   /** In place, each matrix of x (n, rows, cols): every row gets the mean norm of the rows. */
   equilibrateRows(args: { x: Tensor }): void;
   /**
-   * Muon's variance reduction, in place on each matrix of x (n, rows, cols). With v = mean(x²)
-   * along the columns if rows ≥ cols (secondMomentum is (n, rows, 1)), else along the rows ((n, 1,
-   * cols)), and n the length averaged over: secondMomentum = lerp(secondMomentum, v, 1−beta2);
-   * step = 1/sqrt(max(secondMomentum, 1e-10)); x *= step · sqrt(Σ v·n) / max(sqrt(Σ v·n·step²),
-   * 1e-10).
+   * Muon's variance reduction, in place on each matrix of x (n, rows, cols). With v = mean(x²) of
+   * each row if rows ≥ cols (secondMomentum is (n, rows, 1)), else of each column ((n, 1, cols)),
+   * and L the length averaged over: secondMomentum = lerp(secondMomentum, v, 1−beta2); step =
+   * 1/sqrt(max(secondMomentum, 1e-10)); x *= step · sqrt(Σ v·L) / max(sqrt(Σ v·L·step²), 1e-10).
    */
   muonVarianceReduction(args: { x: Tensor; secondMomentum: Tensor; beta2: number }): void;
   /** p −= lr·x[slot] + (x[slot]·p ≥ 0 ? lr·weightDecay·p : 0), for p (rows, cols). */

@@ -67,7 +67,10 @@ export function writeEncoding(encoding: TokenizerData): Uint8Array {
   return out.finish();
 }
 
-/** The few opcodes an Encoding needs; each is documented in CPython's `pickletools.py`. */
+/**
+ * The few opcodes of protocol 4 that an Encoding needs, memoised as Python does (checkpoints are of
+ * protocol 2, without a memo); each is documented in CPython's `pickletools.py`.
+ */
 class PickleWriter {
   #body: number[] = [];
 

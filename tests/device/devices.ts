@@ -1,6 +1,6 @@
 /**
  * The devices that the tests of operations run on. A device that this machine lacks is listed with
- * `open: undefined`, and its tests are registered as ignored.
+ * `device: undefined`, and its tests are registered as ignored.
  */
 import { UserError } from "../../lib/errors.ts";
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
@@ -24,7 +24,7 @@ export async function webGpu(name: string, options?: WebGpuOptions): Promise<Dev
 }
 
 /** A small limit on bindings, so that small tensors are split. */
-export const SMALL_BINDINGS = 4096;
+const SMALL_BINDINGS = 4096;
 
 /** Every device. */
 export const devices: readonly DeviceUnderTest[] = [
