@@ -7,7 +7,6 @@
 export { placeDemo } from "./demo.ts";
 export type { RunIo } from "./io.ts";
 export { type OpenedModel, openModel } from "./open_model.ts";
-export { flagOf } from "./flag_rules.ts";
 export { SFT_DEFAULTS, sftOptions } from "./options.ts";
 export type { SftOptions } from "./options.ts";
 export { runSft, type SftResult } from "./run.ts";
