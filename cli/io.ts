@@ -68,10 +68,17 @@ export function baseDir(): string {
   return Deno.env.get("NANOCHAT_BASE_DIR") || join(home, ".cache", "nanochat");
 }
 
-/** Writes text, all of it, at once. */
+/**
+ * Writes text, all of it, at once. Where nobody reads any more (`… | head`), it is dropped: a run
+ * goes on and saves what it learned.
+ */
 export function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
   const bytes = new TextEncoder().encode(text);
-  for (let written = 0; written < bytes.length;) {
-    written += stream.writeSync(bytes.subarray(written));
+  try {
+    for (let written = 0; written < bytes.length;) {
+      written += stream.writeSync(bytes.subarray(written));
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   }
 }

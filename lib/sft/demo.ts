@@ -102,8 +102,9 @@ async function place(path: string, open: () => Promise<ReadableStream<Uint8Array
 
 /** Settings that make a run of a few minutes on two cores, where a flag is at its default. */
 const DEMO_SETTINGS: Partial<SftOptions> = {
-  numIterations: 150,
-  evalEvery: 50,
+  loadOptimizer: false, // None ships: it is larger than the model.
+  numIterations: 240,
+  evalEvery: 60,
   evalTokens: 65536,
   chatcoreEvery: -1,
   chatcoreMaxCat: 100,

@@ -55,7 +55,13 @@ export async function runSft(options: SftOptions, io: RunIo): Promise<SftResult>
     const demo = { ...io, baseDir: await placeDemo(io.baseDir) };
     const ownOptions = demoOptions(options);
     await using showcase = await Showcase.open(openDataSource(demo), ownOptions, demo);
-    return await fineTune(device, ownOptions, demo, showcase);
+    const result = await fineTune(device, ownOptions, demo, showcase);
+    io.terminal.print("");
+    io.terminal.print(
+      'Next: add "chat" to the command to talk with it, or --data FILE.jsonl to teach it your own ' +
+        "conversations; with nanochat's base models, --model-tag names the one to fine-tune",
+    );
+    return result;
   } finally {
     await device.close();
   }
