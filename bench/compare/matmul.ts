@@ -8,6 +8,7 @@
  * They take turns, and the best of each is compared: other programs only ever make one slower.
  */
 import { defaultDevice, init, numpy as np } from "npm:@jax-js/jax@0.1.25";
+import { TextLineStream } from "@std/streams";
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
 
 const SIZE = 1024, ROUNDS = 5, REPEATS = 8;
@@ -78,7 +79,9 @@ function numpyContender(): { run: Contender; close: () => void } | undefined {
       stderr: "null",
     }).spawn();
     const writer = python.stdin.getWriter();
-    const reader = python.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    const lines = python.stdout.pipeThrough(new TextDecoderStream())
+      .pipeThrough(new TextLineStream());
+    const reader = lines.getReader();
     const run = async (repeats: number) => {
       await writer.write(new TextEncoder().encode(`${repeats}\n`));
       return Number((await reader.read()).value ?? NaN);
