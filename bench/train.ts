@@ -64,7 +64,7 @@ const lossSum = device.allocate("loss", [1]);
 console.log(`${device.kind}: ${device.name}; ${micros} x ${B} x ${T} tokens a step`);
 
 const steps = Number(flags.steps);
-let elapsed = 0;
+let elapsed = 0, fastest = Infinity;
 for (let step = 0; step <= steps; step++) {
   const start = performance.now();
   for (let micro = 0; micro < micros; micro++) {
@@ -82,12 +82,17 @@ for (let step = 0; step <= steps; step++) {
   await device.synchronize();
   const ms = performance.now() - start;
   console.log(`step ${step}: loss ${loss.toFixed(4)}, ${ms.toFixed(0)} ms`);
-  if (step === 0) shares.clear();
-  else elapsed += ms;
+  if (step === 0) {
+    shares.clear();
+    continue;
+  }
+  elapsed += ms;
+  fastest = Math.min(fastest, ms);
 }
 const rate = steps * tokensPerStep / elapsed * 1000;
 console.log(
-  `${rate.toFixed(0)} tokens/s, ${(rate * model.flopsPerToken / 1e9).toFixed(1)} GFLOP/s`,
+  `${rate.toFixed(0)} tokens/s, ${(rate * model.flopsPerToken / 1e9).toFixed(1)} GFLOP/s; ` +
+    `the fastest step made ${(tokensPerStep / fastest * 1000).toFixed(0)} tokens/s`,
 );
 const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 console.log(`device memory ${mib(device.memory.peak)}, process ${mib(Deno.memoryUsage().rss)}`);
