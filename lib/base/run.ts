@@ -19,7 +19,7 @@ import { validationBpb } from "../sft/evaluation.ts";
 import type { RunIo } from "../sft/io.ts";
 import { accumulationSteps } from "../sft/settings.ts";
 import { spelled } from "../sft/spelling.ts";
-import { type RunProgress, runTrainingLoop } from "../sft/training_loop.ts";
+import { isMultiple, type RunProgress, runTrainingLoop } from "../sft/training_loop.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import { ConsoleSink, JsonlSink, Progress, SinkGroup } from "../tracking/mod.ts";
 import { DocumentLoader } from "./document_loader.ts";
@@ -137,7 +137,6 @@ export async function pretrain(
     new ConsoleSink(terminal),
     JsonlSink.open(join(checkpointDirectory(baseDir, "base", tag), "metrics.jsonl")),
   ]);
-  const every = (interval: number, step: number) => interval > 0 && step % interval === 0;
   let valBpb: number | undefined;
 
   const validate = () => {
@@ -174,15 +173,15 @@ export async function pretrain(
       now: io.now,
       nextBatch: () => loader.next(),
       onStep: (step, metrics) => sinks.log(step, metrics),
-      isDue: (step) => every(options.evalEvery, step) || every(options.saveEvery, step),
+      isDue: (step) => isMultiple(step, options.evalEvery) || isMultiple(step, options.saveEvery),
       pause: async (at, last) => {
         const { step } = at;
         valBpb = undefined;
-        if (!io.signal.aborted && (last || every(options.evalEvery, step))) {
+        if (!io.signal.aborted && (last || isMultiple(step, options.evalEvery))) {
           valBpb = await validate();
           sinks.log(step, { "val/bpb": valBpb });
         }
-        if (step > 0 && (last || every(options.saveEvery, step))) await save(at);
+        if (step > 0 && (last || isMultiple(step, options.saveEvery))) await save(at);
       },
     });
     return { step, valBpb };

@@ -37,7 +37,7 @@ const SPLITS = [
 const SINGLE_FILES = ["identity_conversations.jsonl", "words_alpha.txt"];
 
 /** The demonstration's base directory within a base directory. */
-export function demoDir(baseDir: string): string {
+function demoDir(baseDir: string): string {
   return join(baseDir, "demo");
 }
 
@@ -94,7 +94,11 @@ async function openShipped(url: URL): Promise<ReadableStream<Uint8Array>> {
 
 async function place(path: string, open: () => Promise<ReadableStream<Uint8Array>>): Promise<void> {
   if (await Deno.stat(path).then(() => true, () => false)) return;
-  await Deno.mkdir(dirname(path), { recursive: true });
+  try {
+    await Deno.mkdir(dirname(path), { recursive: true });
+  } catch (error) {
+    throw new UserError(`${dirname(path)} cannot be made: ${(error as Error).message}`);
+  }
   await using file = await StagedFile.create(path);
   for await (const bytes of await open()) await file.write(bytes);
   await file.commit();

@@ -4,25 +4,25 @@
  * @module
  */
 import { join } from "@std/path";
-import { addToMeta, checkpointDirectory, TorchFile } from "../checkpoint/mod.ts";
+import { addToMeta, checkpointDirectory } from "../checkpoint/mod.ts";
 import { PackedLoader } from "../dataloader/mod.ts";
 import { type Device, openDevice } from "../device/mod.ts";
-import { UserError } from "../errors.ts";
 import { Pass } from "../model/mod.ts";
-import { loadOptimizerState, Optimizer, parameterGroups, widthScale } from "../optim/mod.ts";
+import { widthScale } from "../optim/mod.ts";
 import { ConsoleSink, JsonlSink, SinkGroup } from "../tracking/mod.ts";
 import { ChatcoreRun } from "./chatcore_run.ts";
 import { openDataSource } from "./data_source.ts";
 import { demoOptions, needsDemo, placeDemo, whereModelsAre } from "./demo.ts";
-import { validate } from "./evaluation.ts";
 import type { RunIo } from "./io.ts";
 import { trainingMixture } from "./mixture.ts";
-import { type OpenedModel, openModel } from "./open_model.ts";
+import { openModel } from "./open_model.ts";
 import type { SftOptions } from "./options.ts";
+import { RunMeasurements } from "./run_measurements.ts";
 import { savedRun, saveRun } from "./save.ts";
 import { accumulationSteps, type InheritedSettings, inheritSettings } from "./settings.ts";
 import { type Portrait, printPortraits, Showcase } from "./showcase.ts";
-import { type RunProgress, runTrainingLoop, START } from "./training_loop.ts";
+import { isMultiple, type RunProgress, runTrainingLoop, START } from "./training_loop.ts";
+import { openOptimizer } from "./open_optimizer.ts";
 
 /** What a run ended with. */
 export interface SftResult {
@@ -102,14 +102,7 @@ async function fineTune(
   };
   const loader = new PackedLoader(train, { ...packing, B, T, state: saved?.loader });
 
-  const optimizer = new Optimizer(
-    device,
-    parameterGroups([...model.parameters.values()], model.config.nEmbd, {
-      ...settings,
-      initLrFrac: options.initLrFrac,
-    }),
-  );
-  if (options.loadOptimizer || options.resume) await warmStart(optimizer, opened, io);
+  const optimizer = await openOptimizer(opened, options, settings, terminal);
   const pass = new Pass(model, B, T, { training: true });
 
   const directory = checkpointDirectory(baseDir, "sft", files.tag);
@@ -117,30 +110,23 @@ async function fineTune(
     new ConsoleSink(terminal),
     JsonlSink.open(join(directory, "metrics.jsonl"), { resumeStep: saved?.at.step }),
   ]);
-  const metrics: Record<string, number> = {};
-  const bpbs: number[] = [];
+  const { evalTokens } = options, { tokenBytes } = tokenizer;
+  const validating = {
+    pass,
+    dataset: validation,
+    loader: packing,
+    evalTokens,
+    tokenBytes,
+    terminal,
+  };
+  const measurements = new RunMeasurements(opened, options, validating, chatcore, sinks);
+  const { metrics, bpbs } = measurements;
   const cut = { conversations: 0, tokens: 0 };
-  const every = (interval: number, step: number) => interval > 0 && step % interval === 0;
   const save = async (at: RunProgress) => {
     const contents = { model, optimizer, options, settings, at, loader: loader.state, metrics };
     const written = await saveRun(baseDir, files.tag, contents);
     terminal.print(`Saved ${written.model}`);
     return written;
-  };
-  const measure = async (step: number, last: boolean) => {
-    if (last || every(options.evalEvery, step)) {
-      const { evalTokens } = options, { tokenBytes } = tokenizer;
-      const packed = { pass, dataset: validation, loader: packing, evalTokens, tokenBytes };
-      metrics.val_bpb = await validate({ ...packed, terminal });
-      bpbs.push(metrics.val_bpb);
-      sinks.log(step, { "val/bpb": metrics.val_bpb });
-    }
-    if (chatcore && (last || step > 0 && every(options.chatcoreEvery, step))) {
-      const scores = await chatcore.measure(opened);
-      if (!scores) return;
-      Object.assign(metrics, scores);
-      sinks.log(step, scores);
-    }
   };
 
   try {
@@ -160,15 +146,14 @@ async function fineTune(
         return batch;
       },
       onStep: (step, numbers) => sinks.log(step, numbers),
-      isDue: (step) =>
-        [options.evalEvery, options.saveEvery, options.chatcoreEvery]
-          .some((interval) => every(interval, step)),
+      isDue: (step) => measurements.isDue(step) || isMultiple(step, options.saveEvery),
       pause: async (at, last) => {
-        const isNew = at.step > (saved?.at.step ?? 0);
         // What was learned is safe before anything is measured.
-        const written = isNew && (last || every(options.saveEvery, at.step)) && await save(at);
+        const isSaved = at.step > (saved?.at.step ?? 0) &&
+          (last || isMultiple(at.step, options.saveEvery));
+        const written = isSaved ? await save(at) : undefined;
         if (io.signal.aborted) return;
-        await measure(at.step, last);
+        await measurements.measure(at.step, last);
         if (written) await addToMeta(written, metrics);
       },
     }, saved?.at ?? START);
@@ -201,34 +186,6 @@ function describeBatches(
   );
   terminal.info(
     `Scaling the LR for the AdamW parameters ∝1/√(${nEmbd}/768) = ${widthScale(nEmbd).toFixed(6)}`,
-  );
-}
-
-/** Takes over the optimizer's state from the checkpoint, if it is there and fits. */
-async function warmStart(
-  optimizer: Optimizer,
-  { files }: OpenedModel,
-  { terminal }: RunIo,
-): Promise<void> {
-  const path = files.optimizers.get(0);
-  if (path === undefined) {
-    terminal.warn(
-      `${files.directory} has no optimizer state of step ${files.step}; starting fresh`,
-    );
-    return;
-  }
-  using file = await TorchFile.open(path);
-  try {
-    await loadOptimizerState(optimizer, file.root);
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    const ranks = files.optimizers.size;
-    const hint = ranks > 1 ? ` (it was saved in shares by ${ranks} processes)` : "";
-    terminal.warn(`${path}: ${error.message}${hint}; starting the optimizer fresh`);
-    return;
-  }
-  terminal.info(
-    `Optimizer state loaded from ${path} (moments and steps; learning rates are reset)`,
   );
 }
 

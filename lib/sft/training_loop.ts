@@ -70,6 +70,11 @@ export interface TrainingLoopOptions {
   pause(at: RunProgress, last: boolean): Promise<void>;
 }
 
+/** Whether a step is one of every `interval`; never, where that is −1. */
+export function isMultiple(step: number, interval: number): boolean {
+  return interval > 0 && step % interval === 0;
+}
+
 /** Weight of the past in the smoothed loss. */
 const EMA_BETA = 0.9;
 /** Steps that do not count in the total time: kernels are compiled and memory is touched. */

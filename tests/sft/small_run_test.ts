@@ -56,7 +56,7 @@ for (
 
   test("a stopped run saves, and goes on as if it had not stopped", async () => {
     const [whole, stopped] = await Promise.all([smallBaseDir(), smallBaseDir()]);
-    const flags = { ...FLAGS, evalEvery: -1, numIterations: 6, deviceType };
+    const flags = { ...FLAGS, evalEvery: 4, numIterations: 6, deviceType };
     const uninterrupted = await watchRun(whole, flags);
     const first = await watchRun(stopped, flags, 2);
     assertLess(first.result.at.step, 6);
@@ -64,6 +64,9 @@ for (
     const tail = (metrics: Record<string, number>[]) =>
       metrics.filter((line) => "train/loss" in line).map((line) => line["train/loss"]);
     assertEquals(tail(second.metrics), tail(uninterrupted.metrics));
+    const measured = ({ metrics }: { metrics: Record<string, number>[] }) =>
+      metrics.filter((line) => "val/bpb" in line).map((line) => line.step);
+    assertEquals(measured(second), measured(uninterrupted));
     assertEquals(second.result.metrics, uninterrupted.result.metrics);
     for (const baseDir of [whole, stopped]) await Deno.remove(baseDir, { recursive: true });
   });
