@@ -164,8 +164,11 @@ export class Engine {
           return this.#step(pass, rows.map((row) => row.due[i]), { ids, uniforms, sampling });
         });
         device.submit();
-        for (const [i, readback] of readbacks.entries()) {
-          const tokens = await readback.values() as Int32Array<ArrayBuffer>;
+        // Fetched together: on WebGPU the wait for one is the wait for all.
+        const sampled = await Promise.all(readbacks.map((readback) => readback.values()));
+        for (const [i, values] of sampled.entries()) {
+          if (rows.every((row) => row.completed)) break;
+          const tokens = values as Int32Array<ArrayBuffer>;
           const steps = rows.map((row, r) => row.completed ? undefined : row.next(tokens[r]));
           step++;
           yield steps;

@@ -12,8 +12,8 @@ import type { RunIo } from "./io.ts";
 import type { OpenedModel } from "./open_model.ts";
 import type { SftOptions } from "./options.ts";
 
-/** What the model is asked. */
-const QUESTIONS = ["Who are you?", "Who made you?", "How do you spell garden?"];
+/** What the model is asked, beside the first spelling problem. */
+const QUESTIONS = ["Who are you?", "Who made you?"];
 /** Most tokens of an answer that is shown, and of a spelling. */
 const ANSWER_TOKENS = 48;
 /** Words that are spelled to measure how well. */
@@ -24,7 +24,7 @@ export interface Portrait {
   /** Measurements by name, such as `SimpleSpelling`. */
   numbers: Record<string, number>;
   /** Its likeliest answer to each question. */
-  answers: string[];
+  answers: { question: string; answer: string }[];
 }
 
 /** Draws portraits. */
@@ -51,8 +51,9 @@ export class Showcase implements AsyncDisposable {
     const { terminal, signal } = this.io;
     const { model, tokenizer } = opened;
     const engine = new Engine(model, tokenizer);
-    const answers: string[] = [];
-    for (const question of QUESTIONS) {
+    const answers: Portrait["answers"] = [];
+    const spellingQuestion = this.spelling.get(0).messages[0].content as string;
+    for (const question of [...QUESTIONS, spellingQuestion]) {
       const chat = new ChatSession(engine, tokenizer, {
         temperature: 0,
         maxNewTokens: ANSWER_TOKENS,
@@ -62,7 +63,7 @@ export class Showcase implements AsyncDisposable {
         if ("text" in event) answer += event.text;
         else if (event.type === "cut") answer += "…";
       }
-      answers.push(answer.replace(/\s+/g, " ").trim());
+      answers.push({ question, answer: answer.replace(/\s+/g, " ").trim() });
     }
     engine.free();
 
@@ -103,10 +104,10 @@ export function printPortraits(before: Portrait, after: Portrait, terminal: Term
   for (const [name, value] of Object.entries(before.numbers)) {
     terminal.print(`${name.padEnd(24)}${cell(value)}${cell(after.numbers[name])}`);
   }
-  for (const [i, question] of QUESTIONS.entries()) {
+  for (const [i, { question, answer }] of before.answers.entries()) {
     terminal.print("");
     terminal.print(terminal.style("bold", question));
-    terminal.print(`  before  ${before.answers[i]}`);
-    terminal.print(`  after   ${after.answers[i]}`);
+    terminal.print(`  before  ${answer}`);
+    terminal.print(`  after   ${after.answers[i].answer}`);
   }
 }

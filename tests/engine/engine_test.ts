@@ -188,6 +188,18 @@ Deno.test("a row ends with its turn, and the others go on", () =>
     }, { "<|assistant_end|>": end });
   }));
 
+Deno.test("nothing is given after the last row has ended, however far was looked ahead", () =>
+  withEngine(async (engine, prompt) => {
+    const options = { temperature: 0, maxTokens: 12 };
+    const [[, , end]] = tokensOf(await generate(engine, [prompt], options));
+    await withEngine(async ({ model, tokenizer }, prompt) => {
+      const ahead = new Engine(model, tokenizer, { stepsPerRead: 8 });
+      const given = await Array.fromAsync(ahead.generate([prompt], options));
+      assertEquals(given.at(-1)?.[0]?.token, end);
+      ahead.free();
+    }, { "<|assistant_end|>": end });
+  }));
+
 Deno.test("a prompt that goes on from the one before is read to the same effect", () =>
   withEngine(async (engine, prompt) => {
     const options = { temperature: 0, maxTokens: 6 };
