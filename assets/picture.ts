@@ -1,10 +1,10 @@
 /**
  * Makes the README's picture of a run from what the run printed:
  *
- *     deno run -A mod.ts | tee run.log
+ *     deno run -A mod.ts | grep -vE "inherited|^Tokens|^Total|^Scaling" > run.log
  *     deno run -A assets/picture.ts run.log > assets/run.svg
  *
- * The lines are the run's own; of the training steps every 15th is kept, and long lines are cut.
+ * The lines are the run's own; of the training steps every 40th is kept, and long lines are cut.
  */
 const COLUMNS = 118;
 const FONT_SIZE = 13, LINE = 18, CHARACTER = 7.83, MARGIN = 16;
@@ -12,7 +12,7 @@ const FONT_SIZE = 13, LINE = 18, CHARACTER = 7.83, MARGIN = 16;
 const [path] = Deno.args;
 const lines = (await Deno.readTextFile(path)).trimEnd().split("\n").filter((line) => {
   const step = /^step (\d+)/.exec(line)?.[1];
-  return step === undefined || Number(step) % 15 === 0;
+  return step === undefined || Number(step) % 40 === 0;
 });
 
 const escape = (text: string) =>
