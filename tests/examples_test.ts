@@ -1,7 +1,6 @@
 /** The examples, each run as a project of its own outside the repository. */
 import { assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { existsSync } from "node:fs";
 import { findCheckpoint } from "../lib/checkpoint/mod.ts";
 import { OtherProject } from "./other_project.ts";
 import { smallBaseDir } from "./sft/small_base_dir.ts";
@@ -49,19 +48,15 @@ function lossesIn(stdout: string): number[] {
   return Array.from(stdout.matchAll(/^Step \d+: loss (.*)$/gm), ([, loss]) => Number(loss));
 }
 
-Deno.test({
-  name: "the fine-tuning example teaches the shipped model its conversations",
-  ignore: !existsSync(join(here, "../data/base")),
-  fn: async () => {
-    await using project = await example("finetune");
-    const { stdout, stderr } = await project.run("main.ts");
-    const losses = lossesIn(stdout);
-    assertEquals(losses.length, 30, stderr);
-    assertLess(losses.at(-1)!, losses[0] / 4);
-    assertStringIncludes(stdout, "When do you open? The Bluebird Bakery opens at seven");
-    const saved = await findCheckpoint(join(project.folder, "demo"), { source: "sft" });
-    assertEquals(saved.step, 30);
-  },
+Deno.test("the fine-tuning example teaches the shipped model its conversations", async () => {
+  await using project = await example("finetune");
+  const { stdout, stderr } = await project.run("main.ts");
+  const losses = lossesIn(stdout);
+  assertEquals(losses.length, 30, stderr);
+  assertLess(losses.at(-1)!, losses[0] / 4);
+  assertStringIncludes(stdout, "When do you open? The Bluebird Bakery opens at seven");
+  const saved = await findCheckpoint(join(project.folder, "demo"), { source: "sft" });
+  assertEquals(saved.step, 30);
 });
 
 Deno.test("the fine-tuning example takes a model from nanochat's base directory", async () => {
