@@ -36,6 +36,8 @@ Deno.exitCode = sum.failed > 0 ? 1 : 0;
 /** Makes a WebGPU adapter available where that can be done, and keeps Mesa quiet. */
 async function prepare(): Promise<void> {
   Deno.env.set("XDG_RUNTIME_DIR", await Deno.makeTempDir({ prefix: "nanochat-sft-" }));
+  // Where Mesa's OpenGL is installed and its Vulkan is not, Deno would take OpenGL: much slower.
+  if (Deno.build.os === "linux") Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
   if (await navigator.gpu?.requestAdapter()) return;
   if (Deno.build.os === "linux" && Deno.uid() === 0) {
     console.log("No WebGPU adapter: installing Mesa's software adapter with apt-get");
