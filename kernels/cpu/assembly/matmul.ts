@@ -1,6 +1,6 @@
 /**
  * Products of matrices, blocked after Goto & van de Geijn: b is packed once into panels that all
- * threads read; an item packs a block of a's rows and multiplies it with every panel.
+ * threads read; an item multiplies a block of a's rows, which its thread packs, with some panels.
  */
 import { mirror } from "./mirror";
 import { multiplyTile, TILE_COLUMNS, TILE_ROWS } from "./microkernel";
@@ -10,14 +10,16 @@ import { fma, load4, splat, store4 } from "./simd";
 
 /** Terms that a tile sums before it goes to memory. Panels of b (32 KiB) stay close to a core. */
 const DEPTH: i32 = 512;
-/** Bytes of packed b at a time, unless a single block of terms has more. */
-const PACKED_LIMIT: usize = 2 << 20;
+/** Bytes of packed b at a time, unless a single matrix has more. */
+const PACKED_LIMIT: usize = 8 << 20;
 /** Multiply-adds from which waking the other threads pays. */
 const PARALLEL_FROM: i64 = 1 << 18;
 /** Panels start that much beyond a power of two, so that they do not share the cache's sets. */
 const PANEL_GAP: usize = 64;
 /** Panels of b that are packed together. */
-const PANEL_GROUP: i32 = 16;
+const PANEL_GROUP: i32 = 4;
+/** Items for each thread: it shares its time with others, and nobody waits long for the last. */
+const ITEMS_PER_THREAD: i32 = 8;
 /** A tile's worth of bytes at the start of a thread's workspace. */
 const TILE_BYTES: usize = 512;
 const TILE_STRIDE: usize = 64;
@@ -44,7 +46,8 @@ class Arguments {
   symmetric: bool;
   alpha: f32;
   beta: f32;
-  /** The terms and matrices at work now. */
+  /** Serial number of the terms and matrices at work now. */
+  round: i32;
   firstTerm: i32;
   terms: i32;
   firstMatrix: i32;
@@ -53,6 +56,10 @@ class Arguments {
 }
 
 const args = changetype<Arguments>(ARGUMENTS);
+
+/** The round and the block of rows of a that this thread's workspace holds. */
+let heldRound: i32 = -1;
+let heldBlock: i32 = -1;
 
 /** Bytes that {@link matmul} needs at `packed` for n columns. */
 export function packedBytes(n: i32): u32 {
@@ -94,22 +101,20 @@ export function matmul(
   args.symmetric = symmetric;
   args.alpha = alpha;
   args.beta = beta;
-  const blockBytes = <usize> panels() * panelBytes(TILE_COLUMNS, min(DEPTH, k));
-  const depth = min(k, max(1, <i32> (PACKED_LIMIT / blockBytes)) * DEPTH);
-  const matrixBytes = <usize> blocks(depth, DEPTH) * blockBytes;
+  const matrixBytes = <usize> panels() * panelBytes(TILE_COLUMNS, min(DEPTH, k));
   const together = min(batch, max(1, <i32> (PACKED_LIMIT / matrixBytes)));
   const groups = blocks(panels(), PANEL_GROUP);
   for (let matrix = 0; matrix < batch; matrix += together) {
     const matrices = min(together, batch - matrix);
     args.firstMatrix = matrix;
     chooseBlocks(matrices);
-    for (let term = 0; term < k; term += depth) {
+    for (let term = 0; term < k; term += DEPTH) {
+      args.round++;
       args.firstTerm = term;
-      args.terms = min(depth, k - term);
+      args.terms = min(DEPTH, k - term);
       const work = <i64> matrices * m * n * args.terms;
-      parallelFrom(PARALLEL_FROM, work, matrices * blocks(args.terms, DEPTH) * groups, packItem);
-      const items = matrices * blocks(m, args.rowBlock) * blocks(panels(), args.columnBlock);
-      parallelFrom(PARALLEL_FROM, work, items, multiplyItem);
+      parallelFrom(PARALLEL_FROM, work, matrices * groups, packItem);
+      parallelFrom(PARALLEL_FROM, work, itemCount(matrices), multiplyItem);
     }
   }
   if (symmetric) mirror(out, batch, n);
@@ -117,16 +122,18 @@ export function matmul(
 
 /** Rows and panels of an item: large, but several items for each thread. */
 function chooseBlocks(matrices: i32): void {
-  const wanted = threadCount() * 2;
+  const wanted = threadCount() * ITEMS_PER_THREAD;
   args.rowBlock = 128;
   args.columnBlock = panels();
-  while (args.rowBlock > 32 && matrices * blocks(args.m, args.rowBlock) < wanted) {
-    args.rowBlock >>= 1;
+  while (args.columnBlock > 8 && itemCount(matrices) < wanted) {
+    args.columnBlock = (args.columnBlock + 1) >> 1;
   }
-  while (
-    args.columnBlock > 8 &&
-    matrices * blocks(args.m, args.rowBlock) * blocks(panels(), args.columnBlock) < wanted
-  ) args.columnBlock = (args.columnBlock + 1) >> 1;
+  while (args.rowBlock > 32 && itemCount(matrices) < wanted) args.rowBlock >>= 1;
+}
+
+@inline
+function itemCount(matrices: i32): i32 {
+  return matrices * blocks(args.m, args.rowBlock) * blocks(panels(), args.columnBlock);
 }
 
 @inline
@@ -150,34 +157,29 @@ function panelBytes(width: i32, terms: i32): usize {
   return (<usize> (width * roundToEven(terms)) << 2) + PANEL_GAP;
 }
 
-/** Where the packed block of b for the terms from `term` on lies. */
+/** Where the packed panels of a matrix lie. */
 @inline
-function packedBlock(matrix: i32, term: i32): usize {
-  const block = <usize> (matrix * blocks(args.terms, DEPTH) + term / DEPTH);
-  return args.packed + block * <usize> panels() * panelBytes(TILE_COLUMNS, min(DEPTH, args.terms));
+function packedMatrix(matrix: i32): usize {
+  return args.packed + <usize> (matrix * panels()) * panelBytes(TILE_COLUMNS, args.terms);
 }
 
-/** Packs some panels: item = (matrix, block of terms, group of panels). */
+/** Packs some panels: item = (matrix, group of panels). */
 function packItem(item: i32): void {
   const groups = blocks(panels(), PANEL_GROUP);
   const panel = (item % groups) * PANEL_GROUP;
-  const rest = item / groups;
-  const depthBlocks = blocks(args.terms, DEPTH);
-  const matrix = rest / depthBlocks;
-  const term = (rest % depthBlocks) * DEPTH;
-  const terms = min(DEPTH, args.terms - term);
-  const bytes = panelBytes(TILE_COLUMNS, terms);
-  const out = packedBlock(matrix, term) + <usize> panel * bytes;
+  const matrix = item / groups;
+  const bytes = panelBytes(TILE_COLUMNS, args.terms);
+  const out = packedMatrix(matrix) + <usize> panel * bytes;
   const column = panel * TILE_COLUMNS;
   const columns = min(PANEL_GROUP * TILE_COLUMNS, args.n - column);
-  const first = <usize> (args.firstTerm + term);
+  const first = <usize> args.firstTerm;
   const b = args.b + (<usize> (args.firstMatrix + matrix) * <usize> args.n * <usize> args.k << 2);
   if (args.transposeB) {
     const source = b + ((<usize> column * <usize> args.k + first) << 2);
-    packPanels(out, TILE_COLUMNS, bytes, source, columns, terms, 1);
+    packPanels(out, TILE_COLUMNS, bytes, source, columns, 1);
   } else {
     const source = b + ((first * <usize> args.n + <usize> column) << 2);
-    packAlong(out, TILE_COLUMNS, bytes, source, <usize> args.n << 2, columns, terms, 1);
+    packAlong(out, TILE_COLUMNS, bytes, source, <usize> args.n << 2, columns, args.terms, 1);
   }
 }
 
@@ -188,12 +190,11 @@ function packPanels(
   bytes: usize,
   source: usize,
   count: i32,
-  terms: i32,
   scale: f32,
 ): void {
   const stride = <usize> args.k << 2;
   for (let i = 0; i < count; i += width) {
-    packAcross(out, width, source, stride, count - i, terms, scale);
+    packAcross(out, width, source, stride, count - i, args.terms, scale);
     out += bytes;
     source += <usize> width * stride;
   }
@@ -205,35 +206,35 @@ function multiplyItem(item: i32): void {
   const rowBlocks = blocks(args.m, args.rowBlock);
   const firstPanel = (item % columnBlocks) * args.columnBlock;
   const endPanel = min(panels(), firstPanel + args.columnBlock);
-  const rest = item / columnBlocks;
-  const matrix = rest / rowBlocks;
-  const row = (rest % rowBlocks) * args.rowBlock;
+  const block = item / columnBlocks;
+  const matrix = block / rowBlocks;
+  const row = (block % rowBlocks) * args.rowBlock;
   const rows = min(args.rowBlock, args.m - row);
-  for (let term = 0; term < args.terms; term += DEPTH) {
-    const terms = min(DEPTH, args.terms - term);
-    packRows(matrix, row, rows, args.firstTerm + term, terms);
-    const isFirst = args.firstTerm + term == 0;
-    const isLast = args.firstTerm + term + terms == args.k;
-    const depth = roundToEven(terms), bytes = panelBytes(TILE_COLUMNS, terms);
-    let b = packedBlock(matrix, term) + <usize> firstPanel * bytes;
-    for (let panel = firstPanel; panel < endPanel; panel++) {
-      multiplyPanel(matrix, row, rows, panel * TILE_COLUMNS, depth, b, isFirst, isLast);
-      b += bytes;
-    }
+  if (heldBlock != block || heldRound != args.round) {
+    packRows(matrix, row, rows);
+    heldBlock = block;
+    heldRound = args.round;
+  }
+  const isFirst = args.firstTerm == 0, isLast = args.firstTerm + args.terms == args.k;
+  const depth = roundToEven(args.terms), bytes = panelBytes(TILE_COLUMNS, args.terms);
+  let b = packedMatrix(matrix) + <usize> firstPanel * bytes;
+  for (let panel = firstPanel; panel < endPanel; panel++) {
+    multiplyPanel(matrix, row, rows, panel * TILE_COLUMNS, depth, b, isFirst, isLast);
+    b += bytes;
   }
 }
 
 /** Packs rows of a, scaled by alpha, into this thread's workspace. */
-function packRows(matrix: i32, row: i32, rows: i32, term: i32, terms: i32): void {
+function packRows(matrix: i32, row: i32, rows: i32): void {
   const a = args.a + (<usize> (args.firstMatrix + matrix) * <usize> args.m * <usize> args.k << 2);
-  const out = workspace() + TILE_BYTES, bytes = panelBytes(TILE_ROWS, terms);
-  const first = <usize> row;
+  const out = workspace() + TILE_BYTES, bytes = panelBytes(TILE_ROWS, args.terms);
+  const first = <usize> row, term = <usize> args.firstTerm;
   if (args.transposeA) {
-    const source = a + ((<usize> term * <usize> args.m + first) << 2);
-    packAlong(out, TILE_ROWS, bytes, source, <usize> args.m << 2, rows, terms, args.alpha);
+    const source = a + ((term * <usize> args.m + first) << 2);
+    packAlong(out, TILE_ROWS, bytes, source, <usize> args.m << 2, rows, args.terms, args.alpha);
   } else {
-    const source = a + ((first * <usize> args.k + <usize> term) << 2);
-    packPanels(out, TILE_ROWS, bytes, source, rows, terms, args.alpha);
+    const source = a + ((first * <usize> args.k + term) << 2);
+    packPanels(out, TILE_ROWS, bytes, source, rows, args.alpha);
   }
 }
 
