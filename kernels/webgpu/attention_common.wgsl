@@ -8,7 +8,7 @@
 // - product(what): s = rows · columnsᵀ over the head;
 // - accumulate_w(what): sum_w += weights · columns.
 
-const LOWEST = -3.0e38;
+const LOWEST = -1.0e30;
 
 // Weights of all rows by column, four rows to a vec4.
 var<workgroup> weights: array<vec4f, $[TX * CC * TY * RR / 4]>;

@@ -18,7 +18,7 @@ struct Args {
 @group(0) @binding(4) var<storage, read> v: array<vec4f>;
 @group(0) @binding(5) var<storage, read> positions: array<u32>;
 
-const LOWEST = -3.0e38;
+const LOWEST = -1.0e30;
 
 var<workgroup> query: array<vec4f, $[D / 4]>;
 var<workgroup> scores: array<f32, 64>;

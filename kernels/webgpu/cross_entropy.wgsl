@@ -19,7 +19,7 @@ struct Args {
 @group(0) @binding(2) var<storage, read_write> losses: array<f32>;
 @group(0) @binding(3) var<storage, read> targets: array<u32>;
 
-const LOWEST = -3.0e38;
+const LOWEST = -1.0e30;
 
 // (maximum, sum relative to it) of each thread.
 var<workgroup> states: array<vec2f, 64>;

@@ -128,8 +128,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     var narrowed = 0u;
     for (var bit = 0x80000000u; bit > 0u; bit >>= 1u) {
       let candidate = narrowed | bit;
-      let enough = candidate <= bound ||
-        measure_from(first, thread, candidate, highest).mass >= needed;
+      // Measured in any case: all threads of the workgroup must come to its barriers.
+      let mass = measure_from(first, thread, candidate, highest).mass;
+      let enough = candidate <= bound || mass >= needed;
       if (candidate <= best.x && enough) { narrowed = candidate; }
     }
     let missing = needed - measure_from(first, thread, narrowed + 1u, highest).mass;

@@ -5,7 +5,7 @@
  */
 import { createCpuDevice } from "./cpu/mod.ts";
 import type { Device } from "./device.ts";
-import { createWebGpuDevice } from "./webgpu/mod.ts";
+import { createWebGpuDevice, findAdapter } from "./webgpu/mod.ts";
 
 /** What is asked of {@link openDevice}. */
 export interface DeviceOptions {
@@ -29,17 +29,18 @@ export async function openDevice(
   if (deviceType === "webgpu") {
     return { device: await createWebGpuDevice(), reason: "as asked by --device-type webgpu" };
   }
-  if (deviceType === undefined && await hasHardwareGpu()) {
-    return { device: await createWebGpuDevice(), reason: "a hardware GPU was found" };
+  let reason = "as asked by --device-type cpu";
+  if (deviceType === undefined) {
+    const adapter = await findAdapter();
+    if (adapter && !adapter.info.isFallbackAdapter) {
+      try {
+        return { device: await createWebGpuDevice(), reason: "a hardware GPU was found" };
+      } catch (error) {
+        reason = `the GPU cannot be used: ${error instanceof Error ? error.message : error}`;
+      }
+    } else {
+      reason = "no hardware GPU was found; --device-type webgpu would take a software one";
+    }
   }
-  const device = await createCpuDevice({ threads, blas });
-  const reason = deviceType === "cpu"
-    ? "as asked by --device-type cpu"
-    : "no hardware GPU was found; --device-type webgpu would take a software one";
-  return { device, reason };
-}
-
-async function hasHardwareGpu(): Promise<boolean> {
-  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
-  return adapter !== null && adapter !== undefined && !adapter.info.isFallbackAdapter;
+  return { device: await createCpuDevice({ threads, blas }), reason };
 }

@@ -23,8 +23,8 @@ export async function webGpu(name: string, options?: WebGpuOptions): Promise<Dev
   }
 }
 
-/** A small limit on bindings, so that small tensors are split. */
-const SMALL_BINDINGS = 4096;
+/** A small limit on bindings and work, so that small tensors are split. */
+const SMALL = { maxBindingBytes: 4096, maxWork: 4096 };
 
 /** Every device. */
 export const devices: readonly DeviceUnderTest[] = [
@@ -34,5 +34,5 @@ export const devices: readonly DeviceUnderTest[] = [
 
 /** WebGPU where kernels see a few kilobytes at a time, for the operations that split tensors. */
 export const devicesThatSplit: readonly DeviceUnderTest[] = [
-  await webGpu("webgpu with small bindings", { maxBindingBytes: SMALL_BINDINGS }),
+  await webGpu("webgpu with small bindings", SMALL),
 ];

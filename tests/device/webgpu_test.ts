@@ -10,7 +10,10 @@ import { fromFileUrl } from "@std/path";
 import { type Device, sizeOf } from "../../lib/device/mod.ts";
 import { openAdapter } from "../../lib/device/webgpu/adapter.ts";
 import { Gpu } from "../../lib/device/webgpu/gpu.ts";
+import { matmulOperations } from "../../lib/device/webgpu/matmul.ts";
+import { MATMUL_TILES } from "../../lib/device/webgpu/matmul_tile.ts";
 import { createWebGpuDevice } from "../../lib/device/webgpu/mod.ts";
+import { Transfers } from "../../lib/device/webgpu/transfers.ts";
 import { UserError } from "../../lib/errors.ts";
 import { randomNumbers } from "./check_operation.ts";
 import { webGpu } from "./devices.ts";
@@ -117,6 +120,24 @@ test("the same inputs give the same bits", async (device) => {
   }
   assertEquals(results.slice(0, 2), results.slice(2, 4));
   assertEquals(results.slice(0, 2), results.slice(4, 6));
+});
+
+test("a system that limits a submission's time is given long products in parts", async () => {
+  const gpu = new Gpu((await openAdapter()).device, 1 << 20, 1 << 24);
+  const [out, a, b] = [[400, 32], [400, 64], [32, 64]].map((shape) =>
+    gpu.allocate("operand", shape, "float32")
+  );
+  const ones = new Transfers(gpu);
+  [a, b].forEach((x) => ones.write(x, new Float32Array(x.size).fill(1)));
+  let submissions = 0;
+  const { queue } = gpu.device, submit = queue.submit.bind(queue);
+  queue.submit = (buffers) => (submissions++, submit(buffers));
+  const { matmul } = matmulOperations(gpu, () => MATMUL_TILES[0]);
+  gpu.maxWork = 128 * 32 * 64;
+  matmul({ out, a, b, layout: "nt" });
+  assertEquals(await ones.read(out), new Float32Array(out.size).fill(64));
+  assertEquals(submissions, 4);
+  await ones.close();
 });
 
 test("an error that the driver reports is thrown, not lost", async () => {

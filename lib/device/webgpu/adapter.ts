@@ -13,6 +13,9 @@ const ADVICE: Record<string, string> = {
   windows: "install your GPU's current driver (Direct3D 12 or Vulkan)",
 };
 
+/** Where adapters are looked for, by operating system; anywhere on others. */
+const BACKENDS: Record<string, string> = { linux: "vulkan", windows: "vulkan,dx12" };
+
 /** An adapter's open device and what is known of it. */
 export interface OpenAdapter {
   device: GPUDevice;
@@ -28,7 +31,7 @@ export interface OpenAdapter {
  * @throws {UserError} when there is none; the message says how to get one on this system.
  */
 export async function openAdapter(): Promise<OpenAdapter> {
-  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+  const adapter = await findAdapter();
   if (!adapter) {
     const advice = ADVICE[Deno.build.os] ?? "install your GPU's driver";
     throw new UserError(
@@ -41,6 +44,17 @@ export async function openAdapter(): Promise<OpenAdapter> {
   const { description, device: id, vendor } = adapter.info;
   const name = description || id || vendor || "WebGPU adapter";
   return { device, name, software: adapter.info.isFallbackAdapter };
+}
+
+/**
+ * The most powerful adapter, if there is one. Deno would take OpenGL where nothing else is found,
+ * which lacks what the kernels need; `DENO_WEBGPU_BACKEND`, where it is set, is left as it is.
+ */
+export async function findAdapter(): Promise<GPUAdapter | undefined> {
+  const backends = BACKENDS[Deno.build.os], variable = "DENO_WEBGPU_BACKEND";
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  if (backends && state === "granted" && !Deno.env.get(variable)) Deno.env.set(variable, backends);
+  return await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? undefined;
 }
 
 /** The limits that kernels come near to. */

@@ -58,8 +58,9 @@ export function attentionOperations(
       checkShapes(S === T && D % 4 === 0, "attention", q, k);
       const kernel = gpu.kernel(forwardSource, { ...tile, D, OUTPUTS: 1, CACHE: false });
       const uniforms = { T, S, H, Hkv, window: Math.min(window, T), scale: 1 / Math.sqrt(D) };
-      for (const { count, slices } of gpu.split(B, { out, lse, q, k, v })) {
-        gpu.run(kernel, slices, uniforms, [Math.ceil(T / rows), H, count]);
+      const work = H * T * uniforms.window * D;
+      for (const { count, slices } of gpu.split(B, { out, lse, q, k, v }, gpu.maxWork / work)) {
+        gpu.run(kernel, slices, uniforms, [Math.ceil(T / rows), H, count], count * work);
       }
     },
 
@@ -72,11 +73,12 @@ export function attentionOperations(
       const keyKernel = gpu.kernel(backwardKeySource, { ...values, OUTPUTS: 2 });
       const uniforms = { T, H, Hkv, window: Math.min(window, T), scale: 1 / Math.sqrt(D) };
       const tensors = { dq, dk, dv, delta: deltas, dout, out, lse, q, k, v };
-      for (const { count, slices } of gpu.split(B, tensors)) {
+      const work = 2 * H * T * uniforms.window * D;
+      for (const { count, slices } of gpu.split(B, tensors, gpu.maxWork / work)) {
         const sizes = { count: count * H * T, T, H, columns: D / 4 };
         gpu.run(deltaKernel, slices, sizes, Math.ceil(sizes.count / WORKGROUP));
-        gpu.run(queryKernel, slices, uniforms, [Math.ceil(T / rows), H, count]);
-        gpu.run(keyKernel, slices, uniforms, [Math.ceil(T / rows), Hkv, count]);
+        gpu.run(queryKernel, slices, uniforms, [Math.ceil(T / rows), H, count], count * work);
+        gpu.run(keyKernel, slices, uniforms, [Math.ceil(T / rows), Hkv, count], count * work);
       }
     },
 

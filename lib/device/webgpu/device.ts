@@ -11,7 +11,7 @@ import { embeddingOperations } from "./embedding.ts";
 import { Gpu, viewOf } from "./gpu.ts";
 import { lossOperations } from "./loss.ts";
 import { matmulOperations, type MatmulTile } from "./matmul.ts";
-import { chooseTiles, type TileChoice, tileFor } from "./matmul_tile.ts";
+import { measure, type Measured, tileFor } from "./matmul_tile.ts";
 import { normOperations } from "./norm.ts";
 import { optimizerOperations } from "./optimizer.ts";
 import { sampleOperations } from "./sample.ts";
@@ -22,8 +22,10 @@ import { copyOperations, Transfers } from "./transfers.ts";
 export interface WebGpuOptions {
   /** Largest range of a buffer that a kernel may see, in bytes; the adapter's limit unless given. */
   maxBindingBytes?: number;
-  /** How many bytes may be allocated in all; on a software adapter the free memory, unless given. */
+  /** How many bytes may be allocated in all; what the system can give, unless given. */
   maxMemoryBytes?: number;
+  /** Multiply-adds, more or less, of a submission; those of 0.1 s, unless given. */
+  maxWork?: number;
   /** How matrix products are dealt to threads; measured unless given. */
   matmulTile?: MatmulTile;
   /** How attention takes its products; by the kind of adapter unless given. */
@@ -32,13 +34,16 @@ export interface WebGpuOptions {
   now?: () => number;
 }
 
-/** Tiles found best on each adapter, by its name. */
-const measuredTiles = new Map<string, TileChoice>();
+/** What was measured of each adapter, by its name. */
+const measurements = new Map<string, Measured>();
+
+/** How long a submission may take, in milliseconds: other programs wait for the GPU as well. */
+const SUBMISSION_MS = 100;
 
 /**
  * Opens the WebGPU device: the most powerful adapter that Deno finds (`DENO_WEBGPU_BACKEND` and the
- * driver's own variables narrow the choice). The first device of a process measures which matmul
- * tile suits the adapter, in under a second.
+ * driver's own variables narrow the choice). The first device of a process measures the
+ * adapter's speed and which matmul tile suits it, in under a second.
  *
  * @throws {UserError} when there is no adapter; the message says how to get one on this system.
  */
@@ -48,14 +53,13 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<D
   const maxBindingBytes = Math.min(options.maxBindingBytes ?? limit, limit);
   const gpu = new Gpu(device, maxBindingBytes, options.maxMemoryBytes ?? memoryLimit(software));
 
-  let tiles = measuredTiles.get(name);
-  if (options.matmulTile) {
-    tiles = [{ outputSize: Infinity, tile: options.matmulTile }];
-  } else if (!tiles) {
-    tiles = await chooseTiles(gpu, software, options.now ?? (() => performance.now()));
-    measuredTiles.set(name, tiles);
+  let measured = measurements.get(name);
+  if (!measured && !options.matmulTile) {
+    measured = await measure(gpu, software, options.now ?? (() => performance.now()));
+    measurements.set(name, measured);
   }
-  const choice = tiles;
+  const { matmulTile } = options, tiles = measured?.tiles ?? [];
+  gpu.maxWork = options.maxWork ?? (measured ? measured.rate * SUBMISSION_MS : gpu.maxWork);
   const transfers = new Transfers(gpu);
 
   return {
@@ -83,15 +87,20 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<D
     ...lossOperations(gpu),
     ...optimizerOperations(gpu),
     ...sampleOperations(gpu),
-    ...matmulOperations(gpu, (outputSize) => tileFor(choice, outputSize)),
+    ...matmulOperations(gpu, (outputSize) => matmulTile ?? tileFor(tiles, outputSize)),
   };
 }
 
-/** A software adapter promises any amount of memory, and the system ends the process that uses it. */
+/**
+ * Software adapters and Apple's promise any amount of memory; the system then ends the process, or
+ * swaps. Other GPUs say when theirs is full.
+ */
 function memoryLimit(software: boolean): number {
-  if (!software) return Infinity;
+  const shared = Deno.build.os === "darwin";
+  if (!software && !shared) return Infinity;
   try {
-    return Deno.systemMemoryInfo().available;
+    const { available, total } = Deno.systemMemoryInfo();
+    return software ? available : 0.75 * total;
   } catch {
     return Infinity; // Without the permission to ask, or on a system that does not tell.
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../../errors.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 import { type Kernel, KernelCache } from "./kernel.ts";
 import { ELEMENT_BYTES, formatBytes, Memory, tooLarge, WebGpuTensor } from "./memory.ts";
@@ -36,6 +37,15 @@ export type Bindings = Readonly<Record<string, Tensor | Slice | undefined>>;
 /** Bytes of uniforms between two submissions. */
 const UNIFORM_BYTES = 2 ** 20;
 
+/**
+ * Multiply-adds between two submissions until the adapter's speed is known: systems stop a GPU that
+ * works for seconds on one submission (Windows after two).
+ */
+const FIRST_WORK = 2 ** 34;
+
+/** Multiply-adds that take as long as a workgroup of a kernel that memory limits. */
+const GROUP_WORK = 2 ** 14;
+
 /** The largest number of workgroups in one dimension that WebGPU guarantees. */
 const MAX_GROUPS = 65535;
 
@@ -44,11 +54,14 @@ export class Gpu {
   readonly memory: Memory;
   /** Largest range of a buffer that a kernel is given. */
   readonly maxBindingBytes: number;
+  /** Multiply-adds, more or less, after which what was recorded is submitted. */
+  maxWork = FIRST_WORK;
   readonly #kernels: KernelCache;
   readonly #uniforms: GPUBuffer;
   readonly #uniformBytes = new ArrayBuffer(UNIFORM_BYTES);
   readonly #uniformView = new DataView(this.#uniformBytes);
   #uniformsUsed = 0;
+  #work = 0;
   readonly #bindGroups = new Map<string, GPUBindGroup>();
   /** Keys in {@link #bindGroups} of each allocation. */
   readonly #bindGroupKeys = new Map<number, Set<string>>();
@@ -63,7 +76,13 @@ export class Gpu {
       this.memory.fail(new Error(`WebGPU: ${error.message}`));
     });
     device.lost.then(({ reason, message }) => {
-      if (reason !== "destroyed") this.memory.fail(new Error(`The GPU was lost: ${message}`));
+      if (reason === "destroyed") return;
+      this.memory.fail(
+        new UserError(
+          `The GPU was lost (${message}): it ran out of memory, its driver failed, or the system ` +
+            "stopped it; lower --device-batch-size, or run on the CPU with --device-type cpu",
+        ),
+      );
     });
     this.maxBindingBytes = maxBindingBytes;
     this.#kernels = new KernelCache(device);
@@ -85,16 +104,20 @@ export class Gpu {
    * @param uniforms The members of the kernel's `Args`.
    * @param groups Workgroups, as a grid, or as a number that is spread over two dimensions (the
    * kernel counts `x + y · num_workgroups.x` and returns where that is too many).
+   * @param work Multiply-adds; those of a kernel that memory limits unless given.
    */
   run(
     kernel: Kernel,
     bindings: Bindings,
     uniforms: Readonly<Record<string, number>>,
     groups: number | readonly [number, number, number],
+    work?: number,
   ): void {
     const [x, y, z] = typeof groups === "number" ? spread(groups) : groups;
     if (x * y * z === 0) return;
     if (this.#uniformsUsed + kernel.uniformStride > UNIFORM_BYTES) this.submit();
+    if (this.#work >= this.maxWork) this.submit();
+    this.#work += work ?? x * y * z * GROUP_WORK;
     const bindGroup = this.#bindGroup(kernel, bindings);
     kernel.writeUniforms(this.#uniformView, this.#uniformsUsed, uniforms);
     this.#pass ??= this.#commands().beginComputePass();
@@ -122,6 +145,7 @@ export class Gpu {
     this.memory.check();
     const encoder = this.copies();
     this.#encoder = undefined;
+    this.#work = 0;
     if (this.#uniformsUsed > 0) {
       this.device.queue.writeBuffer(this.#uniforms, 0, this.#uniformBytes, 0, this.#uniformsUsed);
       this.#uniformsUsed = 0;
@@ -161,11 +185,17 @@ export class Gpu {
    * after which the next rows can be bound too.
    *
    * @param tensors Each tensor with the length of its rows.
+   * @param wanted So many are enough.
    * @throws {UserError} when not even a few rows can be bound.
    */
-  rowsThatFit(rows: number, tensors: readonly [Tensor, number][], multiple = 1): number {
+  rowsThatFit(
+    rows: number,
+    tensors: readonly [Tensor, number][],
+    multiple = 1,
+    wanted = Infinity,
+  ): number {
     const alignment = this.device.limits.minStorageBufferOffsetAlignment;
-    let most = rows;
+    let most = Math.min(rows, wanted);
     // Alignments are powers of two, so the largest granule fits all.
     let granule = multiple;
     let widest: Tensor | undefined;
@@ -175,24 +205,26 @@ export class Gpu {
       if (fitting < most) [most, widest] = [fitting, tensor];
       granule = Math.max(granule, alignment / commonDivisor(rowBytes, alignment));
     }
-    if (!widest) return rows;
-    most = Math.floor(most / granule) * granule;
-    if (most === 0) this.#throwUnbindable(widest);
-    return most;
+    if (most >= rows) return rows;
+    const whole = Math.floor(most / granule) * granule;
+    if (whole > 0) return whole;
+    if (widest) this.#throwUnbindable(widest);
+    return granule;
   }
 
   /**
    * Cuts tensors of the same number of rows into parts that can be bound. Row `i` of a tensor is
    * its elements from i·size/rows.
    *
+   * @param wanted At most so many rows a part, if that can be.
    * @throws {UserError} when not even a few rows can be bound.
    */
-  *split<T extends Tensors>(rows: number, tensors: T): Generator<RowPart<T>> {
+  *split<T extends Tensors>(rows: number, tensors: T, wanted?: number): Generator<RowPart<T>> {
     const entries = Object.entries(tensors).filter((entry): entry is [string, Tensor] =>
       !!entry[1]
     );
     const lengths = entries.map(([, tensor]): [Tensor, number] => [tensor, tensor.size / rows]);
-    const most = this.rowsThatFit(rows, lengths);
+    const most = this.rowsThatFit(rows, lengths, 1, wanted);
     for (let start = 0; start < rows; start += most) {
       const count = Math.min(most, rows - start);
       const slices = Object.fromEntries(entries.map(([name, tensor]) => {

@@ -34,6 +34,9 @@ export interface MatmulTile {
   readonly TY: number;
 }
 
+/** No tile has more rows. */
+const MOST_TILE_ROWS = 128;
+
 /** For rows that are not whole vec4s, which no model has: what compiles quickly. */
 const UNALIGNED_TILE: MatmulTile = { BK: "registers only", RM: 4, RN: 4, TX: 8, TY: 8 };
 
@@ -70,7 +73,8 @@ export function matmulOperations(
 
 /**
  * Cuts a product so that every tensor can be bound: batches by matrices, a single product by rows
- * of what is too large. Cuts along K add their products up in `out`, one after the other.
+ * of what is too large. Cuts along K add their products up in `out`, one after the other. A single
+ * product that would keep the GPU too long is cut by rows as well.
  */
 function* partsOf(gpu: Gpu, args: MatmulArgs): Generator<Part> {
   const { out, a, b, layout, alpha = 1, beta = 0, epilogue } = args;
@@ -91,7 +95,8 @@ function* partsOf(gpu: Gpu, args: MatmulArgs): Generator<Part> {
   }
 
   const tn = layout === "tn", nt = layout === "nt";
-  const mStep = gpu.rowsThatFit(M, tn ? [[out, N]] : [[out, N], [a, rows.a]], 4);
+  const mWanted = Math.max(MOST_TILE_ROWS, gpu.maxWork / (N * K));
+  const mStep = gpu.rowsThatFit(M, tn ? [[out, N]] : [[out, N], [a, rows.a]], 4, mWanted);
   const nStep = nt ? gpu.rowsThatFit(N, [[b, rows.b]], 4) : N;
   const kStep = nt ? K : gpu.rowsThatFit(K, tn ? [[a, rows.a], [b, rows.b]] : [[b, rows.b]], 4);
   const rowSlice = (tensor: Tensor, length: number, first: number, count: number): Slice => ({
@@ -163,13 +168,14 @@ function runPart(gpu: Gpu, chosen: MatmulTile, part: Part): void {
     alpha: part.alpha,
     beta: part.beta,
   };
+  const work = batch * M * N * K;
   if (fewRows) {
     const kernel = gpu.kernel(FEW_ROWS_SOURCE, { ...values, R: 2 ** Math.ceil(Math.log2(M)) });
-    gpu.run(kernel, bindings, uniforms, [Math.ceil(N / 8), 1, batch]);
+    gpu.run(kernel, bindings, uniforms, [Math.ceil(N / 8), 1, batch], work);
   } else {
     const source = tile.BK === "registers only" ? REGISTER_SOURCE : SHARED_SOURCE;
     const { RM, RN, TX, TY } = tile;
     const groups = [Math.ceil(N / (TX * RN)), Math.ceil(M / (TY * RM)), batch] as const;
-    gpu.run(gpu.kernel(source, { ...values, ...tile }), bindings, uniforms, groups);
+    gpu.run(gpu.kernel(source, { ...values, ...tile }), bindings, uniforms, groups, work);
   }
 }

@@ -28,6 +28,13 @@ export const MATMUL_TILES: readonly MatmulTile[] = [...REGISTER_TILES, ...GPU_TI
 /** The tiles found best, for outputs up to so many elements. */
 export type TileChoice = readonly { readonly outputSize: number; readonly tile: MatmulTile }[];
 
+/** What was measured of an adapter. */
+export interface Measured {
+  readonly tiles: TileChoice;
+  /** Multiply-adds per millisecond in a large product. */
+  readonly rate: number;
+}
+
 /** Measurements last about this long, in milliseconds, once warm. */
 const MEASURE_MS = 25;
 
@@ -41,14 +48,11 @@ const MAX_REPETITIONS = 500;
  * @param software Whether the adapter runs on the CPU.
  * @param now A clock in milliseconds.
  */
-export async function chooseTiles(
-  gpu: Gpu,
-  software: boolean,
-  now: () => number,
-): Promise<TileChoice> {
+export async function measure(gpu: Gpu, software: boolean, now: () => number): Promise<Measured> {
   const sides = software ? [256] : [512, 2048];
   const candidates = software ? REGISTER_TILES : GPU_TILES;
-  const choice: { outputSize: number; tile: MatmulTile }[] = [];
+  const tiles: { outputSize: number; tile: MatmulTile }[] = [];
+  let rate = 0;
   for (const side of sides) {
     const shape = [side, side];
     const [out, a, b] = ["out", "a", "b"].map((name) => gpu.allocate(name, shape, "float32"));
@@ -67,17 +71,20 @@ export async function chooseTiles(
       if (repetitions === 0) {
         // Waiting alone takes some ten milliseconds, so the work must take longer.
         const waiting = await timed(tile, 0);
-        const each = (await timed(tile, 5) - waiting) / 5;
+        // Five products are too much at once for the slowest.
+        const tries = await timed(tile, 1) - waiting > MEASURE_MS ? 1 : 5;
+        const each = (await timed(tile, tries) - waiting) / tries;
         repetitions = Math.ceil(MEASURE_MS / Math.max(each, MEASURE_MS / MAX_REPETITIONS));
       }
       const time = await timed(tile, repetitions);
       if (time < best.time) best = { tile, time };
     }
+    rate = repetitions * side ** 3 / best.time;
     for (const tensor of [out, a, b]) gpu.free(tensor);
-    choice.push({ outputSize: side * side, tile: best.tile });
+    tiles.push({ outputSize: side * side, tile: best.tile });
   }
-  choice[choice.length - 1].outputSize = Infinity;
-  return choice;
+  tiles[tiles.length - 1].outputSize = Infinity;
+  return { tiles, rate };
 }
 
 /** The tile for an output of so many elements. */

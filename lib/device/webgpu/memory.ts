@@ -74,7 +74,12 @@ export class Memory {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const buffer = this.#create(bytes, usage, () => {
       const total = formatBytes(this.used);
-      return tooLarge(name, shape, `the GPU is out of memory with ${total} allocated`);
+      return tooLarge(
+        name,
+        shape,
+        `the GPU is out of memory with ${total} allocated (a card without Resizable BAR, which is ` +
+          "a setting of the firmware, refuses about 250 MiB at once: denoland/deno issue 35195)",
+      );
     });
     const allocation = { id: this.#nextId++, buffer, bytes };
     this.#live.set(allocation.id, allocation);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { findAdapter } from "./adapter.ts";
 export type { AttentionProducts } from "./attention.ts";
 export { createWebGpuDevice } from "./device.ts";
 export type { WebGpuOptions } from "./device.ts";

@@ -11,10 +11,15 @@ import { type Gpu, onGpu, sameMemory } from "./gpu.ts";
 import { ELEMENT_BYTES } from "./memory.ts";
 
 /** Elements moved at a time: what is moved exists once more on the way. */
-const SLICE = 2 ** 24;
+const SLICE = 2 ** 23;
+
+/** Bytes written until a submission: before one, WebGPU keeps a copy of all that was written. */
+const UNSUBMITTED_BYTES = 2 ** 25;
 
 /** Host access to the tensors of a device. */
 export class Transfers {
+  #unsubmitted = 0;
+
   constructor(private readonly gpu: Gpu) {}
 
   /** See {@link Device.write}. */
@@ -25,7 +30,11 @@ export class Transfers {
     for (let start = 0; start < data.length; start += SLICE) {
       const part = data.subarray(start, start + SLICE) as Float32Array<ArrayBuffer>;
       queue.writeBuffer(onGpu(tensor).allocation.buffer, (offset + start) * ELEMENT_BYTES, part);
-      if (part.length === SLICE) queue.submit([]);
+      this.#unsubmitted += part.byteLength;
+      if (this.#unsubmitted >= UNSUBMITTED_BYTES) {
+        queue.submit([]);
+        this.#unsubmitted = 0;
+      }
     }
   }
 
@@ -40,7 +49,14 @@ export class Transfers {
 
     const fetch = async (): Promise<Float32Array | Int32Array> => {
       gpu.submit();
-      await staging.mapAsync(GPUMapMode.READ, 0, bytes);
+      try {
+        await staging.mapAsync(GPUMapMode.READ, 0, bytes);
+      } catch (error) {
+        // Of a lost GPU, why it was lost becomes known just after this fails.
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        gpu.memory.check();
+        throw error;
+      }
       const copy = staging.getMappedRange(0, bytes).slice(0);
       staging.unmap();
       gpu.memory.returnStaging(staging);
