@@ -52,6 +52,7 @@ export function chatCommand(run: typeof runChat = runChat) {
         await run(options, {
           terminal: systemTerminal(quiet === true || options.prompt !== undefined),
           baseDir: baseDir(),
+          now: () => performance.now(),
           write: (text) => writeAll(Deno.stdout, text),
           readLine: () => (editor ??= new LineEditor()).readLine(),
           interruptible: (answer) =>

@@ -22,6 +22,18 @@ export function systemTerminal(quiet = false): Terminal {
   });
 }
 
+/** Where adapters are looked for, by operating system; anywhere on others. */
+const WEBGPU_BACKENDS: Record<string, string> = { linux: "vulkan", windows: "vulkan,dx12" };
+
+/**
+ * Keeps Deno from taking OpenGL, which lacks what the kernels need, where it finds nothing else;
+ * where `DENO_WEBGPU_BACKEND` is set, it stays.
+ */
+export function avoidOpenGl(): void {
+  const backends = WEBGPU_BACKENDS[Deno.build.os], variable = "DENO_WEBGPU_BACKEND";
+  if (backends && !Deno.env.get(variable)) Deno.env.set(variable, backends);
+}
+
 /**
  * Runs a command with the real world around it.
  *

@@ -5,6 +5,7 @@
  */
 import {
   checkDeviceNames,
+  checkModelTag,
   checkNumbers,
   checkSchedule,
   count,
@@ -146,6 +147,7 @@ export function baseOptions(given: Partial<BaseOptions> = {}): BaseOptions {
   if (!["float32", "bfloat16"].includes(options.saveDtype)) {
     refuse("saveDtype", "float32 or bfloat16", options.saveDtype);
   }
+  checkModelTag(options);
   checkDeviceNames(options);
   return options;
 }

@@ -50,7 +50,7 @@ export async function runBase(
   const tokenizer = await Tokenizer.load(join(io.baseDir, "tokenizer"));
   accumulationSteps(options); // refuses sizes that do not fit before anything is read
   const documents = await tokenizeFiles(files, tokenizer, options, io);
-  const { device, reason } = await openDevice(options);
+  const { device, reason } = await openDevice({ ...options, now: io.now });
   io.terminal.info(`Device: ${device.kind}, ${device.name} (${reason})`);
   try {
     return await pretrain(device, tokenizer, documents, options, io);

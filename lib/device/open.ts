@@ -15,6 +15,8 @@ export interface DeviceOptions {
   threads?: number;
   /** BLAS library of the CPU device: `off` (the default), `auto`, or a file. */
   blas?: string;
+  /** A clock in milliseconds, for measuring a GPU; `performance.now` unless given. */
+  now?: () => number;
 }
 
 /**
@@ -25,16 +27,19 @@ export interface DeviceOptions {
 export async function openDevice(
   options: DeviceOptions = {},
 ): Promise<{ device: Device; reason: string }> {
-  const { deviceType, threads, blas } = options;
+  const { deviceType, threads, blas, now } = options;
   if (deviceType === "webgpu") {
-    return { device: await createWebGpuDevice(), reason: "as asked by --device-type webgpu" };
+    return {
+      device: await createWebGpuDevice({ now }),
+      reason: "as asked by --device-type webgpu",
+    };
   }
   let reason = "as asked by --device-type cpu";
   if (deviceType === undefined) {
     const adapter = await findAdapter();
     if (adapter && !adapter.info.isFallbackAdapter) {
       try {
-        return { device: await createWebGpuDevice(), reason: "a hardware GPU was found" };
+        return { device: await createWebGpuDevice({ now }), reason: "a hardware GPU was found" };
       } catch (error) {
         reason = `the GPU cannot be used: ${error instanceof Error ? error.message : error}`;
       }

@@ -94,6 +94,17 @@ export function checkDeviceNames({ deviceType, blas }: DeviceOptions): void {
   if (blas === "") refuse("blas", "auto, off or the path of a library", blas);
 }
 
+/**
+ * Checks the name of a model's folder.
+ *
+ * @throws {UserError} if it leads elsewhere.
+ */
+export function checkModelTag({ modelTag }: { modelTag?: string }): void {
+  if (modelTag !== undefined && !/^[^./\\][^/\\]*$/.test(modelTag)) {
+    refuse("modelTag", "the name of a checkpoint's folder, such as d12", modelTag);
+  }
+}
+
 /** The command line's spelling of a field: `gsm8kEpochs` is `--gsm8k-epochs`. */
 export function flagOf(field: string): string {
   return `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;

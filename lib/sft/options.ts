@@ -8,6 +8,7 @@
 import { parseDataFlag } from "../tasks/mod.ts";
 import {
   checkDeviceNames,
+  checkModelTag,
   checkNumbers,
   checkSchedule,
   count,
@@ -173,8 +174,6 @@ export function sftOptions(given: Partial<SftOptions> = {}): SftOptions {
   options.data.forEach(parseDataFlag);
   if (options.mixture === "") refuse("mixture", "the path of a file", options.mixture);
   if (options.run === "") refuse("run", "a name", options.run);
-  if (options.modelTag !== undefined && !/^[^/\\]+$/.test(options.modelTag)) {
-    refuse("modelTag", "the name of a folder under base_checkpoints", options.modelTag);
-  }
+  checkModelTag(options);
   return options;
 }

@@ -42,7 +42,7 @@ export interface SftResult {
  */
 export async function runSft(options: SftOptions, io: RunIo): Promise<SftResult> {
   const isDemo = await needsDemo(options, io.baseDir);
-  const { device, reason } = await openDevice(options);
+  const { device, reason } = await openDevice({ ...options, now: io.now });
   io.terminal.info(`Device: ${device.kind}, ${device.name} (${reason})`);
   try {
     if (!isDemo) {

@@ -34,7 +34,7 @@ export const CHAT_DEFAULTS: Readonly<ChatSettings> = {
 };
 
 /** The world around a conversation. */
-export interface ChatIo extends Pick<RunIo, "terminal" | "baseDir"> {
+export interface ChatIo extends Pick<RunIo, "terminal" | "baseDir" | "now"> {
   /** Shows text as it comes. */
   write(text: string): void;
   /** The next line that the person types; undefined when there are no more. */

@@ -6,7 +6,14 @@
 import type { CheckpointSource } from "../checkpoint/mod.ts";
 import { type DeviceOptions, openDevice } from "../device/mod.ts";
 import { whereModelsAre } from "./demo.ts";
-import { checkDeviceNames, checkNumbers, count, positive, refuse } from "./flag_rules.ts";
+import {
+  checkDeviceNames,
+  checkModelTag,
+  checkNumbers,
+  count,
+  positive,
+  refuse,
+} from "./flag_rules.ts";
 import type { RunIo } from "./io.ts";
 import { type OpenedModel, openModel } from "./open_model.ts";
 
@@ -27,6 +34,7 @@ export interface ModelOptions {
  */
 export function checkModelOptions(options: ModelOptions & DeviceOptions): void {
   if (!["sft", "base"].includes(options.source)) refuse("source", "sft or base", options.source);
+  checkModelTag(options);
   checkNumbers(options, { step: count, threads: positive });
   checkDeviceNames(options);
 }
@@ -37,7 +45,7 @@ export function checkModelOptions(options: ModelOptions & DeviceOptions): void {
  *
  * @throws {UserError} when one of them cannot be opened.
  */
-export async function withModel<T, Io extends Pick<RunIo, "terminal" | "baseDir">>(
+export async function withModel<T, Io extends Pick<RunIo, "terminal" | "baseDir" | "now">>(
   options: ModelOptions & DeviceOptions,
   givenIo: Io,
   run: (opened: OpenedModel, io: Io) => Promise<T>,
@@ -45,7 +53,7 @@ export async function withModel<T, Io extends Pick<RunIo, "terminal" | "baseDir"
   checkModelOptions(options);
   const io = await whereModelsAre(givenIo);
   const { terminal, baseDir } = io;
-  const { device, reason } = await openDevice(options);
+  const { device, reason } = await openDevice({ ...options, now: io.now });
   try {
     terminal.info(`Device: ${device.kind}, ${device.name} (${reason})`);
     const { source, modelTag: tag, step } = options;

@@ -10,6 +10,7 @@ Deno.test("wrong values are refused by the name of their flag", () => {
   const wrong: [Partial<BaseOptions>, string][] = [
     [{ depth: 0 }, "--depth must be a whole number from 1, but is 0"],
     [{ headDim: 33 }, "--head-dim must be an even whole number"],
+    [{ modelTag: "a/b" }, "--model-tag must be the name of a checkpoint's folder"],
     [{ windowPattern: "SX" }, "--window-pattern must be letters L and S"],
     [{ warmupRatio: 0.5, warmdownRatio: 0.6 }, "--warmdown-ratio must be at most 1 together"],
     [{ saveDtype: "int8" as "float32" }, "--save-dtype must be float32 or bfloat16"],

@@ -17,7 +17,8 @@ Deno.test("a value out of range is refused by the name of its flag", () => {
     [{ gsm8kEpochs: -1 }, "--gsm8k-epochs must be a whole number from 0, but is -1"],
     [{ matrixLr: -0.1 }, "--matrix-lr must be a number from 0, but is -0.1"],
     [{ warmupRatio: 0.6 }, "--warmdown-ratio must be at most 1 together with --warmup-ratio"],
-    [{ modelTag: "../d4" }, "--model-tag must be the name of a folder"],
+    [{ modelTag: "../d4" }, "--model-tag must be the name of a checkpoint's folder"],
+    [{ modelTag: ".." }, "--model-tag must be"],
     [{ deviceType: "cuda" as "cpu" }, '--device-type must be webgpu or cpu, but is "cuda"'],
     [{ initLrFrac: NaN }, "--init-lr-frac"],
   ];

@@ -13,9 +13,6 @@ const ADVICE: Record<string, string> = {
   windows: "install your GPU's current driver (Direct3D 12 or Vulkan)",
 };
 
-/** Where adapters are looked for, by operating system; anywhere on others. */
-const BACKENDS: Record<string, string> = { linux: "vulkan", windows: "vulkan,dx12" };
-
 /** An adapter's open device and what is known of it. */
 export interface OpenAdapter {
   device: GPUDevice;
@@ -46,14 +43,8 @@ export async function openAdapter(): Promise<OpenAdapter> {
   return { device, name, software: adapter.info.isFallbackAdapter };
 }
 
-/**
- * The most powerful adapter, if there is one. Deno would take OpenGL where nothing else is found,
- * which lacks what the kernels need; `DENO_WEBGPU_BACKEND`, where it is set, is left as it is.
- */
+/** The most powerful adapter, if there is one. */
 export async function findAdapter(): Promise<GPUAdapter | undefined> {
-  const backends = BACKENDS[Deno.build.os], variable = "DENO_WEBGPU_BACKEND";
-  const { state } = Deno.permissions.querySync({ name: "env", variable });
-  if (backends && state === "granted" && !Deno.env.get(variable)) Deno.env.set(variable, backends);
   return await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? undefined;
 }
 

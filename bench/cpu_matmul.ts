@@ -1,7 +1,7 @@
 /**
  * Speed of the CPU device's products in the shapes of training and decoding a d4, in GFLOP/s.
  *
- *     deno run -A bench/cpu_matmul_bench.ts [THREADS] [BLAS]
+ *     deno run -A bench/cpu_matmul.ts [THREADS] [BLAS]
  *
  * Each shape has operands enough to not stay in the caches. The best of seven passes is printed:
  * other programs only ever make it slower.
