@@ -41,6 +41,23 @@ Deno.test("a program ends when it throws and when it exits", async () => {
   assertEquals((await run("Deno.exit(3);")).code, 3);
 });
 
+Deno.test("a product takes its operands anew, whatever ran before it", async () => {
+  const device = await createCpuDevice({ threads: 1 });
+  const tensor = (...shape: number[]) => device.allocate("operand", shape);
+  const [q, k, v, out, dout, dq, dk, dv] = Array.from({ length: 8 }, () => tensor(1, 32, 1, 32));
+  const [lse, delta] = [1, 2].map(() => tensor(1, 1, 32));
+  const [a, b, product] = [1, 2, 3].map(() => tensor(32, 32));
+  device.write(b, new Float32Array(b.size).fill(1));
+  for (let value = 1; value <= 3; value++) {
+    // All operations keep their arguments in the same place.
+    device.attentionBackward({ dq, dk, dv, delta, dout, out, lse, q, k, v, window: 32 });
+    device.write(a, new Float32Array(a.size).fill(value));
+    device.matmul({ out: product, a, b, layout: "nn" });
+    assertEquals(await device.read(product), new Float32Array(product.size).fill(32 * value));
+  }
+  await device.close();
+});
+
 /** Runs operations of every kind and returns all that they gave. */
 async function everything(threads: number): Promise<(Float32Array | Int32Array)[]> {
   const device = await createCpuDevice({ threads });

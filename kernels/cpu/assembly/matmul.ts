@@ -46,7 +46,7 @@ class Arguments {
   symmetric: bool;
   alpha: f32;
   beta: f32;
-  /** Serial number of the terms and matrices at work now. */
+  /** The terms and matrices at work now, and a number that no others had. */
   round: i32;
   firstTerm: i32;
   terms: i32;
@@ -57,8 +57,10 @@ class Arguments {
 
 const args = changetype<Arguments>(ARGUMENTS);
 
+/** The last round. Not among the arguments: other operations have theirs in the same place. */
+let lastRound: i32 = 0;
 /** The round and the block of rows of a that this thread's workspace holds. */
-let heldRound: i32 = -1;
+let heldRound: i32 = 0;
 let heldBlock: i32 = -1;
 
 /** Bytes that {@link matmul} needs at `packed` for n columns. */
@@ -109,7 +111,7 @@ export function matmul(
     args.firstMatrix = matrix;
     chooseBlocks(matrices);
     for (let term = 0; term < k; term += DEPTH) {
-      args.round++;
+      args.round = ++lastRound;
       args.firstTerm = term;
       args.terms = min(DEPTH, k - term);
       const work = <i64> matrices * m * n * args.terms;
