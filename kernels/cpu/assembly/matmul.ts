@@ -16,7 +16,7 @@ const PACKED_LIMIT: usize = 8 << 20;
 const PARALLEL_FROM: i64 = 1 << 18;
 /** Panels start that much beyond a power of two, so that they do not share the cache's sets. */
 const PANEL_GAP: usize = 64;
-/** Panels of b that are packed together. */
+/** Most panels of b that an item packs. */
 const PANEL_GROUP: i32 = 4;
 /** Items for each thread: it shares its time with others, and nobody waits long for the last. */
 const ITEMS_PER_THREAD: i32 = 8;
@@ -51,6 +51,7 @@ class Arguments {
   firstTerm: i32;
   terms: i32;
   firstMatrix: i32;
+  panelGroup: i32;
   rowBlock: i32;
   columnBlock: i32;
 }
@@ -105,7 +106,6 @@ export function matmul(
   args.beta = beta;
   const matrixBytes = <usize> panels() * panelBytes(TILE_COLUMNS, min(DEPTH, k));
   const together = min(batch, max(1, <i32> (PACKED_LIMIT / matrixBytes)));
-  const groups = blocks(panels(), PANEL_GROUP);
   for (let matrix = 0; matrix < batch; matrix += together) {
     const matrices = min(together, batch - matrix);
     args.firstMatrix = matrix;
@@ -115,16 +115,18 @@ export function matmul(
       args.firstTerm = term;
       args.terms = min(DEPTH, k - term);
       const work = <i64> matrices * m * n * args.terms;
-      parallelFrom(PARALLEL_FROM, work, matrices * groups, packItem);
+      const groups = matrices * blocks(panels(), args.panelGroup);
+      parallelFrom(PARALLEL_FROM, work, groups, packItem);
       parallelFrom(PARALLEL_FROM, work, itemCount(matrices), multiplyItem);
     }
   }
   if (symmetric) mirror(out, batch, n);
 }
 
-/** Rows and panels of an item: large, but several items for each thread. */
+/** What is in an item: much, but there are several items for each thread. */
 function chooseBlocks(matrices: i32): void {
   const wanted = threadCount() * ITEMS_PER_THREAD;
+  args.panelGroup = max(1, min(PANEL_GROUP, matrices * panels() / wanted));
   args.rowBlock = 128;
   args.columnBlock = panels();
   while (args.columnBlock > 8 && itemCount(matrices) < wanted) {
@@ -167,13 +169,13 @@ function packedMatrix(matrix: i32): usize {
 
 /** Packs some panels: item = (matrix, group of panels). */
 function packItem(item: i32): void {
-  const groups = blocks(panels(), PANEL_GROUP);
-  const panel = (item % groups) * PANEL_GROUP;
+  const groups = blocks(panels(), args.panelGroup);
+  const panel = (item % groups) * args.panelGroup;
   const matrix = item / groups;
   const bytes = panelBytes(TILE_COLUMNS, args.terms);
   const out = packedMatrix(matrix) + <usize> panel * bytes;
   const column = panel * TILE_COLUMNS;
-  const columns = min(PANEL_GROUP * TILE_COLUMNS, args.n - column);
+  const columns = min(args.panelGroup * TILE_COLUMNS, args.n - column);
   const first = <usize> args.firstTerm;
   const b = args.b + (<usize> (args.firstMatrix + matrix) * <usize> args.n * <usize> args.k << 2);
   if (args.transposeB) {
