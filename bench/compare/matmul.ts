@@ -11,7 +11,7 @@ import { defaultDevice, init, numpy as np } from "npm:@jax-js/jax@0.1.25";
 import { TextLineStream } from "@std/streams";
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
 
-const SIZE = 1024, ROUNDS = 5, REPEATS = 8;
+const SIZE = 1024, ROUNDS = 25, REPEATS = 8;
 const threads = Number(Deno.args[0] ?? navigator.hardwareConcurrency);
 
 /** Does the product a number of times and returns the shortest in milliseconds. */
