@@ -20,7 +20,8 @@ export interface DeviceOptions {
 }
 
 /**
- * Opens the device asked for; if none is, a hardware GPU where there is one, else the CPU.
+ * Opens the device asked for; if none is, a hardware GPU where there is one that works, else the
+ * CPU.
  *
  * @returns The device, and why it was chosen, for the person to read.
  */
