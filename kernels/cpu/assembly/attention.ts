@@ -6,7 +6,7 @@
  * queries: so the softmax runs down the lanes, and the probabilities are already what the second
  * product wants for its left operand.
  */
-import { multiplyTile } from "./microkernel";
+import { multiplyTile } from "./attention_tile";
 import { packAcross, packAlong, roundUp } from "./pack";
 import { ARGUMENTS, parallelFrom, threadCount, workspace } from "./pool";
 import { addScaled, exp4, fma, log1, splat } from "./simd";
@@ -135,15 +135,11 @@ function packKeys(b: i32, kvHead: i32, first: i32, end: i32): void {
   for (let i = 0; i < count; i += 8) {
     const out = packedKeys + (<usize> (i * depth) << 2);
     const source = args.k + offset + <usize> i * stride;
-    packAcross(out, 8, source, stride, end - firstKey - i, headSize, 1);
+    packAcross(out, 8, source, stride, end - firstKey - i, headSize, depth, 1);
   }
   const filled = end - firstKey;
   const panelStride = <usize> count << 6;
-  packAlong(packedValues, 16, panelStride, args.v + offset, stride, headSize, filled, 1);
-  for (let j = 0; j < headSize; j += 16) {
-    const out = packedValues + (<usize> (j * count) << 2);
-    memory.fill(out + (<usize> filled << 6), 0, <usize> (count - filled) << 6);
-  }
+  packAlong(packedValues, 16, panelStride, args.v + offset, stride, headSize, filled, count, 1);
 }
 
 /** Attention of `count` queries from t on. */
@@ -152,7 +148,7 @@ function attend(b: i32, head: i32, t: i32, count: i32, position: i32): void {
   const stride = <usize> (args.heads * headSize) << 2;
   const offset = <usize> (b * args.time + t) * stride + (<usize> (head * headSize) << 2);
   const scale = <f32> (1 / sqrt<f64>(headSize));
-  packAcross(packedQueries, QUERIES, args.q + offset, stride, count, headSize, scale);
+  packAcross(packedQueries, QUERIES, args.q + offset, stride, count, headSize, depth, scale);
   const query = position + t;
   const low = max(firstKey, (query - args.window) & ~7);
   const high = min(endKey, roundUp(query + QUERIES, 8));

@@ -5,7 +5,7 @@
  * by keys: so both are the left operand, transposed, of the products that give the gradients of
  * values and keys; ds is also stored transposed for that of the queries.
  */
-import { multiplyTile } from "./microkernel";
+import { multiplyTile } from "./attention_tile";
 import { packAcross, packAlong, roundUp, storeTransposed } from "./pack";
 import { ARGUMENTS, parallelFrom, workspace } from "./pool";
 import { addScaled, dot, exp4, splat } from "./simd";
@@ -160,20 +160,17 @@ function layOut(): void {
 
 /** Panels of `panel` positions; terms are the head's elements. */
 function packPanelsAcross(out: usize, panel: i32, rows: usize, stride: usize, scale: f32): void {
+  const depth = roundUp(args.headSize, 2);
   for (let t = 0; t < time; t += panel) {
     const to = out + (<usize> (t * width) << 2);
     const from = rows + <usize> t * stride;
-    packAcross(to, panel, from, stride, args.time - t, args.headSize, scale);
+    packAcross(to, panel, from, stride, args.time - t, args.headSize, depth, scale);
   }
 }
 
 /** Panels of 16 of the head's elements; terms are positions. */
 function packPanelsAlong(out: usize, rows: usize, stride: usize, scale: f32): void {
-  packAlong(out, 16, <usize> time << 6, rows, stride, args.headSize, args.time, scale);
-  for (let j = 0; j < args.headSize; j += 16) {
-    const to = out + (<usize> (j * time) << 2);
-    memory.fill(to + (<usize> args.time << 6), 0, <usize> (time - args.time) << 6);
-  }
+  packAlong(out, 16, <usize> time << 6, rows, stride, args.headSize, args.time, time, scale);
 }
 
 /** delta = Σ dout · out of each query; the workspace gets it and lse, with zeros as padding. */

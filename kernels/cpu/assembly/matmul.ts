@@ -3,13 +3,14 @@
  * threads read; an item multiplies a block of a's rows, which its thread packs, with some panels.
  */
 import { mirror } from "./mirror";
-import { multiplyTile, TILE_COLUMNS, TILE_ROWS } from "./microkernel";
-import { packAcross, packAlong } from "./pack";
+import { multiplyPanels, TILE_COLUMNS, TILE_ROWS, TILE_TERMS } from "./matmul_tile";
+import { packAcross, packAlong, roundUp } from "./pack";
+import { packThreesAcross, packThreesAlong } from "./pack_threes";
 import { ARGUMENTS, parallelFrom, threadCount, workspace } from "./pool";
 import { fma, load4, splat, store4 } from "./simd";
 
-/** Terms that a tile sums before it goes to memory. Panels of b (32 KiB) stay close to a core. */
-const DEPTH: i32 = 512;
+/** Terms that a tile sums before it goes to memory. Panels of b (24 KiB) stay close to a core. */
+const DEPTH: i32 = 513;
 /** Bytes of packed b at a time, unless a single matrix has more. */
 const PACKED_LIMIT: usize = 8 << 20;
 /** Multiply-adds from which waking the other threads pays. */
@@ -21,8 +22,8 @@ const PANEL_GROUP: i32 = 4;
 /** Items for each thread: it shares its time with others, and nobody waits long for the last. */
 const ITEMS_PER_THREAD: i32 = 8;
 /** A tile's worth of bytes at the start of a thread's workspace. */
-const TILE_BYTES: usize = 512;
-const TILE_STRIDE: usize = 64;
+const TILE_BYTES: usize = 768;
+const TILE_STRIDE: usize = 48;
 
 @unmanaged
 class Arguments {
@@ -129,7 +130,7 @@ function chooseBlocks(matrices: i32): void {
   args.panelGroup = max(1, min(PANEL_GROUP, matrices * panels() / wanted));
   args.rowBlock = 128;
   args.columnBlock = panels();
-  while (args.columnBlock > 8 && itemCount(matrices) < wanted) {
+  while (args.columnBlock > 10 && itemCount(matrices) < wanted) {
     args.columnBlock = (args.columnBlock + 1) >> 1;
   }
   while (args.rowBlock > 32 && itemCount(matrices) < wanted) args.rowBlock >>= 1;
@@ -150,15 +151,16 @@ function panels(): i32 {
   return blocks(args.n, TILE_COLUMNS);
 }
 
+/** The terms at work now, with the zeros that follow them. */
 @inline
-function roundToEven(length: i32): i32 {
-  return (length + 1) & ~1;
+function paddedTerms(terms: i32): i32 {
+  return roundUp(terms, TILE_TERMS);
 }
 
 /** Bytes from one panel of `width` to the next. */
 @inline
 function panelBytes(width: i32, terms: i32): usize {
-  return (<usize> (width * roundToEven(terms)) << 2) + PANEL_GAP;
+  return (<usize> (width * paddedTerms(terms)) << 2) + PANEL_GAP;
 }
 
 /** Where the packed panels of a matrix lie. */
@@ -173,34 +175,22 @@ function packItem(item: i32): void {
   const panel = (item % groups) * args.panelGroup;
   const matrix = item / groups;
   const bytes = panelBytes(TILE_COLUMNS, args.terms);
-  const out = packedMatrix(matrix) + <usize> panel * bytes;
+  let out = packedMatrix(matrix) + <usize> panel * bytes;
   const column = panel * TILE_COLUMNS;
   const columns = min(args.panelGroup * TILE_COLUMNS, args.n - column);
   const first = <usize> args.firstTerm;
   const b = args.b + (<usize> (args.firstMatrix + matrix) * <usize> args.n * <usize> args.k << 2);
+  const terms = args.terms, padded = paddedTerms(terms);
   if (args.transposeB) {
-    const source = b + ((<usize> column * <usize> args.k + first) << 2);
-    packPanels(out, TILE_COLUMNS, bytes, source, columns, 1);
+    const stride = <usize> args.k << 2;
+    for (let i = 0; i < columns; i += TILE_COLUMNS) {
+      const source = b + ((<usize> (column + i) * <usize> args.k + first) << 2);
+      packAcross(out, TILE_COLUMNS, source, stride, columns - i, terms, padded, 1);
+      out += bytes;
+    }
   } else {
     const source = b + ((first * <usize> args.n + <usize> column) << 2);
-    packAlong(out, TILE_COLUMNS, bytes, source, <usize> args.n << 2, columns, args.terms, 1);
-  }
-}
-
-/** Packs `count` rows that are k numbers apart into panels of `width`. */
-function packPanels(
-  out: usize,
-  width: i32,
-  bytes: usize,
-  source: usize,
-  count: i32,
-  scale: f32,
-): void {
-  const stride = <usize> args.k << 2;
-  for (let i = 0; i < count; i += width) {
-    packAcross(out, width, source, stride, count - i, args.terms, scale);
-    out += bytes;
-    source += <usize> width * stride;
+    packAlong(out, TILE_COLUMNS, bytes, source, <usize> args.n << 2, columns, terms, padded, 1);
   }
 }
 
@@ -220,7 +210,7 @@ function multiplyItem(item: i32): void {
     heldRound = args.round;
   }
   const isFirst = args.firstTerm == 0, isLast = args.firstTerm + args.terms == args.k;
-  const depth = roundToEven(args.terms), bytes = panelBytes(TILE_COLUMNS, args.terms);
+  const depth = paddedTerms(args.terms), bytes = panelBytes(TILE_COLUMNS, args.terms);
   let b = packedMatrix(matrix) + <usize> firstPanel * bytes;
   for (let panel = firstPanel; panel < endPanel; panel++) {
     multiplyPanel(matrix, row, rows, panel * TILE_COLUMNS, depth, b, isFirst, isLast);
@@ -235,10 +225,10 @@ function packRows(matrix: i32, row: i32, rows: i32): void {
   const first = <usize> row, term = <usize> args.firstTerm;
   if (args.transposeA) {
     const source = a + ((term * <usize> args.m + first) << 2);
-    packAlong(out, TILE_ROWS, bytes, source, <usize> args.m << 2, rows, args.terms, args.alpha);
+    packThreesAlong(out, bytes, source, <usize> args.m << 2, rows, args.terms, args.alpha);
   } else {
     const source = a + ((first * <usize> args.k + term) << 2);
-    packPanels(out, TILE_ROWS, bytes, source, rows, args.alpha);
+    packThreesAcross(out, bytes, source, <usize> args.k << 2, rows, args.terms, args.alpha);
   }
 }
 
@@ -272,9 +262,9 @@ function multiplyPanel(
       continue;
     }
     if (isDirect && count == TILE_ROWS) {
-      multiplyTile(a, 32, b, 64, depth, initial, stride, out, stride);
+      multiplyPanels(a, b, depth, initial, out, stride);
     } else {
-      multiplyTile(a, 32, b, 64, depth, 0, 0, tile, TILE_STRIDE);
+      multiplyPanels(a, b, depth, 0, tile, TILE_STRIDE);
       finishTile(tile, at, count, columns, initial, scale, epilogue);
     }
     a += bytes;

@@ -1,7 +1,7 @@
 /**
- * Copying operands into panels, the order in which the tile reads them: a panel of width w holds,
- * for each k in turn, the w numbers of its rows (or columns). What lies outside of the matrix is
- * filled with zeros, and the depth is rounded up to an even number.
+ * Copying operands into panels, the order in which a tile reads them: a panel of width w holds, for
+ * each k in turn, the w numbers of its rows (or columns). What lies outside of the matrix, and of
+ * its depth up to the padded one, is filled with zeros.
  */
 import { splat } from "./simd";
 
@@ -24,65 +24,35 @@ export function packAlong(
   rowStride: usize,
   columns: i32,
   depth: i32,
+  paddedDepth: i32,
   scale: f32,
 ): void {
-  const step = <usize> width << 2;
-  const factor = splat(scale);
-  const whole = columns / width;
-  const last = out + <usize> whole * panelStride, rest = columns - whole * width;
-  for (let k = 0; k < depth; k += 2) {
-    const below = k + 1 < depth ? rowStride : 0;
+  const step = <usize> width << 2, factor = splat(scale);
+  for (let k = 0; k < depth; k++) {
     let from = source, to = out;
-    for (let panel = 0; panel < whole; panel++) {
-      if (width == 16) packTwoRows16(to, from, from + below, factor);
-      else packTwoRows8(to, from, from + below, factor);
+    for (let column = 0; column < columns; column += width) {
+      const count = min(width, columns - column);
+      if (count == width) copyScaled(to, from, step, factor);
+      else packRest(to, width, from, count, scale);
       from += step;
       to += panelStride;
     }
-    if (rest > 0) {
-      const at = last + <usize> k * step;
-      packRest(at, width, from, rest, scale);
-      packRest(at + step, width, from + below, rest, scale);
-    }
-    source += rowStride << 1;
-    out += step << 1;
+    source += rowStride;
+    out += step;
   }
-  if (depth & 1) {
-    out -= step;
-    for (let i = 0; i < columns; i += width) {
-      memory.fill(out, 0, step);
-      out += panelStride;
-    }
+  const padding = <usize> (paddedDepth - depth) * step;
+  for (let column = 0; column < columns; column += width) {
+    memory.fill(out, 0, padding);
+    out += panelStride;
   }
 }
 
-/** Eight numbers of each of two rows, one after the other: a cache line, loaded before it is stored. */
+/** A panel's row, a multiple of 16 bytes. */
 @inline
-function packTwoRows8(out: usize, first: usize, second: usize, factor: v128): void {
-  const x0 = f32x4.mul(factor, v128.load(first)), x1 = f32x4.mul(factor, v128.load(first, 16));
-  const y0 = f32x4.mul(factor, v128.load(second)), y1 = f32x4.mul(factor, v128.load(second, 16));
-  v128.store(out, x0);
-  v128.store(out, x1, 16);
-  v128.store(out, y0, 32);
-  v128.store(out, y1, 48);
-}
-
-/** Sixteen numbers of each of two rows. */
-@inline
-function packTwoRows16(out: usize, first: usize, second: usize, factor: v128): void {
-  const x0 = f32x4.mul(factor, v128.load(first)), x1 = f32x4.mul(factor, v128.load(first, 16));
-  const x2 = f32x4.mul(factor, v128.load(first, 32)), x3 = f32x4.mul(factor, v128.load(first, 48));
-  const y0 = f32x4.mul(factor, v128.load(second)), y1 = f32x4.mul(factor, v128.load(second, 16));
-  const y2 = f32x4.mul(factor, v128.load(second, 32));
-  const y3 = f32x4.mul(factor, v128.load(second, 48));
-  v128.store(out, x0);
-  v128.store(out, x1, 16);
-  v128.store(out, x2, 32);
-  v128.store(out, x3, 48);
-  v128.store(out, y0, 64);
-  v128.store(out, y1, 80);
-  v128.store(out, y2, 96);
-  v128.store(out, y3, 112);
+function copyScaled(out: usize, source: usize, bytes: usize, factor: v128): void {
+  for (let at: usize = 0; at < bytes; at += 16) {
+    v128.store(out + at, f32x4.mul(factor, v128.load(source + at)));
+  }
 }
 
 /** A row of the last panel, if it is not full. */
@@ -101,15 +71,16 @@ export function packAcross(
   rowStride: usize,
   count: i32,
   depth: i32,
+  paddedDepth: i32,
   scale: f32,
 ): void {
   const outStride = <usize> width << 2;
-  for (let i = 0; i < width; i += 8) {
+  for (let i = 0; i < width; i += 4) {
     const column = out + (<usize> i << 2);
-    if (i + 8 <= count) {
-      transposeEight(column, outStride, source, rowStride, depth, scale);
+    if (i + 4 <= count) {
+      transposeFour(column, outStride, source, rowStride, depth, scale);
     } else {
-      for (let lane = 0; lane < 8; lane++) {
+      for (let lane = 0; lane < 4; lane++) {
         const from = source + <usize> lane * rowStride;
         let to = column + (<usize> lane << 2);
         for (let k = 0; k < depth; k++) {
@@ -118,13 +89,13 @@ export function packAcross(
         }
       }
     }
-    source += rowStride << 3;
+    source += rowStride << 2;
   }
-  if (depth & 1) memory.fill(out + <usize> depth * outStride, 0, outStride);
+  memory.fill(out + <usize> depth * outStride, 0, <usize> (paddedDepth - depth) * outStride);
 }
 
-/** Eight rows of `depth` numbers become columns of eight. */
-function transposeEight(
+/** Four rows of `depth` numbers become columns of four. */
+function transposeFour(
   out: usize,
   outStride: usize,
   source: usize,
@@ -132,24 +103,19 @@ function transposeEight(
   depth: i32,
   scale: f32,
 ): void {
-  const factor = splat(scale), four = rowStride << 2;
+  const factor = splat(scale);
   let k = 0;
   for (; k + 4 <= depth; k += 4) {
     const r0 = f32x4.mul(factor, v128.load(source));
     const r1 = f32x4.mul(factor, v128.load(source + rowStride));
     const r2 = f32x4.mul(factor, v128.load(source + 2 * rowStride));
     const r3 = f32x4.mul(factor, v128.load(source + 3 * rowStride));
-    const r4 = f32x4.mul(factor, v128.load(source + four));
-    const r5 = f32x4.mul(factor, v128.load(source + four + rowStride));
-    const r6 = f32x4.mul(factor, v128.load(source + four + 2 * rowStride));
-    const r7 = f32x4.mul(factor, v128.load(source + four + 3 * rowStride));
     storeTransposed(out, outStride, r0, r1, r2, r3);
-    storeTransposed(out + 16, outStride, r4, r5, r6, r7);
     source += 16;
     out += outStride << 2;
   }
   for (; k < depth; k++) {
-    for (let lane: usize = 0; lane < 8; lane++) {
+    for (let lane: usize = 0; lane < 4; lane++) {
       store<f32>(out + (lane << 2), scale * load<f32>(source + lane * rowStride));
     }
     source += 4;

@@ -9,8 +9,8 @@ import type { Blas } from "./blas.ts";
 import type { Pool } from "./pool.ts";
 import { at } from "./tensor.ts";
 
-/** Bytes a thread needs: a tile, and 16 panels of 8 rows and 512 terms. */
-const WORKSPACE = 512 + 16 * (4 * 8 * 512 + 64);
+/** Bytes a thread needs: a tile, and 8 panels of 16 rows and 513 terms. */
+const WORKSPACE = 768 + 8 * (4 * 16 * 513 + 64);
 /** Up to this many rows a product reads b as it lies; from more on, packing it first pays. */
 const MOST_VECTOR_ROWS = 16;
 

@@ -1,13 +1,5 @@
-/**
- * The one inner loop that all products share: an 8×16 tile held in registers. Four-lane units keep
- * 92% of their peak with it (6×8, which needs no spilling, 78%).
- */
+/** The inner loop of attention: an 8×16 tile held in registers, of operands at any stride. */
 import { fma } from "./simd";
-
-/** Rows of the tile. */
-export const TILE_ROWS: i32 = 8;
-/** Columns of the tile. */
-export const TILE_COLUMNS: i32 = 16;
 
 /**
  * out[8×16] = Σ_k a[k·aStride + i] · b[k·bStride + j] + initial[8×16] (0 where `initial` is null).
