@@ -250,7 +250,7 @@ function multiplyPanel(
   const added = isFirst ? (args.beta == 0 ? 0 : args.c) : args.out;
   const scale: f32 = isFirst ? args.beta : 1;
   const epilogue = isLast ? args.epilogue : 0;
-  const isDirect = columns == TILE_COLUMNS && epilogue == 0 && (added == 0 || scale == 1);
+  const isDirect = (columns & 3) == 0 && epilogue == 0 && (added == 0 || scale == 1);
   const tile = workspace(), bytes = panelBytes(TILE_ROWS, depth);
   let a = tile + TILE_BYTES;
   for (let i = 0; i < rows; i += TILE_ROWS) {
@@ -262,9 +262,9 @@ function multiplyPanel(
       continue;
     }
     if (isDirect && count == TILE_ROWS) {
-      multiplyPanels(a, b, depth, initial, out, stride);
+      multiplyPanels(columns, a, b, depth, initial, out, stride);
     } else {
-      multiplyPanels(a, b, depth, 0, tile, TILE_STRIDE);
+      multiplyPanels(columns, a, b, depth, 0, tile, TILE_STRIDE);
       finishTile(tile, at, count, columns, initial, scale, epilogue);
     }
     a += bytes;

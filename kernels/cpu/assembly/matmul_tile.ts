@@ -18,11 +18,62 @@ export const TILE_COLUMNS: i32 = 12;
 export const TILE_TERMS: i32 = 3;
 
 /**
- * out[16×12] = Σ_k a[i, k] · b[k, j] + initial[16×12] (nothing is added where `initial` is null).
- * Panel a has, for every three terms in turn, three numbers of each row; panel b has twelve numbers
- * for each term. `initial` and `out` have rows that are `stride` bytes apart.
+ * out[16×12] = Σ_k a[i, k] · b[k, j] + initial[16×12] (nothing is added where `initial` is null), or
+ * only its first four or eight columns where no more are wanted. Panel a has, for every three terms
+ * in turn, three numbers of each row; panel b has twelve numbers for each term. `initial` and `out`
+ * have rows that are `stride` bytes apart.
  */
 export function multiplyPanels(
+  columns: i32,
+  a: usize,
+  b: usize,
+  depth: i32,
+  initial: usize,
+  out: usize,
+  stride: usize,
+): void {
+  if (columns > 8) multiplyTwelve(a, b, depth, initial, out, stride);
+  else if (columns > 4) multiplyEight(a, b, depth, initial, out, stride);
+  else multiplyFour(a, b, depth, initial, out, stride);
+}
+
+function multiplyTwelve(
+  a: usize,
+  b: usize,
+  depth: i32,
+  initial: usize,
+  out: usize,
+  stride: usize,
+): void {
+  multiply(3, a, b, depth, initial, out, stride);
+}
+
+function multiplyEight(
+  a: usize,
+  b: usize,
+  depth: i32,
+  initial: usize,
+  out: usize,
+  stride: usize,
+): void {
+  multiply(2, a, b, depth, initial, out, stride);
+}
+
+function multiplyFour(
+  a: usize,
+  b: usize,
+  depth: i32,
+  initial: usize,
+  out: usize,
+  stride: usize,
+): void {
+  multiply(1, a, b, depth, initial, out, stride);
+}
+
+/** The first `quads` times four columns: compilers drop the sums that are never stored. */
+@inline
+function multiply(
+  quads: i32,
   a: usize,
   b: usize,
   depth: i32,
@@ -163,52 +214,52 @@ export function multiplyPanels(
     a += 192;
     b += 144;
   }
-  storeRow(out, initial, c00, c01, c02);
+  storeRow(quads, out, initial, c00, c01, c02);
   out += stride;
   if (initial) initial += stride;
-  storeRow(out, initial, c10, c11, c12);
+  storeRow(quads, out, initial, c10, c11, c12);
   out += stride;
   if (initial) initial += stride;
-  storeRow(out, initial, c20, c21, c22);
+  storeRow(quads, out, initial, c20, c21, c22);
   out += stride;
   if (initial) initial += stride;
-  storeRow(out, initial, c30, c31, c32);
+  storeRow(quads, out, initial, c30, c31, c32);
   out += stride;
   if (initial) initial += stride;
-  storeRow(out, initial, c40, c41, c42);
+  storeRow(quads, out, initial, c40, c41, c42);
   out += stride;
   if (initial) initial += stride;
-  storeRow(out, initial, c50, c51, c52);
+  storeRow(quads, out, initial, c50, c51, c52);
   out += stride;
   if (initial) initial += stride;
-  storeRow(out, initial, c60, c61, c62);
+  storeRow(quads, out, initial, c60, c61, c62);
   out += stride;
   if (initial) initial += stride;
-  storeRow(out, initial, c70, c71, c72);
+  storeRow(quads, out, initial, c70, c71, c72);
   out += stride;
   if (initial) initial += stride;
-  storeRow(out, initial, c80, c81, c82);
+  storeRow(quads, out, initial, c80, c81, c82);
   out += stride;
   if (initial) initial += stride;
-  storeRow(out, initial, c90, c91, c92);
+  storeRow(quads, out, initial, c90, c91, c92);
   out += stride;
   if (initial) initial += stride;
-  storeRow(out, initial, ca0, ca1, ca2);
+  storeRow(quads, out, initial, ca0, ca1, ca2);
   out += stride;
   if (initial) initial += stride;
-  storeRow(out, initial, cb0, cb1, cb2);
+  storeRow(quads, out, initial, cb0, cb1, cb2);
   out += stride;
   if (initial) initial += stride;
-  storeRow(out, initial, cc0, cc1, cc2);
+  storeRow(quads, out, initial, cc0, cc1, cc2);
   out += stride;
   if (initial) initial += stride;
-  storeRow(out, initial, cd0, cd1, cd2);
+  storeRow(quads, out, initial, cd0, cd1, cd2);
   out += stride;
   if (initial) initial += stride;
-  storeRow(out, initial, ce0, ce1, ce2);
+  storeRow(quads, out, initial, ce0, ce1, ce2);
   out += stride;
   if (initial) initial += stride;
-  storeRow(out, initial, cf0, cf1, cf2);
+  storeRow(quads, out, initial, cf0, cf1, cf2);
 }
 
 @inline
@@ -232,13 +283,13 @@ function lane3(v: v128): v128 {
 }
 
 @inline
-function storeRow(out: usize, initial: usize, x0: v128, x1: v128, x2: v128): void {
+function storeRow(quads: i32, out: usize, initial: usize, x0: v128, x1: v128, x2: v128): void {
   if (initial) {
     x0 = f32x4.add(x0, v128.load(initial));
-    x1 = f32x4.add(x1, v128.load(initial, 16));
-    x2 = f32x4.add(x2, v128.load(initial, 32));
+    if (quads > 1) x1 = f32x4.add(x1, v128.load(initial, 16));
+    if (quads > 2) x2 = f32x4.add(x2, v128.load(initial, 32));
   }
   v128.store(out, x0);
-  v128.store(out, x1, 16);
-  v128.store(out, x2, 32);
+  if (quads > 1) v128.store(out, x1, 16);
+  if (quads > 2) v128.store(out, x2, 32);
 }
