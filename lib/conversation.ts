@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "./errors.ts";
 
 /** A piece of an assistant's message: prose, a Python expression it sends, or the result it gets. */
 export interface ContentPart {
@@ -25,4 +26,51 @@ export interface Message {
 export interface Conversation {
   /** The turns, in order. */
   messages: Message[];
+}
+
+const PART_TYPES = ["text", "python", "python_output"];
+
+/**
+ * Checks that a value, of a file for instance, is a list of messages: an optional system message,
+ * then user and assistant in turns. It may end with the user, as some of nanochat's identity
+ * conversations do.
+ *
+ * @returns The messages, without what else they hold.
+ * @throws {UserError} Says which message is wrong and how.
+ */
+export function checkMessages(value: unknown): Message[] {
+  if (!Array.isArray(value)) throw new UserError("messages are not a list");
+  const first = value[0]?.role === "system" ? 1 : 0;
+  if (value.length === first) {
+    throw new UserError(`a conversation needs a message from "user", and this has none`);
+  }
+  return value.map((message, i) => {
+    const role = i < first ? "system" : (i - first) % 2 === 0 ? "user" : "assistant";
+    if (message?.role !== role) {
+      throw new UserError(
+        `message ${i + 1} is from ${JSON.stringify(message?.role) ?? "nobody"} and should be from ` +
+          `"${role}": after an optional system message, user and assistant take turns`,
+      );
+    }
+    const fault = faultOf(message.content, role);
+    if (fault) throw new UserError(`message ${i + 1} (${role}) ${fault}`);
+    return { role, content: message.content };
+  });
+}
+
+/** What is wrong with a message's content, if anything. */
+function faultOf(content: unknown, role: Message["role"]): string | undefined {
+  if (typeof content === "string") return undefined;
+  if (role !== "assistant") return "has no text as its content";
+  if (!Array.isArray(content) || content.length === 0) {
+    return "has neither text nor a list of parts as its content";
+  }
+  for (const [i, part] of content.entries()) {
+    if (!PART_TYPES.includes(part?.type)) {
+      const type = JSON.stringify(part?.type) ?? "no type";
+      return `has ${type} as part ${i + 1}; known are ${PART_TYPES.join(", ")}`;
+    }
+    if (typeof part.text !== "string") return `has no text in part ${i + 1}`;
+  }
+  return undefined;
 }

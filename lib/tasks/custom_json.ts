@@ -1,6 +1,6 @@
 import type { Conversation } from "../conversation.ts";
 import { readJsonLines } from "./files.ts";
-import { checkMessages } from "./messages.ts";
+import { checkDialogue } from "./dialogue.ts";
 import { CompactRows } from "./rows.ts";
 import { Task, type TaskSlice } from "./task.ts";
 
@@ -32,7 +32,7 @@ export class CustomJSON extends Task {
     const rows = new CompactRows(name);
     await readJsonLines(stream, name, (value) => {
       const messages = Array.isArray(value) ? value : (value as Partial<Conversation>)?.messages;
-      rows.add({ messages: checkMessages(messages) });
+      rows.add({ messages: checkDialogue(messages) });
     });
     return new CustomJSON(rows, slice);
   }

@@ -81,7 +81,7 @@ Deno.test("own data is read in both forms, each file as often as asked for", asy
     const load = (name: string, epochs = 1) => loadOwnData([{ path: join(dir, name), epochs }]);
     assertEquals(questions(await load("lists.jsonl", 2)), ["a", "b", "a", "b"]);
     assertEquals(questions(await load("objects.jsonl")), ["c"]);
-    const wrong = `${join(dir, "wrong.jsonl")}, line 3: message 1 should have the role "user"`;
+    const wrong = `${join(dir, "wrong.jsonl")}, line 3: message 1 is from "assistant"`;
     await assertRejects(() => load("wrong.jsonl"), UserError, wrong);
     await assertRejects(() => load("empty.jsonl"), UserError, "empty.jsonl has no conversations");
     await assertRejects(() => load("none.jsonl"), UserError, "none.jsonl");

@@ -104,14 +104,14 @@ Deno.test("CustomJSON reads lists of messages and objects that hold them", async
 Deno.test("CustomJSON names the line and the message that is wrong", async () => {
   const good = '[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]\n';
   const wrong: [string, string][] = [
-    ['[{"role":"user","content":"a"}]', "needs a user's and an assistant's message"],
+    ['[{"role":"user","content":"a"}]', 'needs a message from "assistant"'],
     [
       '[{"role":"user","content":"a"},{"role":"user","content":"b"}]',
-      'message 2 should have the role "assistant", not "user"',
+      'message 2 is from "user" and should be from "assistant"',
     ],
-    ['[{"role":"user","content":5},{"role":"assistant","content":"b"}]', "message 1 has no text"],
-    ['[{"content":"a"},{"role":"assistant","content":"b"}]', 'the role "user", not none'],
-    ["[null, null]", 'the role "user", not none'],
+    ['[{"role":"user","content":5},{"role":"assistant","content":"b"}]', "message 1 (user) has no text"],
+    ['[{"content":"a"},{"role":"assistant","content":"b"}]', "message 1 is from nobody"],
+    ["[null, null]", "message 1 is from nobody"],
     ['{"text":"hello"}', "messages are not a list"],
     ["null", "messages are not a list"],
     ["{", "own.jsonl, line 2:"],

@@ -76,40 +76,35 @@ Deno.test("a wrong conversation is refused with the number of the message", () =
       UserError,
       message,
     );
-  refused([], "no messages");
-  refused(undefined, "no messages");
-  refused([{ role: "system", content: "x" }], "messages[0] is a system message and no user");
-  refused([assistant], 'messages[0] is from "assistant" and should be from "user"');
-  refused([user, user], 'messages[1] is from "user" and should be from "assistant"');
-  refused([user, assistant, assistant], 'messages[2] is from "assistant"');
+  refused([], 'needs a message from "user"');
+  refused(undefined, "messages are not a list");
+  refused([{ role: "system", content: "x" }], 'needs a message from "user"');
+  refused([assistant], 'message 1 is from "assistant" and should be from "user"');
+  refused([user, user], 'message 2 is from "user" and should be from "assistant"');
+  refused([user, assistant, assistant], 'message 3 is from "assistant"');
   refused(
     [{ role: "system", content: "x" }, assistant],
-    'messages[1] is from "assistant" and should be from "user"',
+    'message 2 is from "assistant" and should be from "user"',
   );
-  refused([user, { role: "tool", content: "x" }], 'messages[1] is from "tool"');
-  refused([user, null], 'messages[1] is from "undefined"');
-  refused([{ role: "system", content: ["x"] }, user], "messages[0] (system) must have a string");
-  refused([{ role: "user", content: [] }], "messages[0] (user) must have a string");
-  refused(
-    [user, { role: "assistant", content: 3 }],
-    "messages[1] (assistant) must have a string or",
-  );
-  const parts = (part: unknown) => [user, { role: "assistant", content: [part] }];
-  refused(
-    parts({ type: "image", text: "x" }),
-    'messages[1] has an unknown type "image" in content[0]',
-  );
-  refused(parts(null), 'messages[1] has an unknown type "undefined"');
-  refused(parts({ type: "text" }), 'messages[1] has no string as "text" in content[0]');
+  refused([user, { role: "tool", content: "x" }], 'message 2 is from "tool"');
+  refused([user, null], "message 2 is from nobody");
+  refused([{ role: "system", content: ["x"] }, user], "message 1 (system) has no text");
+  refused([{ role: "user", content: [] }], "message 1 (user) has no text");
+  const answer = (content: unknown) => [user, { role: "assistant", content }];
+  refused(answer(3), "message 2 (assistant) has neither text nor");
+  refused(answer([]), "message 2 (assistant) has neither text nor");
+  refused(answer([{ type: "image", text: "x" }]), 'message 2 (assistant) has "image" as part 1');
+  refused(answer([null]), "message 2 (assistant) has no type as part 1");
+  refused(answer([{ type: "text" }]), "message 2 (assistant) has no text in part 1");
 });
 
 Deno.test("only a conversation that ends with the assistant can be completed", () => {
   assertThrows(
     () => tokenizer.renderForCompletion({ messages: [user, assistant, user] }),
     UserError,
-    'messages[2] is from "user"',
+    "must end with the assistant's message",
   );
-  assertThrows(() => tokenizer.renderForCompletion({ messages: [] }), UserError, "no messages");
+  assertThrows(() => tokenizer.renderForCompletion({ messages: [] }), UserError, '"user"');
 });
 
 Deno.test("the view shows what is trained on, with and without colours", () => {
