@@ -48,7 +48,9 @@ export function checkMessages(value: unknown): Message[] {
     const role = i < first ? "system" : (i - first) % 2 === 0 ? "user" : "assistant";
     if (message?.role !== role) {
       throw new UserError(
-        `message ${i + 1} is from ${JSON.stringify(message?.role) ?? "nobody"} and should be from ` +
+        `message ${i + 1} is from ${
+          JSON.stringify(message?.role) ?? "nobody"
+        } and should be from ` +
           `"${role}": after an optional system message, user and assistant take turns`,
       );
     }

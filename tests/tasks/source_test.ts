@@ -109,7 +109,10 @@ Deno.test("CustomJSON names the line and the message that is wrong", async () =>
       '[{"role":"user","content":"a"},{"role":"user","content":"b"}]',
       'message 2 is from "user" and should be from "assistant"',
     ],
-    ['[{"role":"user","content":5},{"role":"assistant","content":"b"}]', "message 1 (user) has no text"],
+    [
+      '[{"role":"user","content":5},{"role":"assistant","content":"b"}]',
+      "message 1 (user) has no text",
+    ],
     ['[{"content":"a"},{"role":"assistant","content":"b"}]', "message 1 is from nobody"],
     ["[null, null]", "message 1 is from nobody"],
     ['{"text":"hello"}', "messages are not a list"],
