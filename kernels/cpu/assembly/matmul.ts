@@ -9,8 +9,11 @@ import { packThreesAcross, packThreesAlong } from "./pack_threes";
 import { ARGUMENTS, parallelFrom, threadCount, workspace } from "./pool";
 import { fma, load4, splat, store4 } from "./simd";
 
-/** Terms that a tile sums before it goes to memory. Panels of b (24 KiB) stay close to a core. */
-const DEPTH: i32 = 513;
+/**
+ * Terms that a tile sums before it goes to memory. Panels come from a core's second cache, in order
+ * and ahead of time; more terms spare the result's way to memory and back.
+ */
+const DEPTH: i32 = 1026;
 /** Bytes of packed b at a time, unless a single matrix has more. */
 const PACKED_LIMIT: usize = 8 << 20;
 /** Multiply-adds from which waking the other threads pays. */
@@ -65,10 +68,10 @@ let lastRound: i32 = 0;
 let heldRound: i32 = 0;
 let heldBlock: i32 = -1;
 
-/** Bytes that {@link matmul} needs at `packed` for n columns. */
-export function packedBytes(n: i32): u32 {
+/** Bytes that {@link matmul} needs at `packed` for a b of n columns and k terms. */
+export function packedBytes(n: i32, k: i32): u32 {
   const panels = <usize> blocks(n, TILE_COLUMNS);
-  return <u32> max(PACKED_LIMIT, panels * panelBytes(TILE_COLUMNS, DEPTH));
+  return <u32> max(PACKED_LIMIT, panels * panelBytes(TILE_COLUMNS, min(DEPTH, k)));
 }
 
 /** out = epilogue(alpha · op(a)·op(b) + beta · c) for each of `batch` matrices. */
@@ -128,7 +131,7 @@ export function matmul(
 function chooseBlocks(matrices: i32): void {
   const wanted = threadCount() * ITEMS_PER_THREAD;
   args.panelGroup = max(1, min(PANEL_GROUP, matrices * panels() / wanted));
-  args.rowBlock = 128;
+  args.rowBlock = 64;
   args.columnBlock = panels();
   while (args.columnBlock > 10 && itemCount(matrices) < wanted) {
     args.columnBlock = (args.columnBlock + 1) >> 1;

@@ -9,8 +9,8 @@ import type { Blas } from "./blas.ts";
 import type { Pool } from "./pool.ts";
 import { at } from "./tensor.ts";
 
-/** Bytes a thread needs: a tile, and 8 panels of 16 rows and 513 terms. */
-const WORKSPACE = 768 + 8 * (4 * 16 * 513 + 64);
+/** Bytes a thread needs: a tile, and 4 panels of 16 rows and 1026 terms. */
+const WORKSPACE = 768 + 4 * (4 * 16 * 1026 + 64);
 /** Up to this many rows a product reads b as it lies; from more on, packing it first pays. */
 const MOST_VECTOR_ROWS = 16;
 
@@ -49,7 +49,7 @@ export function matmulOperations(pool: Pool, blas?: Blas): Pick<Operations, "mat
         }
         if (epilogue) applyEpilogue(out, activation, batch * M * N);
       } else {
-        const packed = pool.sharedBuffer(packedBytes(N) >>> 0);
+        const packed = pool.sharedBuffer(packedBytes(N, K) >>> 0);
         const kind = epilogue ? EPILOGUES[epilogue.kind] : 0;
         const matrices = [out, a, b, c, activation, packed];
         const flags = [transposeA, transposeB, kind, symmetric];
