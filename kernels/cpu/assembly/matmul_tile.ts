@@ -5,7 +5,7 @@
  * are few: so what limits a tile is not multiply-adds but all instructions together, above all
  * where a core is shared. Nine registers hold three terms of b here. Every row of the tile comes
  * from the stack and goes back once for its nine multiply-adds, and its three numbers of a arrive
- * by one load for four numbers: 2.4 instructions for each multiply-add, where an 8×16 tile that
+ * by one load for four numbers: 2.5 instructions for each multiply-add, where an 8×16 tile that
  * reads each number of a for itself needs 3.1 and a 6×8 tile without spilling 2.9.
  */
 import { fma } from "./simd";
