@@ -26,6 +26,16 @@ export function renderConversation(
   conversation: Conversation,
   maxTokens: number,
 ): RenderedConversation {
+  // Conversations come from files, so they are checked whatever the compiler believes.
+  return render(tokenizer, checkMessages(conversation?.messages), maxTokens);
+}
+
+/** The tokens of checked messages. */
+function render(
+  tokenizer: Encoder,
+  messages: Message[],
+  maxTokens: number,
+): RenderedConversation {
   const ids: number[] = [];
   const mask: number[] = [];
   const add = (tokens: number[], trained: 0 | 1) => {
@@ -38,7 +48,7 @@ export function renderConversation(
     add([tokenizer.encodeSpecial(name)], trained);
 
   special("<|bos|>", 0);
-  for (const { role, content } of turnsOf(conversation)) {
+  for (const { role, content } of turnsOf(messages)) {
     if (role === "user") {
       special("<|user_start|>", 0);
       add(tokenizer.encode(content as string), 0);
@@ -76,15 +86,13 @@ export function renderForCompletion(
   if (messages.at(-1)?.role !== "assistant") {
     throw new UserError("a conversation to be completed must end with the assistant's message");
   }
-  const { ids } = renderConversation(tokenizer, { messages: messages.slice(0, -1) }, maxTokens);
+  const { ids } = render(tokenizer, messages.slice(0, -1), maxTokens);
   return [...ids, tokenizer.encodeSpecial("<|assistant_start|>")];
 }
 
 /** User and assistant turns, a system message merged into the first. */
-function turnsOf(conversation: Conversation): Message[] {
-  // Conversations come from files, so they are checked whatever the compiler believes.
-  const messages = checkMessages(conversation?.messages);
-  if (messages[0].role !== "system") return messages;
+function turnsOf(messages: Message[]): Message[] {
+  if (messages[0]?.role !== "system") return messages;
   const [system, user, ...rest] = messages;
   return [{ role: "user", content: `${system.content}\n\n${user.content}` }, ...rest];
 }

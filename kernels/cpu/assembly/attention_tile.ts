@@ -1,4 +1,8 @@
-/** The inner loop of attention: an 8×16 tile held in registers, of operands at any stride. */
+/**
+ * The inner loop of attention: an 8×16 tile of operands at any stride, so that probabilities are
+ * multiplied where they were computed. Products of large matrices, which are packed, have the
+ * faster tile of `matmul_tile.ts`.
+ */
 import { fma } from "./simd";
 
 /**

@@ -1,6 +1,6 @@
 /** Everything the host calls. */
 export { join, finishJob, stopWorkers, work } from "./pool";
-export { matmul, packedBytes } from "./matmul";
+export { matmul, matmulWorkspace, packedBytes } from "./matmul";
 export { matvec } from "./matvec";
 export {
   combine,

@@ -18,15 +18,17 @@ const DEPTH: i32 = 1026;
 const PACKED_LIMIT: usize = 8 << 20;
 /** Multiply-adds from which waking the other threads pays. */
 const PARALLEL_FROM: i64 = 1 << 18;
-/** Panels start that much beyond a power of two, so that they do not share the cache's sets. */
+/** Bytes between panels, for none may be so long that they would share the cache's sets. */
 const PANEL_GAP: usize = 64;
 /** Most panels of b that an item packs. */
 const PANEL_GROUP: i32 = 4;
 /** Items for each thread: it shares its time with others, and nobody waits long for the last. */
 const ITEMS_PER_THREAD: i32 = 8;
-/** A tile's worth of bytes at the start of a thread's workspace. */
-const TILE_BYTES: usize = 768;
-const TILE_STRIDE: usize = 48;
+/** Most rows of a in an item. */
+const ROW_BLOCK: i32 = 64;
+/** A row of a tile, and the tile at the start of a thread's workspace, in bytes. */
+const TILE_STRIDE: usize = <usize> TILE_COLUMNS << 2;
+const TILE_BYTES: usize = <usize> TILE_ROWS * TILE_STRIDE;
 
 @unmanaged
 class Arguments {
@@ -72,6 +74,11 @@ let heldBlock: i32 = -1;
 export function packedBytes(n: i32, k: i32): u32 {
   const panels = <usize> blocks(n, TILE_COLUMNS);
   return <u32> max(PACKED_LIMIT, panels * panelBytes(TILE_COLUMNS, min(DEPTH, k)));
+}
+
+/** Bytes of workspace that {@link matmul} needs: a tile, and the packed rows of an item. */
+export function matmulWorkspace(): u32 {
+  return <u32> (TILE_BYTES + <usize> (ROW_BLOCK / TILE_ROWS) * panelBytes(TILE_ROWS, DEPTH));
 }
 
 /** out = epilogue(alpha · op(a)·op(b) + beta · c) for each of `batch` matrices. */
@@ -131,7 +138,7 @@ export function matmul(
 function chooseBlocks(matrices: i32): void {
   const wanted = threadCount() * ITEMS_PER_THREAD;
   args.panelGroup = max(1, min(PANEL_GROUP, matrices * panels() / wanted));
-  args.rowBlock = 64;
+  args.rowBlock = ROW_BLOCK;
   args.columnBlock = panels();
   while (args.columnBlock > 10 && itemCount(matrices) < wanted) {
     args.columnBlock = (args.columnBlock + 1) >> 1;

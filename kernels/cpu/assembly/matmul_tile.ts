@@ -37,6 +37,8 @@ export function multiplyPanels(
   else multiplyFour(a, b, depth, initial, out, stride);
 }
 
+// Functions of their own, so that an engine gives the registers of each to its own sums alone.
+
 function multiplyTwelve(
   a: usize,
   b: usize,

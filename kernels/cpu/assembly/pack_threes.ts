@@ -7,9 +7,9 @@
 import { TILE_ROWS, TILE_TERMS } from "./matmul_tile";
 import { splat } from "./simd";
 
-/** Bytes of three terms: of a panel, and of one of its rows. */
-const GROUP: usize = 192;
-const ROW: usize = 12;
+/** Bytes of three terms: of a row, and of a panel. */
+const ROW: usize = <usize> TILE_TERMS << 2;
+const GROUP: usize = <usize> TILE_ROWS * ROW;
 
 /** Where a row of panels that are `panelStride` bytes apart begins. */
 @inline

@@ -9,8 +9,6 @@ import type { Blas } from "./blas.ts";
 import type { Pool } from "./pool.ts";
 import { at } from "./tensor.ts";
 
-/** Bytes a thread needs: a tile, and 4 panels of 16 rows and 1026 terms. */
-const WORKSPACE = 768 + 4 * (4 * 16 * 1026 + 64);
 /** Up to this many rows a product reads b as it lies; from more on, packing it first pays. */
 const MOST_VECTOR_ROWS = 16;
 
@@ -30,7 +28,7 @@ export function matmulOperations(pool: Pool, blas?: Blas): Pick<Operations, "mat
   const packedBytes = pool.kernel("packedBytes");
   const copy = pool.kernel("copy");
   const applyEpilogue = pool.kernel("epilogue");
-  pool.reserveWorkspace(WORKSPACE);
+  pool.reserveWorkspace(pool.kernel("matmulWorkspace")() >>> 0);
 
   return {
     matmul: (args: MatmulArgs) => {
