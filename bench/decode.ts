@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { openDevice } from "../lib/device/mod.ts";
 import { Engine } from "../lib/engine/mod.ts";
 import { openModel } from "../lib/sft/mod.ts";
+import "./plain_errors.ts";
 import { describeShares, profiled } from "./profiled_device.ts";
 
 const PROMPT_TOKENS = 64;

@@ -9,13 +9,10 @@
  * fine-tuning. The first step warms up and is not counted.
  */
 import { parseArgs } from "node:util";
-import { PackedLoader } from "../lib/dataloader/mod.ts";
 import { openDevice } from "../lib/device/mod.ts";
-import { Pass } from "../lib/model/mod.ts";
-import { Optimizer, parameterGroups } from "../lib/optim/mod.ts";
-import { openModel } from "../lib/sft/mod.ts";
-import { LocalSource, trainMixture } from "../lib/tasks/mod.ts";
+import "./plain_errors.ts";
 import { describeShares, profiled } from "./profiled_device.ts";
+import { openTrainer } from "./trainer.ts";
 
 const { values: flags, positionals: [baseDir] } = parseArgs({
   allowPositionals: true,
@@ -39,47 +36,15 @@ const opened = await openDevice({
   blas: flags.blas,
 });
 const { device, shares } = profiled(opened.device);
-const { model, tokenizer } = await openModel(device, baseDir, {
-  source: "base",
-  tag: flags["model-tag"],
-  training: true,
-});
-const T = model.config.sequenceLen;
-const tokensPerStep = flags.sft ? 4096 : 8192;
-const B = flags.sft ? 4 : Math.min(16, tokensPerStep / T);
-const micros = tokensPerStep / (B * T);
-const mixture = await trainMixture(new LocalSource(baseDir), {
-  simpleSpellingSize: 0,
-  spellingBeeSize: 0,
-});
-const render = tokenizer.renderConversation.bind(tokenizer);
-const loader = new PackedLoader(mixture, { B, T, render, bosId: tokenizer.bosId });
-const rates = { embeddingLr: 0.03, unembeddingLr: 0.0008, matrixLr: 0.002 };
-const optimizer = new Optimizer(
-  device,
-  parameterGroups([...model.parameters.values()], model.config.nEmbd, rates),
-);
-const pass = new Pass(model, B, T, { training: true });
-const lossSum = device.allocate("loss", [1]);
+const trainer = await openTrainer(device, baseDir, { tag: flags["model-tag"], sft: flags.sft });
+const { model, micros, B, T, tokensPerStep } = trainer;
 console.log(`${device.kind}: ${device.name}; ${micros} x ${B} x ${T} tokens a step`);
 
 const steps = Number(flags.steps);
 let elapsed = 0, fastest = Infinity;
 for (let step = 0; step <= steps; step++) {
   const start = performance.now();
-  for (let micro = 0; micro < micros; micro++) {
-    const { x, y } = loader.next();
-    pass.batch.write(x, flags.sft ? y : x.map((_, i) => x[i + 1] ?? tokenizer.bosId));
-    if (micro === 0) {
-      model.zeroGradients();
-      device.zero({ x: lossSum });
-    }
-    pass.train(lossSum, 1 / micros);
-    device.submit();
-  }
-  optimizer.step(1, 0.95);
-  const [loss] = await device.read(lossSum);
-  await device.synchronize();
+  const loss = await trainer.step(trainer.nextBatches());
   const ms = performance.now() - start;
   console.log(`step ${step}: loss ${loss.toFixed(4)}, ${ms.toFixed(0)} ms`);
   if (step === 0) {

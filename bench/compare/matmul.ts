@@ -8,8 +8,8 @@
  * They take turns, and the best of each is compared: other programs only ever make one slower.
  */
 import { defaultDevice, init, numpy as np } from "npm:@jax-js/jax@0.1.25";
-import { TextLineStream } from "@std/streams";
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
+import { Python } from "./python.ts";
 
 const SIZE = 1024, ROUNDS = 25, REPEATS = 8;
 const threads = Number(Deno.args[0] ?? navigator.hardwareConcurrency);
@@ -65,28 +65,12 @@ async function jaxContender(): Promise<Contender> {
   };
 }
 
-/** NumPy in a Python that stays up, or nothing where there is none. */
+/** NumPy, or nothing where there is no Python. */
 function numpyContender(): { run: Contender; close: () => void } | undefined {
   try {
-    // Which kernels OpenBLAS takes is left to itself, and it gets as many threads as we do.
-    const { OPENBLAS_CORETYPE: _, ...env } = Deno.env.toObject();
-    const python = new Deno.Command("python3", {
-      args: ["-c", NUMPY],
-      clearEnv: true,
-      env: { ...env, OPENBLAS_NUM_THREADS: String(threads) },
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    const writer = python.stdin.getWriter();
-    const lines = python.stdout.pipeThrough(new TextDecoderStream())
-      .pipeThrough(new TextLineStream());
-    const reader = lines.getReader();
-    const run = async (repeats: number) => {
-      await writer.write(new TextEncoder().encode(`${repeats}\n`));
-      return Number((await reader.read()).value ?? NaN);
-    };
-    return { run, close: () => python.kill() };
+    const python = new Python(["-c", NUMPY], threads, "null");
+    const run = async (repeats: number) => Number((await python.ask(`${repeats}`)) ?? NaN);
+    return { run, close: () => python.close() };
   } catch {
     return undefined;
   }
