@@ -5,13 +5,14 @@
  *
  *     deno run -A bench/compare/matmul.ts [THREADS]
  *
- * They take turns, and the best of each is compared: other programs only ever make one slower.
+ * They take turns for about a minute, and the best of each is compared: other programs only ever
+ * make one slower.
  */
 import { defaultDevice, init, numpy as np } from "npm:@jax-js/jax@0.1.25";
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
 import { Python } from "./python.ts";
 
-const SIZE = 1024, ROUNDS = 25, REPEATS = 8;
+const SIZE = 1024, ROUNDS = 80, REPEATS = 8;
 const threads = Number(Deno.args[0] ?? navigator.hardwareConcurrency);
 
 /** Does the product a number of times and returns the shortest in milliseconds. */
@@ -85,6 +86,7 @@ const contenders: [string, Contender][] = [[own.name, own.run], [
 if (withBlas.name !== own.name) contenders.push([withBlas.name, withBlas.run]);
 if (numpy) contenders.push(["NumPy", numpy.run]);
 
+console.log(`${ROUNDS * REPEATS} products each, in turn; this takes about a minute`);
 const best = contenders.map(() => Infinity);
 for (let round = 0; round < ROUNDS; round++) {
   for (const [i, [, run]] of contenders.entries()) {
