@@ -3,7 +3,7 @@
  * on batches of the directory's own mixture, at a constant learning rate.
  */
 import type { CheckpointFiles } from "../lib/checkpoint/mod.ts";
-import { PackedLoader } from "../lib/dataloader/mod.ts";
+import { type Batch, PackedLoader } from "../lib/dataloader/mod.ts";
 import type { Device } from "../lib/device/mod.ts";
 import { type GPT, Pass } from "../lib/model/mod.ts";
 import { Optimizer, parameterGroups } from "../lib/optim/mod.ts";
@@ -16,12 +16,10 @@ export const RATES = { embeddingLr: 0.03, unembeddingLr: 0.0008, matrixLr: 0.002
 /** Muon's momentum, at which nanochat begins too. */
 const MOMENTUM = 0.95;
 
-/** Ids and targets of a micro-batch, int32, (B, T); −1 where a target is left out. */
-export interface MicroBatch {
-  x: Int32Array<ArrayBuffer>;
-  y: Int32Array<ArrayBuffer>;
-}
+/** Ids and targets of a micro-batch. */
+export type MicroBatch = Pick<Batch, "x" | "y">;
 
+/** A checkpoint in training. */
 export interface Trainer {
   model: GPT;
   files: CheckpointFiles;

@@ -1,7 +1,7 @@
-/** A Python program that stays up and answers a line with a line. */
 import { TextLineStream } from "@std/streams";
 import { UserError } from "../../lib/errors.ts";
 
+/** A Python program that stays up and answers a line with a line. */
 export class Python {
   readonly #process: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
