@@ -25,5 +25,6 @@ export {
   type AttentionProducts,
   createWebGpuDevice,
   type MatmulTile,
+  type Profiler,
   type WebGpuOptions,
 } from "./webgpu/mod.ts";

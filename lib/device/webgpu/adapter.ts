@@ -25,9 +25,10 @@ export interface OpenAdapter {
 /**
  * Opens the most powerful adapter with its own limits, not WebGPU's much lower defaults.
  *
+ * @param requiredFeatures Features beyond WebGPU's own, which the adapter must have.
  * @throws {UserError} when there is none; the message says how to get one on this system.
  */
-export async function openAdapter(): Promise<OpenAdapter> {
+export async function openAdapter(requiredFeatures: GPUFeatureName[] = []): Promise<OpenAdapter> {
   const adapter = await findAdapter();
   if (!adapter) {
     const advice = ADVICE[Deno.build.os] ?? "install your GPU's driver";
@@ -37,7 +38,7 @@ export async function openAdapter(): Promise<OpenAdapter> {
   }
   const requiredLimits: Record<string, number> = {};
   for (const name of LIMITS) requiredLimits[name] = adapter.limits[name];
-  const device = await adapter.requestDevice({ requiredLimits });
+  const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
   const { description, device: id, vendor } = adapter.info;
   const name = description || id || vendor || "WebGPU adapter";
   return { device, name, software: adapter.info.isFallbackAdapter };

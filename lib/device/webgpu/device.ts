@@ -8,7 +8,7 @@ import { openAdapter } from "./adapter.ts";
 import { attentionOperations, type AttentionProducts } from "./attention.ts";
 import { elementwiseOperations } from "./elementwise.ts";
 import { embeddingOperations } from "./embedding.ts";
-import { Gpu, viewOf } from "./gpu.ts";
+import { Gpu, type Profiler, viewOf } from "./gpu.ts";
 import { lossOperations } from "./loss.ts";
 import { matmulOperations, type MatmulTile } from "./matmul.ts";
 import { measure, type Measured, tileFor } from "./matmul_tile.ts";
@@ -32,6 +32,8 @@ export interface WebGpuOptions {
   attentionProducts?: AttentionProducts;
   /** A clock in milliseconds for that measurement; `performance.now` unless given. */
   now?: () => number;
+  /** Makes what measures the kernels; the adapter must have the feature `timestamp-query`. */
+  profiler?: (device: GPUDevice) => Profiler;
 }
 
 /** What was measured of each adapter, by its name. */
@@ -48,7 +50,7 @@ const SUBMISSION_MS = 100;
  * @throws {UserError} when there is no adapter; the message says how to get one on this system.
  */
 export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<Device> {
-  const { device, name, software } = await openAdapter();
+  const { device, name, software } = await openAdapter(options.profiler && ["timestamp-query"]);
   const limit = device.limits.maxStorageBufferBindingSize;
   const maxBindingBytes = Math.min(options.maxBindingBytes ?? limit, limit);
   const gpu = new Gpu(device, maxBindingBytes, options.maxMemoryBytes ?? memoryLimit(software));
@@ -60,6 +62,7 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<D
   }
   const { matmulTile } = options, tiles = measured?.tiles ?? [];
   gpu.maxWork = options.maxWork ?? (measured ? measured.rate * SUBMISSION_MS : gpu.maxWork);
+  gpu.profiler = options.profiler?.(device);
   const transfers = new Transfers(gpu);
 
   return {

@@ -34,6 +34,16 @@ export type Tensors = Readonly<Record<string, Tensor | undefined>>;
 /** What a kernel's storage variables are bound to. */
 export type Bindings = Readonly<Record<string, Tensor | Slice | undefined>>;
 
+/** Measures kernels: while there is one, every dispatch has a compute pass of its own. */
+export interface Profiler {
+  /**
+   * Describes the pass of the next dispatch.
+   *
+   * @param source WGSL of the dispatched kernel, before the template is expanded.
+   */
+  describePass(source: string): GPUComputePassDescriptor;
+}
+
 /** Bytes of uniforms between two submissions. */
 const UNIFORM_BYTES = 2 ** 20;
 
@@ -56,6 +66,8 @@ export class Gpu {
   readonly maxBindingBytes: number;
   /** Multiply-adds, more or less, after which what was recorded is submitted. */
   maxWork = FIRST_WORK;
+  /** Sees the dispatches from here on. */
+  profiler: Profiler | undefined;
   readonly #kernels: KernelCache;
   readonly #uniforms: GPUBuffer;
   readonly #uniformBytes = new ArrayBuffer(UNIFORM_BYTES);
@@ -120,7 +132,8 @@ export class Gpu {
     this.#work += work ?? x * y * z * GROUP_WORK;
     const bindGroup = this.#bindGroup(kernel, bindings);
     kernel.writeUniforms(this.#uniformView, this.#uniformsUsed, uniforms);
-    this.#pass ??= this.#commands().beginComputePass();
+    if (this.profiler) this.copies();
+    this.#pass ??= this.#commands().beginComputePass(this.profiler?.describePass(kernel.source));
     this.#pass.setPipeline(kernel.pipeline);
     this.#pass.setBindGroup(0, bindGroup, [this.#uniformsUsed]);
     this.#pass.dispatchWorkgroups(x, y, z);

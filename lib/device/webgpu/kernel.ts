@@ -26,7 +26,13 @@ export class Kernel {
   readonly uniformStride: number;
   readonly #members: readonly { name: string; type: string }[];
 
-  constructor(device: GPUDevice, layouts: Map<string, GPUBindGroupLayout>, code: string) {
+  /** @param source The template that gave the code. */
+  constructor(
+    device: GPUDevice,
+    layouts: Map<string, GPUBindGroupLayout>,
+    code: string,
+    readonly source: string,
+  ) {
     this.bindings = [...code.matchAll(/@binding\((\d+)\) var<storage, (\w+)> (\w+)/g)]
       .map(([, binding, access, name]) => ({
         name,
@@ -91,7 +97,7 @@ export class KernelCache {
     let kernel = variants.get(key);
     if (!kernel) {
       const code = expandTemplate(source, values);
-      variants.set(key, kernel = new Kernel(this.device, this.#layouts, code));
+      variants.set(key, kernel = new Kernel(this.device, this.#layouts, code, source));
     }
     return kernel;
   }
