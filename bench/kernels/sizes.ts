@@ -1,6 +1,6 @@
-/** Sizes that the model and the optimizer choose for their work on a whole batch. */
+/** Sizes that the loss head (lib/model) and Muon (lib/optim) choose to bound their memory. */
 
-/** Elements that the loss head's logits and a stack of Muon have at most. */
+/** Elements that the logits and a stack of matrices have at most. */
 const MOST_ELEMENTS = 16 << 20;
 
 /** Rows of the loss head at once, with V rows in the token tables. */
