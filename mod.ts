@@ -22,7 +22,10 @@ export * as tokenizer from "./lib/tokenizer/mod.ts";
 export * as tracking from "./lib/tracking/mod.ts";
 export * from "./lib/conversation.ts";
 export * from "./lib/errors.ts";
+export * from "./lib/chat/mod.ts";
+export * from "./lib/inspect/mod.ts";
 export * from "./lib/sft/mod.ts";
+export * from "./lib/training/mod.ts";
 
 if (import.meta.main) {
   const { main } = await import("./cli.ts");

@@ -7,7 +7,7 @@ import { type Batch, PackedLoader } from "../lib/dataloader/mod.ts";
 import type { Device } from "../lib/device/mod.ts";
 import { type GPT, Pass } from "../lib/model/mod.ts";
 import { Optimizer, parameterGroups } from "../lib/optim/mod.ts";
-import { openModel } from "../lib/sft/mod.ts";
+import { openModel } from "../lib/training/mod.ts";
 import { LocalSource, trainMixture } from "../lib/tasks/mod.ts";
 
 /** Learning rates, before AdamW's are scaled to the width. */

@@ -1,7 +1,7 @@
 /** The command `chat`: talk with a model. */
 
 import { Command } from "@cliffy/command";
-import { CHAT_DEFAULTS as defaults, runChat, type RunChatOptions } from "../lib/sft/mod.ts";
+import { CHAT_DEFAULTS as defaults, runChat, type RunChatOptions } from "../lib/chat/mod.ts";
 import { baseDir, systemTerminal, writeAll } from "./io.ts";
 import { LineEditor } from "./line_editor.ts";
 

@@ -1,7 +1,7 @@
 /** The command `eval`: measure a checkpoint on the tasks of ChatCORE. */
 
 import { Command } from "@cliffy/command";
-import { EVAL_DEFAULTS as defaults, type EvalOptions, runEval } from "../lib/sft/mod.ts";
+import { EVAL_DEFAULTS as defaults, type EvalOptions, runEval } from "../lib/training/mod.ts";
 import { withSystemIo } from "./io.ts";
 
 /**

@@ -1,14 +1,9 @@
 /** The command `inspect`: look at a checkpoint, a conversation's tokens, or how a mixture packs. */
 
 import { Command } from "@cliffy/command";
-import {
-  inspectCheckpoint,
-  inspectConversation,
-  inspectPacking,
-  type ModelOptions,
-  SFT_DEFAULTS as defaults,
-  sftOptions,
-} from "../lib/sft/mod.ts";
+import { inspectCheckpoint, inspectConversation, inspectPacking } from "../lib/inspect/mod.ts";
+import { type ModelOptions } from "../lib/training/mod.ts";
+import { SFT_DEFAULTS as defaults, sftOptions } from "../lib/sft/mod.ts";
 import { withSystemIo } from "./io.ts";
 
 /** The command. */

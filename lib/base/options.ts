@@ -17,7 +17,7 @@ import {
   rate,
   refuse,
   withDefaults,
-} from "../sft/flag_rules.ts";
+} from "../training/flag_rules.ts";
 
 /**
  * Options of a pretraining run. Each is the command line's flag of the same name (`maxSeqLen` is

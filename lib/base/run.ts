@@ -5,7 +5,7 @@
  */
 import { join } from "@std/path";
 import { checkpointDirectory, saveBaseCheckpoint } from "../checkpoint/mod.ts";
-import { type Device, openDevice } from "../device/mod.ts";
+import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { GPT, type GPTConfig, initialParameters, Pass } from "../model/mod.ts";
 import {
@@ -15,13 +15,18 @@ import {
   optimizerState,
   parameterGroups,
 } from "../optim/mod.ts";
-import { validationBpb } from "../sft/evaluation.ts";
-import type { RunIo } from "../sft/io.ts";
-import { accumulationSteps } from "../sft/settings.ts";
-import { spelled } from "../sft/spelling.ts";
-import { isMultiple, type RunProgress, runTrainingLoop } from "../sft/training_loop.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import { ConsoleSink, JsonlSink, Progress, SinkGroup } from "../tracking/mod.ts";
+import {
+  accumulationSteps,
+  isMultiple,
+  type RunIo,
+  type RunProgress,
+  runTrainingLoop,
+  spelled,
+  validationBpb,
+  withDevice,
+} from "../training/mod.ts";
 import { DocumentLoader } from "./document_loader.ts";
 import { readDocuments, type TokenizedDocuments, tokenizeDocuments } from "./documents.ts";
 import type { BaseOptions } from "./options.ts";
@@ -50,13 +55,11 @@ export async function runBase(
   const tokenizer = await Tokenizer.load(join(io.baseDir, "tokenizer"));
   accumulationSteps(options); // refuses sizes that do not fit before anything is read
   const documents = await tokenizeFiles(files, tokenizer, options, io);
-  const { device, reason } = await openDevice({ ...options, now: io.now });
-  io.terminal.info(`Device: ${device.kind}, ${device.name} (${reason})`);
-  try {
-    return await pretrain(device, tokenizer, documents, options, io);
-  } finally {
-    await device.close();
-  }
+  return await withDevice(
+    options,
+    io,
+    (device) => pretrain(device, tokenizer, documents, options, io),
+  );
 }
 
 async function tokenizeFiles(

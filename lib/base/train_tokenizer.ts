@@ -5,8 +5,8 @@
  */
 import { join } from "@std/path";
 import { UserError } from "../errors.ts";
-import type { RunIo } from "../sft/io.ts";
-import { positive, refuse } from "../sft/flag_rules.ts";
+import type { RunIo } from "../training/mod.ts";
+import { positive, refuse } from "../training/flag_rules.ts";
 import { type Tokenizer, trainTokenizer } from "../tokenizer/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import { readDocuments } from "./documents.ts";

@@ -20,7 +20,7 @@ import {
   rate,
   refuse,
   withDefaults,
-} from "./flag_rules.ts";
+} from "../training/flag_rules.ts";
 
 /**
  * Options of a fine-tuning run. Each is the command line's flag of the same name

@@ -6,23 +6,33 @@
 import { join } from "@std/path";
 import { addToMeta, checkpointDirectory } from "../checkpoint/mod.ts";
 import { PackedLoader } from "../dataloader/mod.ts";
-import { type Device, openDevice } from "../device/mod.ts";
+import type { Device } from "../device/mod.ts";
 import { Pass } from "../model/mod.ts";
 import { widthScale } from "../optim/mod.ts";
 import { ConsoleSink, JsonlSink, SinkGroup } from "../tracking/mod.ts";
-import { ChatcoreRun } from "./chatcore_run.ts";
-import { openDataSource } from "./data_source.ts";
-import { demoOptions, needsDemo, placeDemo, whereModelsAre } from "./demo.ts";
-import type { RunIo } from "./io.ts";
-import { trainingMixture } from "./mixture.ts";
-import { openModel } from "./open_model.ts";
+import {
+  accumulationSteps,
+  ChatcoreRun,
+  type InheritedSettings,
+  inheritSettings,
+  isMultiple,
+  openDataSource,
+  openModel,
+  openOptimizer,
+  type RunIo,
+  RunMeasurements,
+  type RunProgress,
+  runTrainingLoop,
+  savedRun,
+  saveRun,
+  START,
+  trainingMixture,
+  whereModelsAre,
+  withDevice,
+} from "../training/mod.ts";
+import { demoOptions, needsDemo, placeDemo } from "./demo.ts";
 import type { SftOptions } from "./options.ts";
-import { RunMeasurements } from "./run_measurements.ts";
-import { savedRun, saveRun } from "./save.ts";
-import { accumulationSteps, type InheritedSettings, inheritSettings } from "./settings.ts";
 import { type Portrait, printPortraits, Showcase } from "./showcase.ts";
-import { isMultiple, type RunProgress, runTrainingLoop, START } from "./training_loop.ts";
-import { openOptimizer } from "./open_optimizer.ts";
 
 /** What a run ended with. */
 export interface SftResult {
@@ -42,29 +52,28 @@ export interface SftResult {
  */
 export async function runSft(options: SftOptions, io: RunIo): Promise<SftResult> {
   const isDemo = await needsDemo(options, io.baseDir);
-  const { device, reason } = await openDevice({ ...options, now: io.now });
-  io.terminal.info(`Device: ${device.kind}, ${device.name} (${reason})`);
-  try {
-    if (!isDemo) {
-      return await fineTune(device, options, options.resume ? await whereModelsAre(io) : io);
-    }
-    io.terminal.info(
-      `No base checkpoint in ${io.baseDir}, and no --model-tag: ` +
-        "fine-tuning the tiny model that ships with this package, on samples of every task",
-    );
-    const demo = { ...io, baseDir: await placeDemo(io.baseDir) };
-    const ownOptions = demoOptions(options);
-    await using showcase = await Showcase.open(openDataSource(demo), ownOptions, demo);
-    const result = await fineTune(device, ownOptions, demo, showcase);
-    io.terminal.print("");
-    io.terminal.print(
-      'Next: add "chat" to the command to talk with it, or --data FILE.jsonl to teach it your own ' +
-        "conversations; with nanochat's base models, --model-tag names the one to fine-tune",
-    );
-    return result;
-  } finally {
-    await device.close();
-  }
+  return await withDevice(options, io, async (device) => {
+    if (isDemo) return await demonstrate(device, options, io);
+    return await fineTune(device, options, options.resume ? await whereModelsAre(io) : io);
+  });
+}
+
+/** Fine-tunes the model that ships with the package, and shows it before and after. */
+async function demonstrate(device: Device, options: SftOptions, io: RunIo): Promise<SftResult> {
+  io.terminal.info(
+    `No base checkpoint in ${io.baseDir}, and no --model-tag: ` +
+      "fine-tuning the tiny model that ships with this package, on samples of every task",
+  );
+  const demo = { ...io, baseDir: await placeDemo(io.baseDir) };
+  const ownOptions = demoOptions(options);
+  await using showcase = await Showcase.open(openDataSource(demo), ownOptions, demo);
+  const result = await fineTune(device, ownOptions, demo, showcase);
+  io.terminal.print("");
+  io.terminal.print(
+    'Next: add "chat" to the command to talk with it, or --data FILE.jsonl to teach it your own ' +
+      "conversations; with nanochat's base models, --model-tag names the one to fine-tune",
+  );
+  return result;
 }
 
 /** Fine-tunes on an open device; a showcase is shown before and after. */
@@ -102,7 +111,12 @@ async function fineTune(
   };
   const loader = new PackedLoader(train, { ...packing, B, T, state: saved?.loader });
 
-  const optimizer = await openOptimizer(opened, options, settings, terminal);
+  const optimizer = await openOptimizer(
+    opened,
+    { ...settings, initLrFrac: options.initLrFrac },
+    options.loadOptimizer || options.resume,
+    terminal,
+  );
   const pass = new Pass(model, B, T, { training: true });
 
   const directory = checkpointDirectory(baseDir, "sft", files.tag);
@@ -160,16 +174,17 @@ async function fineTune(
     reportCuts(cut, T, io);
     const after = before && !io.signal.aborted ? await showcase?.portray(opened) : undefined;
     if (before && after) {
-      const withBpb = ({ numbers, answers }: Portrait, bpb: number) => ({
-        numbers: { "Validation bpb": bpb, ...numbers },
-        answers,
-      });
-      printPortraits(withBpb(before, bpbs[0]), withBpb(after, bpbs.at(-1)!), terminal);
+      const [first, last] = [bpbs[0], bpbs.at(-1)!];
+      printPortraits(withBpb(before, first), withBpb(after, last), terminal);
     }
     return { directory, at, metrics };
   } finally {
     await sinks.close();
   }
+}
+
+function withBpb({ numbers, answers }: Portrait, bpb: number): Portrait {
+  return { numbers: { "Validation bpb": bpb, ...numbers }, answers };
 }
 
 function describeBatches(

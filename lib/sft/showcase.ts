@@ -7,10 +7,12 @@ import { ChatSession, Engine } from "../engine/mod.ts";
 import { evaluateTask } from "../eval/mod.ts";
 import { type DatasetSource, loadWords, SimpleSpelling } from "../tasks/mod.ts";
 import { Progress, type Terminal } from "../tracking/mod.ts";
-import { ChatcoreRun } from "./chatcore_run.ts";
-import type { RunIo } from "./io.ts";
-import type { OpenedModel } from "./open_model.ts";
-import type { SftOptions } from "./options.ts";
+import {
+  ChatcoreRun,
+  type ChatcoreRunOptions,
+  type OpenedModel,
+  type RunIo,
+} from "../training/mod.ts";
 
 /** What the model is asked, beside the first spelling problem. */
 const QUESTIONS = ["Who are you?", "Who made you?"];
@@ -40,7 +42,11 @@ export class Showcase implements AsyncDisposable {
    *
    * @throws {UserError} if the source lacks a dataset.
    */
-  static async open(source: DatasetSource, options: SftOptions, io: RunIo): Promise<Showcase> {
+  static async open(
+    source: DatasetSource,
+    options: ChatcoreRunOptions,
+    io: RunIo,
+  ): Promise<Showcase> {
     const words = await loadWords(source);
     const spelling = new SimpleSpelling(words, { size: SPELLING_PROBLEMS, split: "test" });
     return new Showcase(spelling, await ChatcoreRun.open(source, options, io), io);

@@ -2,7 +2,8 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { ValidationError } from "@cliffy/command";
 import { chatCommand } from "../../cli/chat.ts";
 import { evalCommand } from "../../cli/eval.ts";
-import { CHAT_DEFAULTS, EVAL_DEFAULTS } from "../../lib/sft/mod.ts";
+import { CHAT_DEFAULTS } from "../../lib/chat/mod.ts";
+import { EVAL_DEFAULTS } from "../../lib/training/mod.ts";
 
 /** The options that a command hands on for a command line. */
 async function parseEval(...args: string[]): Promise<object> {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { sftCommand } from "../../cli/sft.ts";
-import { flagOf } from "../../lib/sft/flag_rules.ts";
+import { flagOf } from "../../lib/training/flag_rules.ts";
 import { SFT_DEFAULTS } from "../../lib/sft/mod.ts";
 
 const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));

@@ -2,19 +2,10 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { UserError } from "../../lib/errors.ts";
-import {
-  CHAT_DEFAULTS,
-  EVAL_DEFAULTS,
-  type EvalOptions,
-  inspectCheckpoint,
-  inspectConversation,
-  inspectPacking,
-  runChat,
-  type RunChatOptions,
-  runEval,
-  type RunIo,
-  sftOptions,
-} from "../../lib/sft/mod.ts";
+import { CHAT_DEFAULTS, runChat, type RunChatOptions } from "../../lib/chat/mod.ts";
+import { EVAL_DEFAULTS, type EvalOptions, runEval, type RunIo } from "../../lib/training/mod.ts";
+import { inspectCheckpoint, inspectConversation, inspectPacking } from "../../lib/inspect/mod.ts";
+import { sftOptions } from "../../lib/sft/mod.ts";
 import { MemoryTerminal } from "../tracking/memory_terminal.ts";
 import { smallBaseDir } from "./small_base_dir.ts";
 

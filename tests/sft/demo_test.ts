@@ -1,7 +1,7 @@
 /** What a run does in an empty base directory, and where the commands after it look. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { inspectCheckpoint } from "../../lib/sft/mod.ts";
+import { inspectCheckpoint } from "../../lib/inspect/mod.ts";
 import { inTempDir } from "../temp_dir.ts";
 import { MemoryTerminal } from "../tracking/memory_terminal.ts";
 import { watchRun } from "./run_helpers.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UserError } from "../../lib/errors.ts";
-import { flagOf } from "../../lib/sft/flag_rules.ts";
+import { flagOf } from "../../lib/training/flag_rules.ts";
 import { SFT_DEFAULTS, type SftOptions, sftOptions } from "../../lib/sft/options.ts";
 
 Deno.test("options left out or undefined take nanochat's defaults", () => {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { openDataSource } from "../../lib/sft/data_source.ts";
+import { openDataSource } from "../../lib/training/data_source.ts";
 import { Terminal } from "../../lib/tracking/mod.ts";
 import { conversationsParquet, FakeHub } from "../tasks/hub/fake_hub.ts";
 

@@ -13,7 +13,22 @@ import {
   trainMixture,
   valMixture,
 } from "../tasks/mod.ts";
-import type { SftOptions } from "./options.ts";
+
+/** What a run's mixtures are made of. */
+export interface MixtureOptions {
+  /** Times MMLU is in the mixture. */
+  mmluEpochs: number;
+  /** Times GSM8K is in the mixture. */
+  gsm8kEpochs: number;
+  /** Rows of SimpleSpelling in the mixture. */
+  simpleSpellingSize: number;
+  /** Rows of SpellingBee in the mixture. */
+  spellingBeeSize: number;
+  /** Files of one's own conversations to mix in: `path`, or `path:epochs`. */
+  data: readonly string[];
+  /** A file that says what is mixed instead of the usual; undefined for nanochat's mixture. */
+  mixture: string | undefined;
+}
 
 /** The mixtures of a run. */
 export interface RunMixtures {
@@ -32,7 +47,7 @@ export interface RunMixtures {
  * @throws {UserError} Naming the file and line that is wrong, or if the source lacks a dataset.
  */
 export async function trainingMixture(
-  options: SftOptions,
+  options: MixtureOptions,
   source: DatasetSource,
 ): Promise<RunMixtures> {
   const data = options.data.map(parseDataFlag);

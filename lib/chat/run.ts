@@ -7,9 +7,8 @@ import type { DeviceOptions } from "../device/mod.ts";
 import { type ChatEvent, ChatSession, Engine, type SamplingOptions } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
 import type { Terminal } from "../tracking/mod.ts";
-import { checkNumbers, count, fraction, positive, rate } from "./flag_rules.ts";
-import type { RunIo } from "./io.ts";
-import { type ModelOptions, withModel } from "./with_model.ts";
+import { checkNumbers, count, fraction, positive, rate } from "../training/flag_rules.ts";
+import { type ModelOptions, type RunIo, withModel } from "../training/mod.ts";
 
 /** How a model answers; each is the command line's flag of the same name. */
 export interface ChatSettings extends Required<SamplingOptions> {

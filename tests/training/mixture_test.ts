@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { UserError } from "../../lib/errors.ts";
-import { trainingMixture } from "../../lib/sft/mixture.ts";
-import { sftOptions } from "../../lib/sft/options.ts";
+import { trainingMixture } from "../../lib/training/mixture.ts";
+import { sftOptions } from "../../lib/sft/mod.ts";
 import { CompactRows, type DatasetSource } from "../../lib/tasks/mod.ts";
 
 const turns = (text: string) => [

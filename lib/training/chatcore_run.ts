@@ -9,14 +9,21 @@ import type { DatasetSource, EvalTask } from "../tasks/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import type { RunIo } from "./io.ts";
 import type { OpenedModel } from "./open_model.ts";
-import type { SftOptions } from "./options.ts";
+
+/** How much of ChatCORE a run measures. */
+export interface ChatcoreRunOptions {
+  /** Most problems per categorical ChatCORE task; −1 for all. */
+  chatcoreMaxCat: number;
+  /** Most problems per generative ChatCORE task; −1 for all. */
+  chatcoreMaxSample: number;
+}
 
 /** The tasks of ChatCORE and the sandbox for what models write. */
 export class ChatcoreRun implements AsyncDisposable {
   private constructor(
     private readonly tasks: ReadonlyMap<ChatcoreTask, EvalTask>,
     private readonly sandbox: PythonSandbox,
-    private readonly options: SftOptions,
+    private readonly options: ChatcoreRunOptions,
     private readonly io: RunIo,
   ) {}
 
@@ -25,7 +32,11 @@ export class ChatcoreRun implements AsyncDisposable {
    *
    * @throws {UserError} if the source lacks one.
    */
-  static async open(source: DatasetSource, options: SftOptions, io: RunIo): Promise<ChatcoreRun> {
+  static async open(
+    source: DatasetSource,
+    options: ChatcoreRunOptions,
+    io: RunIo,
+  ): Promise<ChatcoreRun> {
     const sandbox = new PythonSandbox();
     const tasks = await loadChatcoreTasks(source, (program) => sandbox.run(program));
     return new ChatcoreRun(tasks, sandbox, options, io);

@@ -7,11 +7,16 @@ import { type CheckpointFiles, type CheckpointMeta, saveCheckpoint } from "../ch
 import type { PackedLoaderState } from "../dataloader/mod.ts";
 import { UserError } from "../errors.ts";
 import type { GPT } from "../model/mod.ts";
-import { lrMultiplier, muonMomentum, type Optimizer, optimizerState } from "../optim/mod.ts";
-import type { SftOptions } from "./options.ts";
+import {
+  lrMultiplier,
+  muonMomentum,
+  type Optimizer,
+  optimizerState,
+  type ScheduleOptions,
+} from "../optim/mod.ts";
 import type { InheritedSettings } from "./settings.ts";
 import { spelled } from "./spelling.ts";
-import type { RunProgress } from "./training_loop.ts";
+import type { RunProgress } from "./loop.ts";
 
 /** What a checkpoint of a run is made of. */
 export interface RunContents {
@@ -19,8 +24,8 @@ export interface RunContents {
   model: GPT;
   /** Its optimizer. */
   optimizer: Optimizer;
-  /** The run's flags. */
-  options: SftOptions;
+  /** The run's options, kept as nanochat keeps its flags. */
+  options: ScheduleOptions;
   /** The run's settings. */
   settings: InheritedSettings;
   /** Where the run stands. */

@@ -4,8 +4,8 @@
  * @module
  */
 import type { CheckpointSource } from "../checkpoint/mod.ts";
-import { type DeviceOptions, openDevice } from "../device/mod.ts";
-import { whereModelsAre } from "./demo.ts";
+import type { DeviceOptions } from "../device/mod.ts";
+import { whereModelsAre } from "./model_folders.ts";
 import {
   checkDeviceNames,
   checkModelTag,
@@ -16,6 +16,7 @@ import {
 } from "./flag_rules.ts";
 import type { RunIo } from "./io.ts";
 import { type OpenedModel, openModel } from "./open_model.ts";
+import { withDevice } from "./with_device.ts";
 
 /** Which checkpoint is opened; each is the command line's flag of the same name. */
 export interface ModelOptions {
@@ -53,14 +54,10 @@ export async function withModel<T, Io extends Pick<RunIo, "terminal" | "baseDir"
   checkModelOptions(options);
   const io = await whereModelsAre(givenIo);
   const { terminal, baseDir } = io;
-  const { device, reason } = await openDevice({ ...options, now: io.now });
-  try {
-    terminal.info(`Device: ${device.kind}, ${device.name} (${reason})`);
+  return await withDevice(options, io, async (device) => {
     const { source, modelTag: tag, step } = options;
     const opened = await openModel(device, baseDir, { source, tag, step });
     terminal.info(`Checkpoint: ${opened.files.model}`);
     return await run(opened, io);
-  } finally {
-    await device.close();
-  }
+  });
 }

@@ -5,29 +5,30 @@
  */
 import { TorchFile } from "../checkpoint/mod.ts";
 import { UserError } from "../errors.ts";
-import { loadOptimizerState, Optimizer, parameterGroups } from "../optim/mod.ts";
+import {
+  type LearningRates,
+  loadOptimizerState,
+  Optimizer,
+  parameterGroups,
+} from "../optim/mod.ts";
 import type { Terminal } from "../tracking/mod.ts";
 import type { OpenedModel } from "./open_model.ts";
-import type { SftOptions } from "./options.ts";
-import type { InheritedSettings } from "./settings.ts";
 
 /**
- * The optimizer of a run. It takes over the moments and step counts that were saved with the
- * model, if they are wanted; where they are missing or of another model, it says so and starts
- * fresh.
+ * The optimizer of a run. Where `isWarm`, it takes over the moments and step counts that were saved
+ * with the model; where they are missing or of another model, it says so and starts fresh.
  *
  * @throws {UserError} when the device cannot hold it, or its file is damaged.
  */
 export async function openOptimizer(
   { model, files }: OpenedModel,
-  options: SftOptions,
-  settings: InheritedSettings,
+  rates: LearningRates,
+  isWarm: boolean,
   terminal: Terminal,
 ): Promise<Optimizer> {
-  const rates = { ...settings, initLrFrac: options.initLrFrac };
   const groups = parameterGroups([...model.parameters.values()], model.config.nEmbd, rates);
   const optimizer = new Optimizer(model.device, groups);
-  if (!options.loadOptimizer && !options.resume) return optimizer;
+  if (!isWarm) return optimizer;
 
   const path = files.optimizers.get(0);
   if (path === undefined) {

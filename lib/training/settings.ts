@@ -5,7 +5,6 @@
  */
 import { UserError } from "../errors.ts";
 import { flagOf } from "./flag_rules.ts";
-import type { SftOptions } from "./options.ts";
 import { snakeCase } from "./spelling.ts";
 
 /** What a run inherits where its flag is absent. */
@@ -42,7 +41,7 @@ const FALLBACK: InheritedSettings = {
  * @returns The settings, and a line about each for the person to read.
  */
 export function inheritSettings(
-  options: SftOptions,
+  options: Partial<InheritedSettings>,
   meta: Record<string, unknown>,
 ): { settings: InheritedSettings; notes: string[] } {
   const userConfig = (meta.user_config ?? {}) as Record<string, unknown>;

@@ -7,8 +7,15 @@ import type { MetricSink } from "../tracking/mod.ts";
 import type { ChatcoreRun } from "./chatcore_run.ts";
 import { validate, type ValidationOptions } from "./evaluation.ts";
 import type { OpenedModel } from "./open_model.ts";
-import type { SftOptions } from "./options.ts";
-import { isMultiple } from "./training_loop.ts";
+import { isMultiple } from "./loop.ts";
+
+/** When a run is measured. */
+export interface MeasurementOptions {
+  /** Steps between measurements of validation bpb; −1 for the last step only. */
+  evalEvery: number;
+  /** Steps between ChatCORE evaluations; −1 for none. */
+  chatcoreEvery: number;
+}
 
 /** Measures a model when its turn has come, and remembers the last numbers. */
 export class RunMeasurements {
@@ -20,7 +27,7 @@ export class RunMeasurements {
   /** Plans measurements; without `chatcore` it is left out. */
   constructor(
     private readonly opened: OpenedModel,
-    private readonly options: SftOptions,
+    private readonly options: MeasurementOptions,
     private readonly validation: ValidationOptions,
     private readonly chatcore: ChatcoreRun | undefined,
     private readonly sink: MetricSink,
