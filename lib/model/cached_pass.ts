@@ -4,9 +4,10 @@
  * @module
  */
 import type { Tensor } from "../device/mod.ts";
+import type { ModelConfig } from "../model_config.ts";
 import { Arena } from "./arena.ts";
 import { type BlockActivations, type BlockScratch, forwardBlock } from "./block.ts";
-import { backoutLayer, type GPTConfig, headSize, windowSizes } from "./config.ts";
+import { backoutLayer, headSize, windowSizes } from "./config.ts";
 import type { GPT } from "./gpt.ts";
 import { LossHead } from "./loss_head.ts";
 import { rotaryTables } from "./rotary.ts";
@@ -21,7 +22,7 @@ interface Activations extends BlockActivations, BlockScratch {
 
 /** Their shapes for B sequences with T new tokens each. */
 function activationShapes(
-  config: GPTConfig,
+  config: ModelConfig,
   B: number,
   T: number,
 ): Record<keyof Activations, number[]> {

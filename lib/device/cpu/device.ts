@@ -4,8 +4,9 @@
  *
  * @module
  */
+import { sizeOf } from "../../shapes.ts";
 import type { Device } from "../device.ts";
-import { sizeOf, type Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
 import { attentionOperations } from "./attention.ts";
 import { loadBlas } from "./blas.ts";
 import { elementwiseOperations } from "./elementwise.ts";
