@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers/promises";
 import type { Readback, Tensor } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { Arena, type GPT, Pass } from "../model/mod.ts";
+import { pause } from "../pause.ts";
 import type { MultipleChoiceProblem } from "../tasks/mod.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
 
@@ -91,7 +91,7 @@ export async function* chooseLetters(
       if (pending) yield await collect(pending);
       pending = { batch, readback };
       // The CPU device runs without a pause: let signals and timers have their turn.
-      await setImmediate();
+      await pause();
     }
     if (pending) yield await collect(pending);
   } finally {

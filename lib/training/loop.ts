@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers/promises";
 import type { Readback, Tensor } from "../device/mod.ts";
 import type { Pass } from "../model/mod.ts";
 import {
@@ -15,6 +14,7 @@ import {
   type Optimizer,
   type ScheduleOptions,
 } from "../optim/mod.ts";
+import { pause } from "../pause.ts";
 import type { StepMetrics } from "../tracking/mod.ts";
 
 /** A micro-batch and where in the mixture it ends. */
@@ -132,7 +132,7 @@ export async function runTrainingLoop(
       device.submit();
       await report(submitted);
       // The CPU device ran all this without a pause: let signals have their turn.
-      await setImmediate();
+      await pause();
       const dt = (options.now() - started) / 1000;
       if (state.step > WARMUP_STEPS) state.trainingSeconds += dt;
       const tokens = options.pass.B * options.pass.T * options.accumulationSteps;
