@@ -1,6 +1,7 @@
 // Packing rate. Run with `deno bench -A bench/packing_bench.ts`; the last lines give tokens/s.
 
 import { fromFileUrl } from "@std/path";
+import { DiskFolder } from "../lib/checkpoint/disk/mod.ts";
 import type { Conversation } from "../lib/conversation.ts";
 import { PackedLoader, type Render } from "../lib/dataloader/mod.ts";
 import { PythonRandom } from "../lib/random/mod.ts";
@@ -47,7 +48,7 @@ benchPacking(
 );
 
 const tokenizer = await Tokenizer.load(
-  fromFileUrl(new URL("../tests/fixtures/tokenizer", import.meta.url)),
+  new DiskFolder(fromFileUrl(new URL("../tests/fixtures/tokenizer", import.meta.url))),
 );
 benchPacking(
   "SpellingBee made, tokenized and packed",

@@ -1,6 +1,7 @@
 // Tokenizer speed. Run with `deno bench -A bench/tokenizer_bench.ts`; the last lines give MB/s.
 
 import { fromFileUrl } from "@std/path";
+import { DiskFolder } from "../lib/checkpoint/disk/mod.ts";
 import { PythonRandom } from "../lib/random/mod.ts";
 import { Tokenizer, trainTokenizer } from "../lib/tokenizer/mod.ts";
 
@@ -42,7 +43,7 @@ function madeUpDocuments(count: number, wordsEach: number): string[] {
 }
 
 const tokenizer = await Tokenizer.load(
-  fromFileUrl(new URL("../tests/fixtures/tokenizer", import.meta.url)),
+  new DiskFolder(fromFileUrl(new URL("../tests/fixtures/tokenizer", import.meta.url))),
 );
 
 const { conversations } = JSON.parse(

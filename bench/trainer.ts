@@ -2,7 +2,7 @@
  * What the benchmarks of training share: a checkpoint of a base directory and steps of training it
  * on batches of the directory's own mixture, at a constant learning rate.
  */
-import type { CheckpointFiles } from "../lib/checkpoint/mod.ts";
+import type { CheckpointFiles } from "../lib/checkpoint/disk/mod.ts";
 import { type Batch, PackedLoader } from "../lib/dataloader/mod.ts";
 import type { Device } from "../lib/device/mod.ts";
 import { type GPT, Pass } from "../lib/model/mod.ts";

@@ -2,7 +2,7 @@
 
 import { Command } from "@cliffy/command";
 import { inspectCheckpoint, inspectConversation, inspectPacking } from "../lib/inspect/mod.ts";
-import { type ModelOptions } from "../lib/training/mod.ts";
+import type { ModelOptions } from "../lib/training/mod.ts";
 import { SFT_DEFAULTS as defaults, sftOptions } from "../lib/sft/mod.ts";
 import { withSystemIo } from "./io.ts";
 

@@ -2,7 +2,7 @@
 
 import { Command } from "@cliffy/command";
 import { UserError } from "../lib/errors.ts";
-import { type RunIo } from "../lib/training/mod.ts";
+import type { RunIo } from "../lib/training/mod.ts";
 import { runSft, SFT_DEFAULTS, type SftOptions, sftOptions } from "../lib/sft/mod.ts";
 import { withSystemIo } from "./io.ts";
 

@@ -1,7 +1,7 @@
 /** The examples, each run as a project of its own outside the repository. */
 import { assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { findCheckpoint } from "../lib/checkpoint/mod.ts";
+import { findCheckpoint } from "../lib/checkpoint/disk/mod.ts";
 import { OtherProject } from "./other_project.ts";
 import { smallBaseDir } from "./sft/small_base_dir.ts";
 

@@ -5,7 +5,7 @@
  *     deno run -A main.ts BASE_DIR      # your own, from nanochat's base directory
  */
 import { openModel, placeDemo } from "@nanochat/sft";
-import { saveCheckpoint } from "@nanochat/sft/checkpoint";
+import { saveCheckpoint } from "@nanochat/sft/checkpoint/disk";
 import { PackedLoader } from "@nanochat/sft/dataloader";
 import { openDevice } from "@nanochat/sft/device";
 import { ChatSession, Engine } from "@nanochat/sft/engine";

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { checkpointDirectory, saveBaseCheckpoint } from "../checkpoint/mod.ts";
+import { checkpointDirectory, DiskFolder, saveBaseCheckpoint } from "../checkpoint/disk/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { GPT, initialParameters, type ModelConfig, Pass } from "../model/mod.ts";
@@ -52,7 +52,7 @@ export async function runBase(
   options: BaseOptions,
   io: RunIo,
 ): Promise<BaseResult> {
-  const tokenizer = await Tokenizer.load(join(io.baseDir, "tokenizer"));
+  const tokenizer = await Tokenizer.load(new DiskFolder(join(io.baseDir, "tokenizer")));
   accumulationSteps(options); // refuses sizes that do not fit before anything is read
   const documents = await tokenizeFiles(files, tokenizer, options, io);
   return await withDevice(

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
+import { DiskFolder } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
 import type { RunIo } from "../training/mod.ts";
 import { positive, refuse } from "../training/flag_rules.ts";
@@ -66,7 +67,7 @@ export async function runTokTrain(
   if (tokenizer.vocabSize < vocabSize) {
     terminal.warn(`the text has no more pairs: ${tokenizer.vocabSize} tokens, not ${vocabSize}`);
   }
-  await tokenizer.save(out);
+  await tokenizer.save(new DiskFolder(out));
   terminal.print(
     `Saved a tokenizer of ${tokenizer.vocabSize} tokens, made from ` +
       `${characters.toLocaleString("en-US")} characters, in ${out}`,

@@ -1,6 +1,5 @@
 import { UserError } from "../errors.ts";
 import type { ModelConfig } from "../model_config.ts";
-import { reasonOf } from "./byte_reader.ts";
 
 /** What the JSON file beside a model says. */
 export interface CheckpointMeta {
@@ -26,19 +25,28 @@ const CONFIG_KEYS = {
 const OLD_WINDOW_PATTERN = "L";
 
 /**
- * Reads and checks a `meta_*.json`. A missing `window_pattern` means `"L"`.
+ * Reads and checks the text of a `meta_*.json`. A missing `window_pattern` means `"L"`.
  *
- * @throws {UserError} if the file is missing or malformed; the message names the key.
+ * @param path What error messages call the file.
+ * @throws {UserError} if it is malformed; the message names the key.
+ *
+ * @example
+ * ```ts
+ * import { parseMeta } from "@nanochat/sft/checkpoint";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const model_config = { sequence_len: 256, vocab_size: 512, n_layer: 4, n_head: 2, n_kv_head: 2,
+ *   n_embd: 128, window_pattern: "SSSL" };
+ * const { modelConfig } = parseMeta(JSON.stringify({ step: 10, model_config }), "meta_000010.json");
+ * assertEquals(modelConfig.nEmbd, 128);
+ * ```
  */
-export async function readMeta(path: string): Promise<CheckpointMeta> {
+export function parseMeta(text: string, path: string): CheckpointMeta {
   let raw: unknown;
   try {
-    raw = JSON.parse(await Deno.readTextFile(path));
+    raw = JSON.parse(text);
   } catch (error) {
-    if (error instanceof SyntaxError) {
-      throw new UserError(`${path}: is not valid JSON: ${error.message}`);
-    }
-    throw new UserError(`${path}: cannot be read: ${reasonOf(error)}`);
+    throw new UserError(`${path}: is not valid JSON: ${(error as Error).message}`);
   }
   if (!isRecord(raw)) throw new UserError(`${path}: is not a JSON object`);
   return {

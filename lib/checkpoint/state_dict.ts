@@ -24,7 +24,7 @@ const COMPILED_PREFIX = "_orig_mod.";
  * @throws {UserError} if the file is no state dict, or is of another model than `config` says.
  */
 export function readStateDict(file: TorchFile, config: ModelConfig): StateDict {
-  const { path, root } = file;
+  const { name: path, root } = file;
   if (!(root instanceof Map)) throw new UserError(`${path}: is not a model's state dict`);
   const tensors = new Map<string, StoredTensor>();
   for (const [key, value] of root) {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { findCheckpoint, readMeta, readStateDict, TorchFile } from "../checkpoint/mod.ts";
+import { findCheckpoint, openTorchFile, readMeta } from "../checkpoint/disk/mod.ts";
+import { readStateDict } from "../checkpoint/mod.ts";
 import {
   countParameters,
   flopsPerToken,
@@ -33,7 +34,7 @@ export async function inspectCheckpoint(
   const { baseDir, terminal } = await whereModelsAre(io);
   const files = await findCheckpoint(baseDir, { source, tag, step });
   const { modelConfig: config, raw } = await readMeta(files.meta);
-  using file = await TorchFile.open(files.model);
+  using file = await openTorchFile(files.model);
   const { tensors, parts } = readStateDict(file, config);
   const counts = countParameters(parameterSpecs(config, parts));
   const { model_config, user_config, ...rest } = raw as Record<string, Record<string, unknown>>;

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
+import { DiskFolder } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
 import { CustomJSON, openFile } from "../tasks/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
@@ -22,7 +23,7 @@ export async function inspectConversation(
 ): Promise<void> {
   const [, path, number = "1"] = /^(.+?)(?::(\d+))?$/s.exec(place)!;
   const { baseDir, terminal } = await whereModelsAre(io);
-  const tokenizer = await Tokenizer.load(join(baseDir, "tokenizer"));
+  const tokenizer = await Tokenizer.load(new DiskFolder(join(baseDir, "tokenizer")));
   const conversations = await CustomJSON.load(await openFile(path), path);
   const index = Number(number) - 1;
   if (!(index >= 0 && index < conversations.length)) {

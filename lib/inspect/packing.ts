@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { findCheckpoint, readMeta } from "../checkpoint/mod.ts";
+import { DiskFolder, findCheckpoint, readMeta } from "../checkpoint/disk/mod.ts";
 import { packingStats } from "../dataloader/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import { Progress, type Terminal } from "../tracking/mod.ts";
@@ -40,7 +40,7 @@ export async function inspectPacking(options: PackingOptions, givenIo: RunIo): P
   const io = await whereModelsAre(givenIo);
   const { baseDir, terminal } = io;
   const T = options.maxSeqLen ?? await inheritedLength(options, baseDir);
-  const tokenizer = await Tokenizer.load(join(baseDir, "tokenizer"));
+  const tokenizer = await Tokenizer.load(new DiskFolder(join(baseDir, "tokenizer")));
   const { train, notes: [note] } = await trainingMixture(options, openDataSource(io));
   terminal.print(note);
   const { length: total } = train;

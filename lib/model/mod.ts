@@ -15,7 +15,7 @@ export {
   paddedVocabSize,
   windowSizes,
 } from "./config.ts";
-export { GPT, type ParameterSource, type ParameterValues } from "./gpt.ts";
+export { GPT, type ParameterSource } from "./gpt.ts";
 export { initialParameters } from "./init.ts";
 export { LossHead } from "./loss_head.ts";
 export {

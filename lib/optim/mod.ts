@@ -23,5 +23,4 @@ export {
   loadOptimizerState,
   type OptimizerState,
   optimizerState,
-  type OutgoingTensor,
 } from "./state.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 import { dirname, join } from "@std/path";
-import { StagedFile } from "../checkpoint/mod.ts";
+import { StagedFile } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
 import { EmbeddedSource } from "../tasks/mod.ts";
 import { demoDir, holds } from "../training/mod.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { addToMeta, checkpointDirectory } from "../checkpoint/mod.ts";
+import { addToMeta, checkpointDirectory } from "../checkpoint/disk/mod.ts";
 import { PackedLoader } from "../dataloader/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { Pass } from "../model/mod.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isModelTag } from "../checkpoint/mod.ts";
 import type { DeviceOptions } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import type { ScheduleOptions } from "../optim/mod.ts";
@@ -100,7 +101,7 @@ export function checkDeviceNames({ deviceType, blas }: DeviceOptions): void {
  * @throws {UserError} if it leads elsewhere.
  */
 export function checkModelTag({ modelTag }: { modelTag?: string }): void {
-  if (modelTag !== undefined && !/^[^./\\][^/\\]*$/.test(modelTag)) {
+  if (modelTag !== undefined && !isModelTag(modelTag)) {
     refuse("modelTag", "the name of a checkpoint's folder, such as d12", modelTag);
   }
 }

@@ -6,13 +6,12 @@
 import { join } from "@std/path";
 import {
   type CheckpointFiles,
-  type CheckpointMeta,
-  type CheckpointSource,
+  DiskFolder,
   findCheckpoint,
+  openTorchFile,
   readMeta,
-  readStateDict,
-  TorchFile,
-} from "../checkpoint/mod.ts";
+} from "../checkpoint/disk/mod.ts";
+import { type CheckpointMeta, type CheckpointSource, readStateDict } from "../checkpoint/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { GPT } from "../model/mod.ts";
@@ -46,7 +45,7 @@ export async function openModel(
   const files = await findCheckpoint(baseDir, options);
   const meta = await readMeta(files.meta);
   const directory = join(baseDir, "tokenizer");
-  const tokenizer = await Tokenizer.load(directory);
+  const tokenizer = await Tokenizer.load(new DiskFolder(directory));
   const { vocabSize } = meta.modelConfig;
   if (tokenizer.vocabSize !== vocabSize) {
     throw new UserError(
@@ -54,7 +53,7 @@ export async function openModel(
         `has ${tokenizer.vocabSize}; use the tokenizer that the model was trained with`,
     );
   }
-  using file = await TorchFile.open(files.model);
+  using file = await openTorchFile(files.model);
   const { tensors, parts } = readStateDict(file, meta.modelConfig);
   const model = new GPT(device, meta.modelConfig, { parts, training: options.training });
   for (const { name, shape } of model.parameters.values()) {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { TorchFile } from "../checkpoint/mod.ts";
+import { openTorchFile } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
 import {
   type LearningRates,
@@ -36,7 +36,7 @@ export async function openOptimizer(
     terminal.warn(`${where}; starting fresh`);
     return optimizer;
   }
-  using file = await TorchFile.open(path);
+  using file = await openTorchFile(path);
   try {
     await loadOptimizerState(optimizer, file.root);
     terminal.info(

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type CheckpointFiles, type CheckpointMeta, saveCheckpoint } from "../checkpoint/mod.ts";
+import { type CheckpointFiles, saveCheckpoint } from "../checkpoint/disk/mod.ts";
+import type { CheckpointMeta } from "../checkpoint/mod.ts";
 import type { PackedLoaderState } from "../dataloader/mod.ts";
 import { UserError } from "../errors.ts";
 import type { GPT } from "../model/mod.ts";

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { ValidationError } from "@cliffy/command";
 import { sftCommand } from "../../cli/sft.ts";
 import { UserError } from "../../lib/errors.ts";
-import { type RunIo } from "../../lib/training/mod.ts";
+import type { RunIo } from "../../lib/training/mod.ts";
 import { SFT_DEFAULTS, type SftOptions } from "../../lib/sft/mod.ts";
 
 /** What the run is given for a command line. */

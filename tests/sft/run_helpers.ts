@@ -1,6 +1,6 @@
 /** Runs fine-tuning as the command line does, in a base directory of its own. */
 import { join } from "@std/path";
-import { type RunIo } from "../../lib/training/mod.ts";
+import type { RunIo } from "../../lib/training/mod.ts";
 import { runSft, type SftOptions, sftOptions, type SftResult } from "../../lib/sft/mod.ts";
 import { Terminal } from "../../lib/tracking/mod.ts";
 

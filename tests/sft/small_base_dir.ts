@@ -1,6 +1,6 @@
 /** A base directory with a tiny random model and a few rows of every dataset. */
 import { join } from "@std/path";
-import { writeTorchFile } from "../../lib/checkpoint/mod.ts";
+import { writeTorchFile } from "../../lib/checkpoint/disk/mod.ts";
 import { parameterSpecs } from "../../lib/model/mod.ts";
 import { PythonRandom } from "../../lib/random/mod.ts";
 

@@ -1,8 +1,16 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { OrderedDict, StoredTensor, TorchFile, writeTorchFile } from "../../lib/checkpoint/mod.ts";
-import { UserError } from "../../lib/errors.ts";
-import { inTempDir } from "../temp_dir.ts";
-import { fixture } from "./torch_archive.ts";
+import { openTorchFile, writeTorchFile } from "../../../lib/checkpoint/disk/mod.ts";
+import {
+  OrderedDict,
+  type StoredDType,
+  StoredTensor,
+  type TensorArray,
+  tensorFromArray,
+  type TensorSource,
+} from "../../../lib/checkpoint/mod.ts";
+import { UserError } from "../../../lib/errors.ts";
+import { inTempDir } from "../../temp_dir.ts";
+import { fixture } from "../torch_archive.ts";
 
 /** A tree with the contents of its tensors in place of the tensors. */
 async function contents(value: unknown): Promise<unknown> {
@@ -18,7 +26,7 @@ async function contents(value: unknown): Promise<unknown> {
 
 async function roundTrip(dir: string, value: unknown): Promise<unknown> {
   await writeTorchFile(`${dir}/x.pt`, value);
-  using file = await TorchFile.open(`${dir}/x.pt`);
+  using file = await openTorchFile(`${dir}/x.pt`);
   return await contents(file.root);
 }
 
@@ -28,7 +36,7 @@ const saved = ["mha_full", "gqa_sliding"].flatMap((folder) =>
 for (const path of [...saved, "tokenizer/token_bytes.pt"]) {
   Deno.test(`${path} is the same after reading, writing and reading`, async () => {
     await inTempDir(async (dir) => {
-      using file = await TorchFile.open(fixture(path));
+      using file = await openTorchFile(fixture(path));
       assertEquals(await roundTrip(dir, file.root), await contents(file.root));
     });
   });
@@ -51,14 +59,24 @@ Deno.test("plain values survive; plain objects come back as maps", async () => {
     assertEquals(result, expected);
     assert(Object.is((result.get("floats") as number[])[5], -0));
     await writeTorchFile(`${dir}/x.pt`, new OrderedDict([["a", 1]]));
-    using file = await TorchFile.open(`${dir}/x.pt`);
+    using file = await openTorchFile(`${dir}/x.pt`);
     assertInstanceOf(file.root, OrderedDict);
   });
 });
 
+/** Tensors with these numbers. */
+function sources(
+  tensors: Record<string, { dtype: StoredDType; shape: number[]; data: TensorArray }>,
+): Record<string, TensorSource> {
+  const entries = Object.entries(tensors).map(([name, { dtype, shape, data }]) => {
+    return [name, tensorFromArray(dtype, shape, data)];
+  });
+  return Object.fromEntries(entries);
+}
+
 Deno.test("tensors of every dtype are written as stored, float32 data rounded to narrow ones", async () => {
   await inTempDir(async (dir) => {
-    const tensors = {
+    const tensors: Parameters<typeof sources>[0] = {
       float32: { dtype: "float32", shape: [2, 1], data: Float32Array.of(1.5, -2) },
       float64: { dtype: "float64", shape: [1], data: Float64Array.of(0.1) },
       bfloat16: { dtype: "bfloat16", shape: [1], data: Uint16Array.of(0x3f80) },
@@ -70,12 +88,15 @@ Deno.test("tensors of every dtype are written as stored, float32 data rounded to
       empty: { dtype: "float32", shape: [0, 3], data: new Float32Array() },
       scalar: { dtype: "float32", shape: [], data: Float32Array.of(3) },
     };
-    assertEquals(await roundTrip(dir, tensors), new Map(Object.entries(tensors)));
+    assertEquals(await roundTrip(dir, sources(tensors)), new Map(Object.entries(tensors)));
     // 1 + 2^-8 lies between two bfloat16 numbers and goes to the even one.
-    const rounded = await roundTrip(dir, {
-      bfloat16: { dtype: "bfloat16", shape: [2], data: Float32Array.of(1 + 2 ** -8, 3) },
-      float16: { dtype: "float16", shape: [1], data: Float32Array.of(1 + 2 ** -11) },
-    });
+    const rounded = await roundTrip(
+      dir,
+      sources({
+        bfloat16: { dtype: "bfloat16", shape: [2], data: Float32Array.of(1 + 2 ** -8, 3) },
+        float16: { dtype: "float16", shape: [1], data: Float32Array.of(1 + 2 ** -11) },
+      }),
+    );
     assertEquals(
       rounded,
       new Map([
@@ -96,18 +117,34 @@ Deno.test("tensors are produced one at a time, in order, after the last was writ
       return Float32Array.of(value);
     };
     const value = await roundTrip(dir, {
-      a: { dtype: "float32", shape: [1], data: produce("a", 1) },
-      b: { dtype: "bfloat16", shape: [1], data: produce("b", 2) },
+      a: { dtype: "float32", shape: [1], read: produce("a", 1) },
+      b: { dtype: "bfloat16", shape: [1], read: produce("b", 2) },
     }) as Map<string, { data: unknown }>;
     assertEquals(log, ["start a", "end a", "start b", "end b"]);
     assertEquals(value.get("b")!.data, Uint16Array.of(0x4000));
   });
 });
 
+Deno.test("a large tensor is read in slices that come together as they were", async () => {
+  await inTempDir(async (dir) => {
+    const shape = [3, 2 ** 21 + 1];
+    const slices: [start: number, count: number][] = [];
+    const read = (start: number, count: number) => {
+      slices.push([start, count]);
+      return Promise.resolve(Uint8Array.from({ length: count }, (_, i) => (start + i) % 251));
+    };
+    await writeTorchFile(`${dir}/x.pt`, { dtype: "uint8", shape, read });
+    using file = await openTorchFile(`${dir}/x.pt`);
+    const values = await (file.root as StoredTensor).read() as Uint8Array;
+    assert(values.every((value, i) => value === i % 251));
+    assertEquals(slices, [[0, 2 ** 22], [2 ** 22, 2 ** 21 + 3]]);
+  });
+});
+
 Deno.test("equal values give equal bytes, every record at a multiple of 64", async () => {
   await inTempDir(async (dir) => {
     const data = new Uint8Array(100).fill(0xa5);
-    const value = { x: { dtype: "uint8", shape: [100], data }, y: 1 };
+    const value = { x: tensorFromArray("uint8", [100], data), y: 1 };
     await writeTorchFile(`${dir}/x.pt`, value);
     const first = await Deno.readFile(`${dir}/x.pt`);
     await writeTorchFile(`${dir}/x.pt`, value);
@@ -121,13 +158,13 @@ Deno.test("a save that fails leaves the old file and nothing else", async () => 
   await inTempDir(async (dir) => {
     const path = `${dir}/model.pt`;
     await writeTorchFile(path, { old: true });
-    const lost = { dtype: "float32", shape: [1], data: () => Promise.reject(new Error("lost")) };
+    const lost = { dtype: "float32", shape: [1], read: () => Promise.reject(new Error("lost")) };
     await assertRejects(() => writeTorchFile(path, { lost }), Error, "lost");
-    const short = { dtype: "float32", shape: [2], data: Float32Array.of(1) };
+    const short = tensorFromArray("float32", [2], Float32Array.of(1));
     await assertRejects(() => writeTorchFile(path, { a: [short] }), TypeError, "root.a.0");
     await assertRejects(() => writeTorchFile(`${dir}/no/x.pt`, 1), UserError, "no/x.pt: cannot be");
     assertEquals(Array.from(Deno.readDirSync(dir), (entry) => entry.name), ["model.pt"]);
-    using file = await TorchFile.open(path);
+    using file = await openTorchFile(path);
     assertEquals(file.root, new Map([["old", true]]));
   });
 });

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { findCheckpoint } from "../../lib/checkpoint/mod.ts";
-import { UserError } from "../../lib/errors.ts";
-import { inTempDir } from "../temp_dir.ts";
+import { findCheckpoint } from "../../../lib/checkpoint/disk/mod.ts";
+import { UserError } from "../../../lib/errors.ts";
+import { inTempDir } from "../../temp_dir.ts";
 
 /** Makes empty files at these paths under `dir`. */
 async function touch(dir: string, ...paths: string[]): Promise<void> {
@@ -46,6 +46,7 @@ Deno.test("without a d{N} the newest directory is the default", async () => {
       await touch(dir, ...complete(`base_checkpoints/${tag}`, 1), "base_checkpoints/notes.txt");
       await Deno.utime(`${dir}/base_checkpoints/${tag}`, time, time);
     }
+    await touch(dir, ...complete("base_checkpoints/.hidden", 1));
     await Deno.symlink(`${dir}/nowhere`, `${dir}/base_checkpoints/broken`);
     assertEquals((await findCheckpoint(dir, { source: "base" })).tag, "newest");
   });
@@ -98,7 +99,7 @@ Deno.test("what is missing is named with what is there", async () => {
     await assertRejects(() => find({ tag: "d6" }), UserError, "d4");
     await assertRejects(() => find({ tag: "d4", step: 7 }), UserError, "no step 7; it has 10");
     await assertRejects(() => find(), UserError, "d8: holds no checkpoint");
-    for (const tag of ["../d4", "", "..", "a\\b"]) {
+    for (const tag of ["../d4", "", "..", ".d4", "a\\b"]) {
       await assertRejects(() => find({ tag }), UserError, "model tag");
     }
   });

@@ -1,10 +1,11 @@
 import { join } from "@std/path";
-import type { ModelConfig } from "../model_config.ts";
-import { checkpointDirectory, type CheckpointFiles } from "./layout.ts";
-import { readMeta, toModelConfigJson } from "./meta.ts";
-import { OrderedDict } from "./pickle_globals.ts";
+import type { ModelConfig } from "../../model_config.ts";
+import type { TensorSource } from "../../tensor_source.ts";
+import { toModelConfigJson } from "../meta.ts";
+import { OrderedDict } from "../pickle_globals.ts";
+import { checkpointDirectory, type CheckpointFiles } from "./find.ts";
+import { readMeta } from "./open.ts";
 import { reportWriteErrors, StagedFile } from "./staged_file.ts";
-import type { TensorSource } from "./tensor_source.ts";
 import { writeTorchArchive, writeTorchFile } from "./torch_writer.ts";
 
 /** What {@linkcode saveCheckpoint} and {@linkcode saveBaseCheckpoint} save. */

@@ -1,10 +1,11 @@
 import { basename, extname } from "@std/path";
-import { sizeOf } from "../shapes.ts";
-import { OrderedDict } from "./pickle_globals.ts";
-import { PickleWriter } from "./pickle_writer.ts";
+import { sizeOf } from "../../shapes.ts";
+import type { TensorSource } from "../../tensor_source.ts";
+import { OrderedDict } from "../pickle_globals.ts";
+import { PickleWriter } from "../pickle_writer.ts";
+import { storageNames } from "../torch_file.ts";
 import { StagedFile } from "./staged_file.ts";
-import { bytesOfTensor, isTensorSource, type TensorSource } from "./tensor_source.ts";
-import { storageNames } from "./torch_file.ts";
+import { bytesOfTensor, isTensorSource } from "./tensor_bytes.ts";
 import { ZipWriter } from "./zip_writer.ts";
 
 /** Version of the archive format: the `version` record torch.save writes. */
@@ -25,12 +26,12 @@ const ARCHIVE_VERSION = "3\n";
  *
  * @example
  * ```ts
- * import { TorchFile, writeTorchFile } from "@nanochat/sft/checkpoint";
+ * import { openTorchFile, writeTorchFile } from "@nanochat/sft/checkpoint/disk";
  * import { assertEquals } from "@std/assert";
  *
  * const path = await Deno.makeTempFile();
  * await writeTorchFile(path, { step: 3, betas: [0.8, 0.95] });
- * using file = await TorchFile.open(path);
+ * using file = await openTorchFile(path);
  * assertEquals(file.root, new Map<string, unknown>([["step", 3], ["betas", [0.8, 0.95]]]));
  * ```
  */
@@ -59,7 +60,7 @@ export async function writeTorchArchive(file: StagedFile, root: unknown): Promis
 /** Pickles a tree, numbering the tensors it meets. */
 class TreePickler {
   readonly tensors: { label: string; tensor: TensorSource }[] = [];
-  readonly #out = new PickleWriter();
+  readonly #out = new PickleWriter(2);
 
   pickle(root: unknown): Uint8Array {
     this.#value(root, "root");

@@ -1,16 +1,19 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import {
   findCheckpoint,
-  OrderedDict,
+  openTorchFile,
   readMeta,
-  readStateDict,
   saveBaseCheckpoint,
   saveCheckpoint,
+} from "../../../lib/checkpoint/disk/mod.ts";
+import {
+  OrderedDict,
+  readStateDict,
+  tensorFromArray,
   type TensorSource,
-  TorchFile,
-} from "../../lib/checkpoint/mod.ts";
-import { UserError } from "../../lib/errors.ts";
-import { inTempDir } from "../temp_dir.ts";
+} from "../../../lib/checkpoint/mod.ts";
+import { UserError } from "../../../lib/errors.ts";
+import { inTempDir } from "../../temp_dir.ts";
 
 const modelConfig = {
   sequenceLen: 8,
@@ -26,7 +29,7 @@ const modelConfig = {
 function stateDict(value: number): Map<string, TensorSource> {
   const tensor = (...shape: number[]): TensorSource => {
     const data = new Float32Array(shape.reduce((a, b) => a * b)).fill(value);
-    return { dtype: "float32", shape, data };
+    return tensorFromArray("float32", shape, data);
   };
   return new Map([
     ["transformer.wte.weight", { ...tensor(4, 2), dtype: "bfloat16" }],
@@ -59,7 +62,7 @@ Deno.test("a saved checkpoint lies under both names and loads again", async () =
     const read = await readMeta(`${saved.directory}/meta_000012.json`);
     assertEquals([read.step, read.modelConfig], [12, modelConfig]);
     assertEquals([read.raw.val_bpb, read.raw.user_config], [1.5, { run: "dummy" }]);
-    using file = await TorchFile.open(`${saved.directory}/model_000012.pt`);
+    using file = await openTorchFile(`${saved.directory}/model_000012.pt`);
     assertInstanceOf(file.root, OrderedDict);
     const { tensors } = readStateDict(file, read.modelConfig);
     const wte = tensors.get("transformer.wte.weight")!;
@@ -77,7 +80,7 @@ Deno.test("saving a step again replaces all its files under both names", async (
     const left = ["meta_000003.json", "model_000003.pt", "step_3_meta.json", "step_3_model.pt"];
     assertEquals(names(directory), left);
     for (const name of ["model_000003.pt", "step_3_model.pt"]) {
-      using file = await TorchFile.open(`${directory}/${name}`);
+      using file = await openTorchFile(`${directory}/${name}`);
       const { tensors } = readStateDict(file, modelConfig);
       const weight = tensors.get("transformer.h.0.attn.c_q.weight")!;
       assertEquals((await weight.readFloat32())[0], 7);
@@ -95,7 +98,7 @@ Deno.test("a base checkpoint lies under nanochat's names, and a later one replac
     const { directory, model, meta } = await findCheckpoint(dir, { source: "base" });
     assertEquals(names(directory), ["meta_000003.json", "model_000003.pt"]);
     assertEquals([model, (await readMeta(meta)).raw.val_bpb], [path, 1.5]);
-    using file = await TorchFile.open(path);
+    using file = await openTorchFile(path);
     const weight = readStateDict(file, modelConfig).tensors.get("transformer.wte.weight")!;
     assertEquals((await weight.readFloat32())[0], 7);
   });
@@ -109,7 +112,7 @@ Deno.test("a save that fails leaves the checkpoint before it as it was", async (
     const lost = {
       dtype: "float32" as const,
       shape: [1],
-      data: () => Promise.reject(new Error("device lost")),
+      read: () => Promise.reject(new Error("device lost")),
     };
     await assertRejects(
       () => saveCheckpoint(dir, "d1", { ...contents, optimizer: { state: lost } }),
@@ -154,7 +157,7 @@ Deno.test("a process killed at any moment leaves nothing that looks complete but
       ]];
       for (const [model, meta] of pairs) {
         if (!present.has(model) || !present.has(meta)) continue;
-        using file = await TorchFile.open(`${directory}/${model}`);
+        using file = await openTorchFile(`${directory}/${model}`);
         const weight = readStateDict(file, modelConfig).tensors.get("transformer.wte.weight")!;
         const isNew = (await readMeta(`${directory}/${meta}`)).raw.again === true;
         assertEquals((await weight.readFloat32())[0], isNew ? 7 : 1, `after ${survived} changes`);

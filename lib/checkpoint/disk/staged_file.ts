@@ -1,5 +1,5 @@
-import { UserError } from "../errors.ts";
-import { reasonOf } from "./byte_reader.ts";
+import { UserError } from "../../errors.ts";
+import { reasonOf } from "../byte_reader.ts";
 
 /**
  * A file that appears whole or not at all: written under a temporary name beside its place,

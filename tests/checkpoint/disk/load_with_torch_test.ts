@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { TorchFile, writeTorchFile } from "../../lib/checkpoint/mod.ts";
-import { inTempDir } from "../temp_dir.ts";
-import { fixture } from "./torch_archive.ts";
+import { openTorchFile, writeTorchFile } from "../../../lib/checkpoint/disk/mod.ts";
+import { inTempDir } from "../../temp_dir.ts";
+import { fixture } from "../torch_archive.ts";
 
 const python = "/usr/bin/python3"; // Debian and Ubuntu: apt-get install python3-torch
 
@@ -20,7 +20,7 @@ for (const name of ["model_000010.pt", "optim_000010_rank0.pt"]) {
     async fn() {
       await inTempDir(async (dir) => {
         const original = fixture(`parity/gqa_sliding/${name}`);
-        using file = await TorchFile.open(original);
+        using file = await openTorchFile(original);
         await writeTorchFile(`${dir}/${name}`, file.root);
         const script = new URL("load_with_torch.py", import.meta.url).pathname;
         assertEquals((await run(script, `${dir}/${name}`, original)).text, "equal\n");

@@ -11,7 +11,7 @@ import {
   ZIP64_END_RECORD_BYTES,
   ZIP64_EXTRA,
   ZIP64_LOCATOR,
-} from "./zip_format.ts";
+} from "../zip_format.ts";
 
 /** Torch maps storages into memory, and wants them at multiples of this. */
 const ALIGNMENT = 64;
