@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { PythonSandbox } from "../engine/mod.ts";
+import { PythonSandbox } from "../engine/sandbox/mod.ts";
 import { type ChatcoreTask, evaluateChatcore, loadChatcoreTasks } from "../eval/mod.ts";
 import type { DatasetSource, EvalTask } from "../tasks/mod.ts";
 import { Progress } from "../tracking/mod.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { DeviceOptions } from "../device/mod.ts";
-import { PythonSandbox } from "../engine/mod.ts";
+import { PythonSandbox } from "../engine/sandbox/mod.ts";
 import { UserError } from "../errors.ts";
 import {
   CHATCORE_TASKS,

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { UserError } from "../errors.ts";
-import { makeSnapshot, PythonProcess, type PythonResult } from "./python/process.ts";
-import { installPyodide } from "./python/pyodide.ts";
+import { UserError } from "../../errors.ts";
+import { makeSnapshot, PythonProcess, type PythonResult } from "./process.ts";
+import { installPyodide } from "./pyodide.ts";
 
 /** The limits of every program a sandbox runs. */
 export interface PythonSandboxOptions {
@@ -35,7 +35,7 @@ const MOST_MEMORY_MIB = 4096;
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { PythonSandbox } from "@nanochat/sft/engine";
+ * import { PythonSandbox } from "@nanochat/sft/engine/sandbox";
  *
  * await using sandbox = new PythonSandbox({ timeoutMs: 1000 });
  * const { success, stdout } = await sandbox.run("print(sum(range(10)))");

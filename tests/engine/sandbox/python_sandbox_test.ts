@@ -6,13 +6,13 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import config from "../../deno.json" with { type: "json" };
-import { UserError } from "../../lib/errors.ts";
-import { PythonSandbox } from "../../lib/engine/python_sandbox.ts";
-import type { PythonResult } from "../../lib/engine/python/process.ts";
-import { PYODIDE } from "../../lib/engine/python/pyodide.ts";
+import config from "../../../deno.json" with { type: "json" };
+import { UserError } from "../../../lib/errors.ts";
+import { PythonSandbox } from "../../../lib/engine/sandbox/mod.ts";
+import type { PythonResult } from "../../../lib/engine/sandbox/process.ts";
+import { PYODIDE } from "../../../lib/engine/sandbox/pyodide.ts";
 
-const SANDBOX = new URL("../../lib/engine/python_sandbox.ts", import.meta.url).href;
+const SANDBOX = new URL("../../../lib/engine/sandbox/mod.ts", import.meta.url).href;
 
 /** A file that a program would find if it could see this machine's disk. */
 const canary = await Deno.makeTempFile({ prefix: "canary-" });

@@ -17,7 +17,7 @@ const BODIES: Record<Variant, (solution: string) => string> = {
   "pass": () => "    pass\n",
 };
 
-const file = await Deno.open(new URL("../fixtures/humaneval.jsonl.gz", import.meta.url));
+const file = await Deno.open(new URL("../../fixtures/humaneval.jsonl.gz", import.meta.url));
 const text = await new Response(file.readable.pipeThrough(new DecompressionStream("gzip"))).text();
 const rows: Row[] = text.trim().split("\n").map((line) => JSON.parse(line));
 

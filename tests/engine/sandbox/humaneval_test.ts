@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { PythonSandbox } from "../../lib/engine/python_sandbox.ts";
+import { PythonSandbox } from "../../../lib/engine/sandbox/mod.ts";
 import { humanEvalPrograms, type Variant } from "./humaneval_programs.ts";
 
 const EVERY = 16;
