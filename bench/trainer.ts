@@ -3,7 +3,7 @@
  * on batches of the directory's own mixture, at a constant learning rate.
  */
 import type { CheckpointFiles } from "../lib/checkpoint/disk/mod.ts";
-import { type Batch, PackedLoader } from "../lib/dataloader/mod.ts";
+import { type PackedBatch, PackedLoader } from "../lib/dataloader/mod.ts";
 import type { Device } from "../lib/device/mod.ts";
 import { type GPT, Pass } from "../lib/model/mod.ts";
 import { Optimizer, parameterGroups } from "../lib/optim/mod.ts";
@@ -17,7 +17,7 @@ export const RATES = { embeddingLr: 0.03, unembeddingLr: 0.0008, matrixLr: 0.002
 const MOMENTUM = 0.95;
 
 /** Ids and targets of a micro-batch. */
-export type MicroBatch = Pick<Batch, "x" | "y">;
+export type MicroBatch = Pick<PackedBatch, "x" | "y">;
 
 /** A checkpoint in training. */
 export interface Trainer {

@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { groupTokens, type Tensor, type TokenGroups } from "../device/mod.ts";
+import type { Tensor, TokenGroups } from "../device/mod.ts";
+import { groupTokens } from "../device/token_groups.ts";
 import type { Arena } from "./arena.ts";
 import { paddedVocabSize } from "./config.ts";
 import type { GPT } from "./gpt.ts";
 
 /** The inputs of a pass, written once per micro-batch. */
-export class Batch {
+export class DeviceBatch {
   /** int32 (N) Tokens. */
   readonly ids: Tensor;
   /** int32 (N) The rows that have a target; only the first {@link count} are meant. */

@@ -5,7 +5,6 @@
  */
 export type { ModelConfig } from "../model_config.ts";
 export { Arena } from "./arena.ts";
-export { Batch } from "./batch.ts";
 export { CachedPass } from "./cached_pass.ts";
 export {
   backoutLayer,
@@ -15,6 +14,7 @@ export {
   paddedVocabSize,
   windowSizes,
 } from "./config.ts";
+export { DeviceBatch } from "./device_batch.ts";
 export { GPT, type ParameterSource } from "./gpt.ts";
 export { initialParameters } from "./init.ts";
 export { LossHead } from "./loss_head.ts";

@@ -6,7 +6,7 @@
  */
 import type { Tensor } from "../device/mod.ts";
 import { Arena } from "./arena.ts";
-import { Batch } from "./batch.ts";
+import { DeviceBatch } from "./device_batch.ts";
 import {
   backwardBlock,
   type BlockActivations,
@@ -29,7 +29,7 @@ interface Gradients extends BlockGradients {
 /** A model's forward and backward pass over batches of one shape (B, T). */
 export class Pass {
   /** The inputs; write them before running. */
-  readonly batch: Batch;
+  readonly batch: DeviceBatch;
   /** (B, T, C) The final, normalised residual stream. */
   readonly final: Tensor;
   /** The vocabulary product. */
@@ -79,7 +79,7 @@ export class Pass {
       middle: stream(`middle of layer ${layer}`),
       hidden: arena.tensor(`hidden units of layer ${layer}`, [B, T, 4 * C]),
     });
-    this.batch = new Batch(model, arena, N, training);
+    this.batch = new DeviceBatch(model, arena, N, training);
     if (training) {
       this.#layers = Array.from({ length: nLayer }, (_, layer) => activations(layer));
       this.#last = stream("output of the last layer");

@@ -4,8 +4,8 @@
  * @module
  */
 import {
-  type Batch,
   type ConversationDataset,
+  type PackedBatch,
   PackedLoader,
   type PackedLoaderOptions,
 } from "../dataloader/mod.ts";
@@ -45,7 +45,7 @@ export interface ValidationOptions {
 }
 
 /** Batches until `steps` are given or the dataset was read once. */
-function* firstBatches(loader: PackedLoader, steps: number): Generator<Batch> {
+function* firstBatches(loader: PackedLoader, steps: number): Generator<PackedBatch> {
   for (let step = 0; step < steps; step++) {
     const batch = loader.next();
     yield batch;
