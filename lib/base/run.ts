@@ -16,7 +16,8 @@ import {
   parameterGroups,
 } from "../optim/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
-import { ConsoleSink, JsonlSink, Progress, SinkGroup } from "../tracking/mod.ts";
+import { JsonlSink } from "../tracking/jsonl.ts";
+import { ConsoleSink, Progress, SinkGroup } from "../tracking/mod.ts";
 import {
   accumulationSteps,
   isMultiple,

@@ -9,7 +9,8 @@ import { PackedLoader } from "../dataloader/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { Pass } from "../model/mod.ts";
 import { widthScale } from "../optim/mod.ts";
-import { ConsoleSink, JsonlSink, SinkGroup } from "../tracking/mod.ts";
+import { JsonlSink } from "../tracking/jsonl.ts";
+import { ConsoleSink, SinkGroup } from "../tracking/mod.ts";
 import {
   accumulationSteps,
   ChatcoreRun,
