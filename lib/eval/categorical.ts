@@ -7,7 +7,7 @@ import type { Readback, Tensor } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { Arena, type GPT, Pass } from "../model/mod.ts";
 import { pause } from "../pause.ts";
-import type { MultipleChoiceProblem } from "../tasks/mod.ts";
+import type { MultipleChoiceProblem } from "../tasks/multiple_choice.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
 
 /** Prompts are padded to a multiple of so many tokens, so that few passes are planned. */
