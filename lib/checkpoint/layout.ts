@@ -47,13 +47,18 @@ const namings: readonly Naming[] = [
   },
 ];
 
+/** Whether a text can name a model's folder: one that leads nowhere else and is not hidden. */
+export function isModelTag(tag: string): boolean {
+  return /^[^./\\][^/\\]*$/.test(tag);
+}
+
 /** Where checkpoints of a kind and tag lie under nanochat's base directory. */
 export function checkpointDirectory(
   baseDir: string,
   source: CheckpointSource,
   tag: string,
 ): string {
-  if (/[/\\]|^\.*$/.test(tag)) {
+  if (!isModelTag(tag)) {
     throw new UserError(`"${tag}" is no model tag; it must be the name of a folder, such as d12`);
   }
   return join(baseDir, folders[source], tag);

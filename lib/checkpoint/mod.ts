@@ -19,6 +19,7 @@ export {
   type CheckpointFiles,
   type CheckpointSource,
   findCheckpoint,
+  isModelTag,
 } from "./layout.ts";
 export { type CheckpointMeta, type ModelConfig, readMeta } from "./meta.ts";
 export { unpickle, type UnpickleOptions } from "./pickle.ts";

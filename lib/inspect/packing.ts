@@ -27,7 +27,7 @@ export interface PackingOptions extends MixtureOptions {
   /** Folder of the base checkpoint; undefined for the deepest model there. */
   modelTag: string | undefined;
   /** Step of the base checkpoint; undefined for its last. */
-  modelStep: number | undefined;
+  step: number | undefined;
 }
 
 /**
@@ -60,7 +60,7 @@ export async function inspectPacking(options: PackingOptions, givenIo: RunIo): P
 
 /** The length of rows that a run inherits from its base checkpoint. */
 async function inheritedLength(options: PackingOptions, baseDir: string): Promise<number> {
-  const { modelTag: tag, modelStep: step } = options;
+  const { modelTag: tag, step } = options;
   const files = await findCheckpoint(baseDir, { source: "base", tag, step });
   const { raw } = await readMeta(files.meta);
   return inheritSettings({}, raw).settings.maxSeqLen;

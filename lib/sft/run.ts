@@ -42,6 +42,8 @@ export interface SftResult {
   at: RunProgress;
   /** The last measurements. */
   metrics: Record<string, number>;
+  /** Whether it was the model that ships, for want of another. */
+  isDemo: boolean;
 }
 
 /**
@@ -61,19 +63,13 @@ export async function runSft(options: SftOptions, io: RunIo): Promise<SftResult>
 /** Fine-tunes the model that ships with the package, and shows it before and after. */
 async function demonstrate(device: Device, options: SftOptions, io: RunIo): Promise<SftResult> {
   io.terminal.info(
-    `No base checkpoint in ${io.baseDir}, and no --model-tag: ` +
+    `No base checkpoint in ${io.baseDir}, and no model asked for: ` +
       "fine-tuning the tiny model that ships with this package, on samples of every task",
   );
   const demo = { ...io, baseDir: await placeDemo(io.baseDir) };
   const ownOptions = demoOptions(options);
   await using showcase = await Showcase.open(openDataSource(demo), ownOptions, demo);
-  const result = await fineTune(device, ownOptions, demo, showcase);
-  io.terminal.print("");
-  io.terminal.print(
-    'Next: add "chat" to the command to talk with it, or --data FILE.jsonl to teach it your own ' +
-      "conversations; with nanochat's base models, --model-tag names the one to fine-tune",
-  );
-  return result;
+  return { ...await fineTune(device, ownOptions, demo, showcase), isDemo: true };
 }
 
 /** Fine-tunes on an open device; a showcase is shown before and after. */
@@ -177,7 +173,7 @@ async function fineTune(
       const [first, last] = [bpbs[0], bpbs.at(-1)!];
       printPortraits(withBpb(before, first), withBpb(after, last), terminal);
     }
-    return { directory, at, metrics };
+    return { directory, at, metrics, isDemo: false };
   } finally {
     await sinks.close();
   }
@@ -212,6 +208,6 @@ function reportCuts(
   if (cut.conversations === 0) return;
   terminal.warn(
     `${cut.conversations} conversations were longer than a row of ${T} tokens and were cut, ` +
-      `which lost ${cut.tokens} tokens; --max-seq-len makes rows longer`,
+      `which lost ${cut.tokens} tokens; longer rows keep them`,
   );
 }

@@ -8,22 +8,15 @@ import {
   type DatasetSource,
   loadMixtureFile,
   loadOwnData,
-  parseDataFlag,
+  parseOwnData,
   TaskMixture,
   trainMixture,
+  type TrainMixtureOptions,
   valMixture,
 } from "../tasks/mod.ts";
 
 /** What a run's mixtures are made of. */
-export interface MixtureOptions {
-  /** Times MMLU is in the mixture. */
-  mmluEpochs: number;
-  /** Times GSM8K is in the mixture. */
-  gsm8kEpochs: number;
-  /** Rows of SimpleSpelling in the mixture. */
-  simpleSpellingSize: number;
-  /** Rows of SpellingBee in the mixture. */
-  spellingBeeSize: number;
+export interface MixtureOptions extends TrainMixtureOptions {
   /** Files of one's own conversations to mix in: `path`, or `path:epochs`. */
   data: readonly string[];
   /** A file that says what is mixed instead of the usual; undefined for nanochat's mixture. */
@@ -50,7 +43,7 @@ export async function trainingMixture(
   options: MixtureOptions,
   source: DatasetSource,
 ): Promise<RunMixtures> {
-  const data = options.data.map(parseDataFlag);
+  const data = options.data.map(parseOwnData);
   const own = await loadOwnData(data);
   const file = options.mixture === undefined
     ? undefined

@@ -5,7 +5,7 @@
  */
 import type { DeviceOptions } from "../device/mod.ts";
 import { PythonSandbox } from "../engine/mod.ts";
-import { UserError } from "../errors.ts";
+import { optionError } from "../errors.ts";
 import {
   CHATCORE_TASKS,
   chatcoreMetrics,
@@ -17,7 +17,6 @@ import {
 import type { EvalTask } from "../tasks/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import { openDataSource } from "./data_source.ts";
-import { checkNumbers, count, positive, positiveOrMinusOne, rate } from "./flag_rules.ts";
 import type { RunIo } from "./io.ts";
 import type { OpenedModel } from "./open_model.ts";
 import { type ModelOptions, withModel } from "./with_model.ts";
@@ -46,16 +45,6 @@ export interface EvalOptions extends EvalSettings, ModelOptions, DeviceOptions {
   json?: boolean;
 }
 
-/** The defaults, nanochat's own. */
-export const EVAL_DEFAULTS: Readonly<EvalSettings> = {
-  temperature: 0,
-  topK: 50,
-  maxNewTokens: 512,
-  numSamples: 1,
-  batchSize: 8,
-  maxProblems: -1,
-};
-
 /**
  * Measures a checkpoint and prints the accuracy of each task, and ChatCORE if it was all six.
  *
@@ -66,14 +55,6 @@ export async function runEval(
   options: EvalOptions,
   io: RunIo,
 ): Promise<ReadonlyMap<ChatcoreTask, Score>> {
-  checkNumbers<EvalSettings>(options, {
-    temperature: rate,
-    topK: count,
-    maxNewTokens: positive,
-    numSamples: positive,
-    batchSize: positive,
-    maxProblems: positiveOrMinusOne,
-  });
   const names = options.tasks === undefined ? CHATCORE_TASKS : parseTasks(options.tasks);
   return await withModel(options, io, async (opened, io) => {
     await using sandbox = new PythonSandbox();
@@ -96,9 +77,7 @@ function parseTasks(list: string): ChatcoreTask[] {
   const wanted = list.split("|").map((name) => name.trim());
   for (const name of wanted) {
     if (CHATCORE_TASKS.some((task) => task.toLowerCase() === name.toLowerCase())) continue;
-    throw new UserError(
-      `--tasks: there is no task "${name}"; there are ${CHATCORE_TASKS.join("|")}`,
-    );
+    throw optionError("tasks", `some of ${CHATCORE_TASKS.join("|")}`, name);
   }
   return CHATCORE_TASKS.filter((task) => {
     return wanted.some((name) => name.toLowerCase() === task.toLowerCase());

@@ -2,8 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { ValidationError } from "@cliffy/command";
 import { chatCommand } from "../../cli/chat.ts";
 import { evalCommand } from "../../cli/eval.ts";
-import { CHAT_DEFAULTS } from "../../lib/chat/mod.ts";
-import { EVAL_DEFAULTS } from "../../lib/training/mod.ts";
+import { chatOptions, evalOptions } from "../../cli/options.ts";
 
 /** The options that a command hands on for a command line. */
 async function parseEval(...args: string[]): Promise<object> {
@@ -26,11 +25,12 @@ async function parseChat(...args: string[]): Promise<object> {
   return given;
 }
 
-const MODEL = { source: "sft", deviceType: undefined, blas: "off" };
-
 Deno.test("without flags eval and chat do as nanochat does", async () => {
-  assertEquals(await parseEval(), { ...EVAL_DEFAULTS, ...MODEL });
-  assertEquals(await parseChat(), { ...CHAT_DEFAULTS, ...MODEL });
+  assertEquals(await parseEval(), evalOptions());
+  assertEquals(await parseChat(), chatOptions());
+  const { temperature, topK, maxNewTokens } = chatOptions();
+  assertEquals([temperature, topK, maxNewTokens], [0.6, 50, 256]);
+  assertEquals([evalOptions().temperature, evalOptions().maxNewTokens], [0, 512]);
 });
 
 const MODEL_FLAGS =

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { UserError } from "../../lib/errors.ts";
 import { trainingMixture } from "../../lib/training/mixture.ts";
-import { sftOptions } from "../../lib/sft/mod.ts";
+import { sftOptions } from "../../cli/options.ts";
 import { CompactRows, type DatasetSource } from "../../lib/tasks/mod.ts";
 
 const turns = (text: string) => [
