@@ -8,7 +8,7 @@
  * They take turns for about a minute, and the best of each is compared: other programs only ever
  * make one slower.
  */
-import { defaultDevice, init, numpy as np } from "npm:@jax-js/jax@0.1.25";
+import { defaultDevice, init, numpy as np } from "@jax-js/jax";
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
 import { Python } from "./python.ts";
 
