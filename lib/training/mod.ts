@@ -24,6 +24,7 @@ export { openOptimizer } from "./open_optimizer.ts";
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
 export { type RunContents, type SavedRun, savedRun, saveRun } from "./save.ts";
 export { accumulationSteps, type InheritedSettings, inheritSettings } from "./settings.ts";
+export { openSinks } from "./sinks.ts";
 export { snakeCase, spelled } from "./spelling.ts";
 export { withDevice } from "./with_device.ts";
 export { type ModelOptions, withModel } from "./with_model.ts";

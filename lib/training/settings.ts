@@ -37,15 +37,15 @@ const FALLBACK: InheritedSettings = {
  *
  * @param options What the run was told.
  * @param meta The base checkpoint's meta file: sizes at its top, learning rates in `user_config`.
- * @returns The settings, and a line about each for the person to read.
+ * @param note Told a line about each setting for the person to read.
  */
 export function inheritSettings(
   options: Partial<InheritedSettings>,
   meta: Record<string, unknown>,
-): { settings: InheritedSettings; notes: string[] } {
+  note: (line: string) => void = () => {},
+): InheritedSettings {
   const userConfig = (meta.user_config ?? {}) as Record<string, unknown>;
   const settings = { ...FALLBACK };
-  const notes: string[] = [];
   for (const field of Object.keys(FALLBACK) as (keyof InheritedSettings)[]) {
     const key = snakeCase(field);
     const stored = meta[key] ?? userConfig[key];
@@ -54,12 +54,12 @@ export function inheritSettings(
     settings[field] = given ?? inherited ?? FALLBACK[field];
     if (given === undefined) {
       const from = inherited === undefined ? "by default" : "inherited from the base checkpoint";
-      notes.push(`${key}=${settings[field]} ${from}`);
+      note(`${key}=${settings[field]} ${from}`);
     } else if (inherited !== undefined && inherited !== given) {
-      notes.push(`NOTE: ${key}=${given} overrides the base checkpoint's ${inherited}`);
+      note(`NOTE: ${key}=${given} overrides the base checkpoint's ${inherited}`);
     }
   }
-  return { settings, notes };
+  return settings;
 }
 
 /**
