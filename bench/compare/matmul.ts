@@ -69,7 +69,7 @@ async function jaxContender(): Promise<Contender> {
 /** NumPy, or nothing where there is no Python. */
 function numpyContender(): { run: Contender; close: () => void } | undefined {
   try {
-    const python = new Python(["-c", NUMPY], threads, "null");
+    const python = new Python(["-c", NUMPY], { openMp: threads, blas: threads }, "null");
     const run = async (repeats: number) => Number((await python.ask(`${repeats}`)) ?? NaN);
     return { run, close: () => python.close() };
   } catch {
