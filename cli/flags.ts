@@ -481,6 +481,11 @@ export const FLAGS = {
     group: "Device and output",
     of: { eval: false },
   },
+  markdown: {
+    words: "Print a Markdown table.",
+    group: "Device and output",
+    of: { eval: false },
+  },
   quiet: {
     words: "Print only results and warnings.",
     group: "Device and output",

@@ -34,6 +34,14 @@ Deno.test("eval --json prints one object", async () => {
   });
 });
 
+Deno.test("eval --markdown prints a Markdown table, and not with --json", async () => {
+  const { lines } = await evaluate({ maxProblems: 5, markdown: true });
+  assertEquals(lines.slice(2, 4), ["| task | right | of |", "| --- | ---: | ---: |"]);
+  assertMatch(lines[4], /^\| MMLU \| \d+\.00% \| \d\/5 \|$/);
+  assertEquals(lines[5], "| GSM8K | 0.00% | 0/5 |");
+  await assertRejects(() => evaluate({ json: true, markdown: true }), UserError, "markdown");
+});
+
 Deno.test("eval that is stopped reports nothing more", async () => {
   const { scores, lines } = await evaluate({}, true);
   assertEquals([scores.size, lines.length], [0, 2]);
