@@ -7,10 +7,10 @@ import { join } from "@std/path";
 import { checkpointDirectory, saveBaseCheckpoint } from "../checkpoint/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
-import { GPT, type GPTConfig, initialParameters, Pass } from "../model/mod.ts";
+import { GPT, initialParameters, type ModelConfig, Pass } from "../model/mod.ts";
 import {
   lrMultiplier,
-  muonMomentum,
+  momentumCoefficient,
   Optimizer,
   optimizerState,
   parameterGroups,
@@ -98,7 +98,7 @@ async function tokenizeFiles(
 }
 
 /** The model's shape: depth · aspectRatio wide, rounded up to whole heads. */
-export function baseConfig(options: BaseOptions, vocabSize: number): GPTConfig {
+export function baseConfig(options: BaseOptions, vocabSize: number): ModelConfig {
   const { depth, aspectRatio, headDim } = options;
   const nHead = Math.ceil(depth * aspectRatio / headDim);
   return {
@@ -151,7 +151,10 @@ export async function pretrain(
       step,
       modelConfig: model.config,
       stateDict: model.stateDict(options.saveDtype),
-      optimizer: optimizerState(optimizer, { multiplier, mu: muonMomentum(Math.max(0, step - 1)) }),
+      optimizer: optimizerState(optimizer, {
+        multiplier,
+        mu: momentumCoefficient(Math.max(0, step - 1)),
+      }),
       meta: {
         val_bpb: valBpb ?? null,
         user_config: spelled(options), // its learning rates are what `sft` inherits

@@ -1,23 +1,6 @@
 import { UserError } from "../errors.ts";
+import type { ModelConfig } from "../model_config.ts";
 import { reasonOf } from "./byte_reader.ts";
-
-/** The shape of a model, as its checkpoint's `model_config` gives it. */
-export interface ModelConfig {
-  /** Tokens of context (T). `sequence_len`. */
-  sequenceLen: number;
-  /** Tokens of the vocabulary (V), before padding. `vocab_size`. */
-  vocabSize: number;
-  /** Transformer blocks. `n_layer`. */
-  nLayer: number;
-  /** Query heads (H). `n_head`. */
-  nHead: number;
-  /** Key and value heads; divides `nHead`. `n_kv_head`. */
-  nKvHead: number;
-  /** Channels (C). `n_embd`. */
-  nEmbd: number;
-  /** Attention windows, a letter per layer, repeated: L long, S short. `window_pattern`. */
-  windowPattern: string;
-}
 
 /** What the JSON file beside a model says. */
 export interface CheckpointMeta {

@@ -5,6 +5,7 @@
  * @module
  */
 
+export type { ModelConfig } from "../model_config.ts";
 export {
   bfloat16ToFloat32,
   bytesPerElement,
@@ -21,7 +22,7 @@ export {
   findCheckpoint,
   isModelTag,
 } from "./layout.ts";
-export { type CheckpointMeta, type ModelConfig, readMeta } from "./meta.ts";
+export { type CheckpointMeta, readMeta } from "./meta.ts";
 export { unpickle, type UnpickleOptions } from "./pickle.ts";
 export { attributesAsMap, OrderedDict, type PickleGlobal } from "./pickle_globals.ts";
 export { SafetensorsFile, writeSafetensors } from "./safetensors.ts";

@@ -1,6 +1,7 @@
 import { join } from "@std/path";
+import type { ModelConfig } from "../model_config.ts";
 import { checkpointDirectory, type CheckpointFiles } from "./layout.ts";
-import { type ModelConfig, readMeta, toModelConfigJson } from "./meta.ts";
+import { readMeta, toModelConfigJson } from "./meta.ts";
 import { OrderedDict } from "./pickle_globals.ts";
 import { reportWriteErrors, StagedFile } from "./staged_file.ts";
 import type { TensorSource } from "./tensor_source.ts";

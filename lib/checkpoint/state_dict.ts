@@ -1,6 +1,6 @@
 import { UserError } from "../errors.ts";
 import { quote } from "./byte_reader.ts";
-import type { ModelConfig } from "./meta.ts";
+import type { ModelConfig } from "../model_config.ts";
 import { StoredTensor } from "./stored_tensor.ts";
 import type { TorchFile } from "./torch_file.ts";
 

@@ -1,4 +1,5 @@
 import { UserError } from "../errors.ts";
+import { sizeOf } from "../shapes.ts";
 import { quote } from "./byte_reader.ts";
 import { type ByteSource, MemorySource } from "./byte_source.ts";
 import {
@@ -23,11 +24,6 @@ export interface TensorPlace {
   storageOffset: number;
   /** Elements to step for each dimension, as PyTorch's `stride()`. Default: contiguous. */
   strides?: number[];
-}
-
-/** Product of a shape: 1 for a scalar. */
-export function countOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 function contiguousStrides(shape: readonly number[]): number[] {
@@ -70,7 +66,7 @@ export class StoredTensor {
     place: TensorPlace,
   ) {
     this.shape = shape;
-    this.count = countOf(shape);
+    this.count = sizeOf(shape);
     this.byteLength = this.count * bytesPerElement(dtype);
     this.#place = place;
     const { strides, storageOffset, storageLength, source } = place;

@@ -1,3 +1,4 @@
+import { sizeOf } from "../shapes.ts";
 import {
   bytesOf,
   bytesPerElement,
@@ -6,7 +7,6 @@ import {
   isArrayOf,
   type TensorArray,
 } from "./dtype.ts";
-import { countOf } from "./stored_tensor.ts";
 
 /**
  * A tensor to be written. Its `data` may be a function, called once when its turn comes: so large
@@ -33,7 +33,7 @@ export function isTensorSource(value: unknown): value is TensorSource {
 
 /** Bytes that a tensor takes in a file. */
 export function byteLengthOf({ dtype, shape }: TensorSource): number {
-  return countOf(shape) * bytesPerElement(dtype);
+  return sizeOf(shape) * bytesPerElement(dtype);
 }
 
 /** Produces a tensor's elements and returns their bytes as stored. */
@@ -41,7 +41,7 @@ export async function bytesOfTensor(name: string, tensor: TensorSource): Promise
   const { dtype, shape, data } = tensor;
   let array = typeof data === "function" ? await data() : data;
   if (!isArrayOf(dtype, array) && array instanceof Float32Array) array = fromFloat32(dtype, array);
-  if (!isArrayOf(dtype, array) || array.length !== countOf(shape)) {
+  if (!isArrayOf(dtype, array) || array.length !== sizeOf(shape)) {
     throw new TypeError(
       `tensor ${name}: ${dtype} of shape [${shape}] cannot be made of a ${array.constructor.name} of ${array.length}`,
     );

@@ -1,8 +1,8 @@
 import { basename, extname } from "@std/path";
+import { sizeOf } from "../shapes.ts";
 import { OrderedDict } from "./pickle_globals.ts";
 import { PickleWriter } from "./pickle_writer.ts";
 import { StagedFile } from "./staged_file.ts";
-import { countOf } from "./stored_tensor.ts";
 import { bytesOfTensor, isTensorSource, type TensorSource } from "./tensor_source.ts";
 import { storageNames } from "./torch_file.ts";
 import { ZipWriter } from "./zip_writer.ts";
@@ -108,13 +108,13 @@ class TreePickler {
   #tensor(tensor: TensorSource, label: string): void {
     const out = this.#out;
     const [module, storageClass] = storageNames[tensor.dtype].split(".");
-    const count = countOf(tensor.shape);
+    const count = sizeOf(tensor.shape);
     out.global("torch._utils", "_rebuild_tensor_v2").mark();
     out.mark().text("storage").global(module, storageClass);
     out.text(String(this.tensors.length)).text("cpu").number(count).tuple().persistentId();
     out.number(0);
     this.#sizes(tensor.shape);
-    this.#sizes(tensor.shape.map((_, i) => countOf(tensor.shape.slice(i + 1))));
+    this.#sizes(tensor.shape.map((_, i) => sizeOf(tensor.shape.slice(i + 1))));
     out.constant(false);
     this.#orderedDict(); // no backward hooks
     out.tuple().reduce();

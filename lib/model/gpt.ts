@@ -7,7 +7,8 @@
  * @module
  */
 import type { Device, Tensor } from "../device/mod.ts";
-import { flopsPerToken, type GPTConfig } from "./config.ts";
+import type { ModelConfig } from "../model_config.ts";
+import { flopsPerToken } from "./config.ts";
 import {
   allocateParameters,
   countParameters,
@@ -51,7 +52,7 @@ export class GPT {
    */
   constructor(
     readonly device: Device,
-    readonly config: GPTConfig,
+    readonly config: ModelConfig,
     options: { parts?: ModelParts; training?: boolean } = {},
   ) {
     const { parts = { smear: true, backout: true }, training = false } = options;

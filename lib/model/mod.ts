@@ -3,13 +3,13 @@
  *
  * @module
  */
+export type { ModelConfig } from "../model_config.ts";
 export { Arena } from "./arena.ts";
 export { Batch } from "./batch.ts";
 export { CachedPass } from "./cached_pass.ts";
 export {
   backoutLayer,
   flopsPerToken,
-  type GPTConfig,
   hasValueEmbedding,
   headSize,
   paddedVocabSize,

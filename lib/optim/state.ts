@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { type Device, sizeOf, type Tensor } from "../device/mod.ts";
+import type { Device, Tensor } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
+import { sizeOf } from "../shapes.ts";
 import { AdamW } from "./adamw.ts";
 import type { Muon } from "./muon.ts";
 import type { Optimizer } from "./optimizer.ts";

@@ -9,7 +9,12 @@
 import { setImmediate } from "node:timers/promises";
 import type { Readback, Tensor } from "../device/mod.ts";
 import type { Pass } from "../model/mod.ts";
-import { lrMultiplier, muonMomentum, type Optimizer, type ScheduleOptions } from "../optim/mod.ts";
+import {
+  lrMultiplier,
+  momentumCoefficient,
+  type Optimizer,
+  type ScheduleOptions,
+} from "../optim/mod.ts";
 import type { StepMetrics } from "../tracking/mod.ts";
 
 /** A micro-batch and where in the mixture it ends. */
@@ -176,7 +181,7 @@ function takeStep(
     const share = numIterations > 0 ? (state.step + 1) / numIterations : batch.progress;
     state.progress = Math.max(state.progress, Math.min(1, share));
   }
-  optimizer.step(lrm, muonMomentum(state.step));
+  optimizer.step(lrm, momentumCoefficient(state.step));
   state.step++;
   return { epoch, lrm };
 }

@@ -9,7 +9,7 @@ import { UserError } from "../errors.ts";
 import type { GPT } from "../model/mod.ts";
 import {
   lrMultiplier,
-  muonMomentum,
+  momentumCoefficient,
   type Optimizer,
   optimizerState,
   type ScheduleOptions,
@@ -49,7 +49,7 @@ export function saveRun(
   const { model, optimizer, options, settings, at, loader, metrics } = contents;
   const { given: _, ...flags } = options;
   const multiplier = lrMultiplier(at.progress, options);
-  const mu = muonMomentum(Math.max(0, at.step - 1));
+  const mu = momentumCoefficient(Math.max(0, at.step - 1));
   return saveCheckpoint(baseDir, tag, {
     step: at.step,
     modelConfig: model.config,

@@ -4,7 +4,8 @@
  * @module
  */
 import { UserError } from "../../errors.ts";
-import { sizeOf, type Tensor } from "../tensor.ts";
+import { sizeOf } from "../../shapes.ts";
+import type { Tensor } from "../tensor.ts";
 import { type Kernel, KernelCache } from "./kernel.ts";
 import { ELEMENT_BYTES, formatBytes, Memory, tooLarge, WebGpuTensor } from "./memory.ts";
 import type { TemplateValues } from "./template.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 import { UserError } from "../../errors.ts";
-import { type DType, sizeOf, type Tensor } from "../tensor.ts";
+import { sizeOf } from "../../shapes.ts";
+import type { DType, Tensor } from "../tensor.ts";
 
 /** Bytes of an element; both types have four. */
 export const ELEMENT_BYTES = 4;
