@@ -23,6 +23,7 @@ export * as tasks from "./lib/tasks/mod.ts";
 export * as tokenizer from "./lib/tokenizer/mod.ts";
 export * as tracking from "./lib/tracking/mod.ts";
 export * as jsonl from "./lib/tracking/jsonl.ts";
+export { baseOptions, chatOptions, evalOptions, sftOptions } from "./cli/options.ts";
 export * from "./lib/conversation.ts";
 export * from "./lib/errors.ts";
 export * from "./lib/chat/mod.ts";

@@ -43,7 +43,7 @@ export function avoidOpenGl(): void {
  * @throws {Interrupted} when the run ended after a graceful stop.
  */
 export async function withSystemIo(
-  quiet: boolean,
+  quiet: boolean | undefined,
   run: (io: RunIo) => Promise<void>,
 ): Promise<void> {
   const terminal = systemTerminal(quiet);

@@ -64,6 +64,22 @@ Deno.test("folders import only what lies below them", async () => {
   assertEquals(wrong, []);
 });
 
+Deno.test("no part below the command line knows a flag", async () => {
+  const wrong: string[] = [];
+  for await (const path of sources(join(root, "lib"))) {
+    // Deno's own flags, which start the sandbox.
+    if (path.endsWith(join("sandbox", "process.ts"))) continue;
+    const lines = (await Deno.readTextFile(path)).split("\n");
+    lines.forEach((line, i) => {
+      const code = line.replace(/^\s*(\*|\/\/|\/\*).*/, "");
+      if (/(?<![\w-])--(?!this\.)[a-z][a-z-]{2,}/.test(code)) {
+        wrong.push(`${relative(root, path)}:${i + 1}${line}`);
+      }
+    });
+  }
+  assertEquals(wrong, []);
+});
+
 Deno.test("every export can be imported alone from another project", async (t) => {
   await using project = await OtherProject.create();
   for (const name of Object.keys(config.exports)) {

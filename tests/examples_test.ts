@@ -3,7 +3,7 @@ import { assertEquals, assertLess, assertMatch, assertStringIncludes } from "@st
 import { join } from "@std/path";
 import { findCheckpoint } from "../lib/checkpoint/disk/mod.ts";
 import { OtherProject } from "./other_project.ts";
-import { smallBaseDir } from "./sft/small_base_dir.ts";
+import { smallBaseDir } from "./training/small_base_dir.ts";
 
 const here = import.meta.dirname!;
 const example = (name: string) => OtherProject.create(join(here, "../examples", name));

@@ -1,5 +1,5 @@
 /**
- * Sets up what the tests need and runs every check: `deno task test`.
+ * Sets up what the tests need and runs every check: `deno task ok`.
  *
  * The last line it prints is the sum, such as `120 passed, 0 failed, 3 skipped`; a check that is
  * not a test (formatting, types, …) counts as one. The exit code is 1 if anything failed.

@@ -16,11 +16,11 @@ import {
   parameterGroups,
 } from "../optim/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
-import { JsonlSink } from "../tracking/jsonl.ts";
-import { ConsoleSink, Progress, SinkGroup } from "../tracking/mod.ts";
+import { Progress } from "../tracking/mod.ts";
 import {
   accumulationSteps,
   isMultiple,
+  openSinks,
   type RunIo,
   type RunProgress,
   runTrainingLoop,
@@ -137,10 +137,7 @@ export async function pretrain(
   );
   const pass = new Pass(model, B, T, { training: true });
   const loader = new DocumentLoader(documents.train, { B, T });
-  const sinks = new SinkGroup([
-    new ConsoleSink(terminal),
-    JsonlSink.open(join(checkpointDirectory(baseDir, "base", tag), "metrics.jsonl")),
-  ]);
+  const sinks = openSinks(checkpointDirectory(baseDir, "base", tag), terminal);
   let valBpb: number | undefined;
 
   const validate = () => {

@@ -3,10 +3,4 @@
  *
  * @module
  */
-export {
-  CHAT_DEFAULTS,
-  type ChatIo,
-  type ChatSettings,
-  runChat,
-  type RunChatOptions,
-} from "./run.ts";
+export { type ChatIo, type ChatSettings, runChat, type RunChatOptions } from "./run.ts";

@@ -7,7 +7,6 @@ import type { DeviceOptions } from "../device/mod.ts";
 import { type ChatEvent, ChatSession, Engine, type SamplingOptions } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
 import type { Terminal } from "../tracking/mod.ts";
-import { checkNumbers, count, fraction, positive, rate } from "../training/flag_rules.ts";
 import { type ModelOptions, type RunIo, withModel } from "../training/mod.ts";
 
 /** How a model answers; each is the command line's flag of the same name. */
@@ -21,16 +20,6 @@ export interface RunChatOptions extends ChatSettings, ModelOptions, DeviceOption
   /** A single question; without it there is a conversation. */
   prompt?: string;
 }
-
-/** The defaults, nanochat's own. */
-export const CHAT_DEFAULTS: Readonly<ChatSettings> = {
-  temperature: 0.6,
-  topK: 50,
-  topP: 1,
-  minP: 0,
-  seed: 42,
-  maxNewTokens: 256,
-};
 
 /** The world around a conversation. */
 export interface ChatIo extends Pick<RunIo, "terminal" | "baseDir" | "now"> {
@@ -50,14 +39,6 @@ const HELP = "Ctrl-C stops an answer, Ctrl-D leaves, /clear begins a new convers
  * @throws {UserError} for whatever a person can mend.
  */
 export async function runChat(options: RunChatOptions, io: ChatIo): Promise<void> {
-  checkNumbers<ChatSettings>(options, {
-    temperature: rate,
-    topK: count,
-    topP: { wanted: "a number above 0, at most 1", allows: (value) => value > 0 && value <= 1 },
-    minP: fraction,
-    seed: count,
-    maxNewTokens: positive,
-  });
   await withModel(options, io, async ({ model, tokenizer }) => {
     const engine = new Engine(model, tokenizer);
     const chat = new ChatSession(engine, tokenizer, options);
@@ -118,7 +99,7 @@ class AnswerPrinter {
       this.#note(`(the context is full: the oldest ${turns} forgotten)\n`);
     } else if (event.type === "cut") {
       this.#change("text");
-      this.#note(" (cut off here; --max-new-tokens and the context set the limit)");
+      this.#note(" (cut off here; the length of an answer and the context set the limit)");
     } else {
       this.#change(event.type);
       const text = event.text.replaceAll(CONTROL, "\ufffd");

@@ -12,13 +12,7 @@ import {
   parameterSpecs,
   windowSizes,
 } from "../model/mod.ts";
-import {
-  checkModelOptions,
-  type ModelOptions,
-  type RunIo,
-  snakeCase,
-  whereModelsAre,
-} from "../training/mod.ts";
+import { type ModelOptions, type RunIo, snakeCase, whereModelsAre } from "../training/mod.ts";
 
 /**
  * Prints a checkpoint's configuration, parameter counts and tensors. No tensor is read.
@@ -29,7 +23,6 @@ export async function inspectCheckpoint(
   options: ModelOptions,
   io: RunIo,
 ): Promise<void> {
-  checkModelOptions(options);
   const { source, modelTag: tag, step } = options;
   const { baseDir, terminal } = await whereModelsAre(io);
   const files = await findCheckpoint(baseDir, { source, tag, step });

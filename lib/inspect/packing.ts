@@ -27,7 +27,7 @@ export interface PackingOptions extends MixtureOptions {
   /** Folder of the base checkpoint; undefined for the deepest model there. */
   modelTag: string | undefined;
   /** Step of the base checkpoint; undefined for its last. */
-  modelStep: number | undefined;
+  step: number | undefined;
 }
 
 /**
@@ -41,8 +41,9 @@ export async function inspectPacking(options: PackingOptions, givenIo: RunIo): P
   const { baseDir, terminal } = io;
   const T = options.maxSeqLen ?? await inheritedLength(options, baseDir);
   const tokenizer = await Tokenizer.load(new DiskFolder(join(baseDir, "tokenizer")));
-  const { train, notes: [note] } = await trainingMixture(options, openDataSource(io));
-  terminal.print(note);
+  const lines: string[] = [];
+  const { train } = await trainingMixture(options, openDataSource(io), (line) => lines.push(line));
+  terminal.print(lines[0]);
   const { length: total } = train;
   const progress = new Progress(terminal, { label: "Packing", total, unit: "conversations" });
   let done = 0;
@@ -60,10 +61,10 @@ export async function inspectPacking(options: PackingOptions, givenIo: RunIo): P
 
 /** The length of rows that a run inherits from its base checkpoint. */
 async function inheritedLength(options: PackingOptions, baseDir: string): Promise<number> {
-  const { modelTag: tag, modelStep: step } = options;
+  const { modelTag: tag, step } = options;
   const files = await findCheckpoint(baseDir, { source: "base", tag, step });
   const { raw } = await readMeta(files.meta);
-  return inheritSettings({}, raw).settings.maxSeqLen;
+  return inheritSettings({}, raw).maxSeqLen;
 }
 
 function printStats(stats: ReturnType<typeof packingStats>, T: number, terminal: Terminal): void {

@@ -10,7 +10,7 @@ import { StagedFile } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
 import { EmbeddedSource } from "../tasks/mod.ts";
 import { demoDir, holds } from "../training/mod.ts";
-import { SFT_DEFAULTS, type SftOptions } from "./options.ts";
+import type { SftOptions } from "./options.ts";
 
 /** Where the base model lies in the package. */
 const SHIPPED_BASE = new URL("../../data/base/", import.meta.url);
@@ -83,7 +83,7 @@ export async function needsDemo(options: SftOptions, baseDir: string): Promise<b
     !await holds(baseDir, "base_checkpoints");
 }
 
-/** Settings that make a run of a few minutes on two cores, where a flag is at its default. */
+/** Settings that make a run of a few minutes on two cores. */
 const DEMO_SETTINGS: Partial<SftOptions> = {
   loadOptimizer: false, // None ships: it is larger than the model.
   numIterations: 240,
@@ -96,11 +96,8 @@ const DEMO_SETTINGS: Partial<SftOptions> = {
   spellingBeeSize: 3000,
 };
 
-/** The options of a demonstration: its own settings for what was left at the default. */
+/** The options of a demonstration: its own settings for whatever was not said. */
 export function demoOptions(options: SftOptions): SftOptions {
-  const changed = Object.entries(DEMO_SETTINGS).filter(([name]) => {
-    const field = name as keyof SftOptions;
-    return options[field] === SFT_DEFAULTS[field];
-  });
-  return { ...options, ...Object.fromEntries(changed) };
+  const said = Object.fromEntries(options.given.map((name) => [name, options[name]]));
+  return { ...options, ...DEMO_SETTINGS, ...said };
 }

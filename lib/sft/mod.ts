@@ -5,6 +5,5 @@
  */
 
 export { placeDemo } from "./demo.ts";
-export { SFT_DEFAULTS, sftOptions } from "./options.ts";
 export type { SftOptions } from "./options.ts";
 export { runSft, type SftResult } from "./run.ts";

@@ -102,13 +102,21 @@ export class Showcase implements AsyncDisposable {
   }
 }
 
-/** Prints two portraits side by side. */
-export function printPortraits(before: Portrait, after: Portrait, terminal: Terminal): void {
+/** Prints two portraits side by side, and the validation bpb of both moments. */
+export function printPortraits(
+  before: Portrait,
+  after: Portrait,
+  bpbs: readonly [number, number],
+  terminal: Terminal,
+): void {
   const cell = (value: number) => value.toFixed(4).padStart(10);
+  const row = (name: string, [before, after]: readonly [number, number]) =>
+    terminal.print(`${name.padEnd(24)}${cell(before)}${cell(after)}`);
   terminal.print("");
   terminal.print(`${"".padEnd(24)}${"before".padStart(10)}${"after".padStart(10)}`);
+  row("Validation bpb", bpbs);
   for (const [name, value] of Object.entries(before.numbers)) {
-    terminal.print(`${name.padEnd(24)}${cell(value)}${cell(after.numbers[name])}`);
+    row(name, [value, after.numbers[name]]);
   }
   for (const [i, { question, answer }] of before.answers.entries()) {
     terminal.print("");

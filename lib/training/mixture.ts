@@ -8,22 +8,15 @@ import {
   type DatasetSource,
   loadMixtureFile,
   loadOwnData,
-  parseDataFlag,
+  parseOwnData,
   TaskMixture,
   trainMixture,
+  type TrainMixtureOptions,
   valMixture,
 } from "../tasks/mod.ts";
 
 /** What a run's mixtures are made of. */
-export interface MixtureOptions {
-  /** Times MMLU is in the mixture. */
-  mmluEpochs: number;
-  /** Times GSM8K is in the mixture. */
-  gsm8kEpochs: number;
-  /** Rows of SimpleSpelling in the mixture. */
-  simpleSpellingSize: number;
-  /** Rows of SpellingBee in the mixture. */
-  spellingBeeSize: number;
+export interface MixtureOptions extends TrainMixtureOptions {
   /** Files of one's own conversations to mix in: `path`, or `path:epochs`. */
   data: readonly string[];
   /** A file that says what is mixed instead of the usual; undefined for nanochat's mixture. */
@@ -36,21 +29,21 @@ export interface RunMixtures {
   train: TaskMixture;
   /** What its bits per byte are measured on. */
   validation: TaskMixture;
-  /** Lines that tell a person what was mixed. */
-  notes: string[];
 }
 
 /**
  * Loads what `--mixture`, `--data` and the flags of nanochat's mixture ask for. The user's own
  * files come first: their faults are found before a dataset is fetched.
  *
+ * @param note Told what was mixed, a line for training and one for validation.
  * @throws {UserError} Naming the file and line that is wrong, or if the source lacks a dataset.
  */
 export async function trainingMixture(
   options: MixtureOptions,
   source: DatasetSource,
+  note: (line: string) => void = () => {},
 ): Promise<RunMixtures> {
-  const data = options.data.map(parseDataFlag);
+  const data = options.data.map(parseOwnData);
   const own = await loadOwnData(data);
   const file = options.mixture === undefined
     ? undefined
@@ -69,15 +62,12 @@ export async function trainingMixture(
     `SpellingBee ${count(options.spellingBeeSize)}`,
   ].join(", ");
   const added = data.map(({ path, epochs }) => `, ${path} x${epochs}`).join("");
-  return {
-    train,
-    validation,
-    notes: [
-      `Training mixture: ${count(train.length)} conversations (${recipe}${added})`,
-      `Validation mixture: ${count(validation.length)} conversations` +
+  note(`Training mixture: ${count(train.length)} conversations (${recipe}${added})`);
+  note(
+    `Validation mixture: ${count(validation.length)} conversations` +
       (file?.validation ? ` (as ${options.mixture} says)` : ""),
-    ],
-  };
+  );
+  return { train, validation };
 }
 
 function count(value: number): string {

@@ -21,9 +21,10 @@ export { type MixtureOptions, type RunMixtures, trainingMixture } from "./mixtur
 export { demoDir, holds, whereModelsAre } from "./model_folders.ts";
 export { type OpenedModel, openModel } from "./open_model.ts";
 export { openOptimizer } from "./open_optimizer.ts";
-export { EVAL_DEFAULTS, type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
+export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
 export { type RunContents, type SavedRun, savedRun, saveRun } from "./save.ts";
 export { accumulationSteps, type InheritedSettings, inheritSettings } from "./settings.ts";
+export { openSinks } from "./sinks.ts";
 export { snakeCase, spelled } from "./spelling.ts";
 export { withDevice } from "./with_device.ts";
-export { checkModelOptions, type ModelOptions, withModel } from "./with_model.ts";
+export { type ModelOptions, withModel } from "./with_model.ts";

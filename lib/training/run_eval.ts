@@ -5,7 +5,7 @@
  */
 import type { DeviceOptions } from "../device/mod.ts";
 import { PythonSandbox } from "../engine/sandbox/mod.ts";
-import { UserError } from "../errors.ts";
+import { optionError } from "../errors.ts";
 import {
   CHATCORE_TASKS,
   chatcoreMetrics,
@@ -17,7 +17,6 @@ import {
 import type { EvalTask } from "../tasks/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import { openDataSource } from "./data_source.ts";
-import { checkNumbers, count, positive, positiveOrMinusOne, rate } from "./flag_rules.ts";
 import type { RunIo } from "./io.ts";
 import type { OpenedModel } from "./open_model.ts";
 import { type ModelOptions, withModel } from "./with_model.ts";
@@ -44,17 +43,9 @@ export interface EvalOptions extends EvalSettings, ModelOptions, DeviceOptions {
   tasks?: string;
   /** Whether one JSON object is printed instead of a table. */
   json?: boolean;
+  /** Whether the table is one of Markdown. */
+  markdown?: boolean;
 }
-
-/** The defaults, nanochat's own. */
-export const EVAL_DEFAULTS: Readonly<EvalSettings> = {
-  temperature: 0,
-  topK: 50,
-  maxNewTokens: 512,
-  numSamples: 1,
-  batchSize: 8,
-  maxProblems: -1,
-};
 
 /**
  * Measures a checkpoint and prints the accuracy of each task, and ChatCORE if it was all six.
@@ -66,27 +57,26 @@ export async function runEval(
   options: EvalOptions,
   io: RunIo,
 ): Promise<ReadonlyMap<ChatcoreTask, Score>> {
-  checkNumbers<EvalSettings>(options, {
-    temperature: rate,
-    topK: count,
-    maxNewTokens: positive,
-    numSamples: positive,
-    batchSize: positive,
-    maxProblems: positiveOrMinusOne,
-  });
+  if (options.json && options.markdown) {
+    throw optionError("markdown", "left out where one JSON object is wanted", true);
+  }
   const names = options.tasks === undefined ? CHATCORE_TASKS : parseTasks(options.tasks);
   return await withModel(options, io, async (opened, io) => {
     await using sandbox = new PythonSandbox();
     const runPython = (program: string) => sandbox.run(program);
     const tasks = await loadChatcoreTasks(openDataSource(io), runPython, names);
     const scores = new Map<ChatcoreTask, Score>();
+    const row = options.markdown ? markdownRow : tableRow;
+    if (options.markdown) MARKDOWN_HEAD.forEach((line) => io.terminal.print(line));
     for (const [name, task] of tasks) {
       const score = await measure(name, task, opened, options, io);
       if (!score) return scores;
       scores.set(name, score);
-      if (!options.json) io.terminal.print(tableRow(name, score));
+      if (!options.json) {
+        io.terminal.print(row(name, percent(score), `${score.passed}/${score.total}`));
+      }
     }
-    report(scores, opened, options, io);
+    report(scores, opened, options, io, row);
     return scores;
   });
 }
@@ -96,9 +86,7 @@ function parseTasks(list: string): ChatcoreTask[] {
   const wanted = list.split("|").map((name) => name.trim());
   for (const name of wanted) {
     if (CHATCORE_TASKS.some((task) => task.toLowerCase() === name.toLowerCase())) continue;
-    throw new UserError(
-      `--tasks: there is no task "${name}"; there are ${CHATCORE_TASKS.join("|")}`,
-    );
+    throw optionError("tasks", `some of ${CHATCORE_TASKS.join("|")}`, name);
   }
   return CHATCORE_TASKS.filter((task) => {
     return wanted.some((name) => name.toLowerCase() === task.toLowerCase());
@@ -131,6 +119,7 @@ function report(
   { files }: OpenedModel,
   { source, json }: EvalOptions,
   { terminal }: RunIo,
+  row: typeof tableRow,
 ): void {
   const accuracies = Array.from(scores, ([name, { passed, total }]) => {
     return [name, passed / total] as const;
@@ -142,8 +131,8 @@ function report(
       JSON.stringify({ source, tag, step, ...metrics, scores: Object.fromEntries(scores) }),
     );
   } else if (scores.size === CHATCORE_TASKS.length) {
-    terminal.print(`ChatCORE       ${metrics.chatcore_metric.toFixed(4)}`);
-    terminal.print(`ChatCORE_cat   ${metrics.chatcore_cat.toFixed(4)}`);
+    terminal.print(row("ChatCORE", metrics.chatcore_metric.toFixed(4)));
+    terminal.print(row("ChatCORE_cat", metrics.chatcore_cat.toFixed(4)));
   }
 }
 
@@ -151,7 +140,12 @@ function percent({ passed, total }: Score): string {
   return `${(100 * passed / total).toFixed(2)}%`;
 }
 
-function tableRow(name: string, score: Score): string {
-  const of = `${score.passed}/${score.total}`;
-  return `${name.padEnd(14)} ${percent(score).padStart(7)} ${of.padStart(12)}`;
+function tableRow(name: string, value: string, of = ""): string {
+  return `${name.padEnd(14)} ${value.padStart(7)} ${of.padStart(12)}`.trimEnd();
+}
+
+const MARKDOWN_HEAD = [markdownRow("task", "right", "of"), markdownRow("---", "---:", "---:")];
+
+function markdownRow(name: string, value: string, of = ""): string {
+  return `| ${name} | ${value} | ${of} |`;
 }

@@ -26,7 +26,7 @@ export interface RunContents {
   /** Its optimizer. */
   optimizer: Optimizer;
   /** The run's options, kept as nanochat keeps its flags. */
-  options: ScheduleOptions;
+  options: ScheduleOptions & { given: readonly string[] };
   /** The run's settings. */
   settings: InheritedSettings;
   /** Where the run stands. */
@@ -48,6 +48,7 @@ export function saveRun(
   contents: RunContents,
 ): Promise<CheckpointFiles> {
   const { model, optimizer, options, settings, at, loader, metrics } = contents;
+  const { given: _, ...flags } = options;
   const multiplier = lrMultiplier(at.progress, options);
   const mu = momentumCoefficient(Math.max(0, at.step - 1));
   return saveCheckpoint(baseDir, tag, {
@@ -60,7 +61,7 @@ export function saveRun(
       max_seq_len: settings.maxSeqLen,
       device_batch_size: settings.deviceBatchSize,
       total_batch_size: settings.totalBatchSize,
-      user_config: spelled({ ...options, ...settings }),
+      user_config: spelled({ ...flags, ...settings }),
       run_state: { ...at, loader },
     },
   });
@@ -83,7 +84,7 @@ export function savedRun(meta: CheckpointMeta, path: string): SavedRun {
   const state = meta.raw.run_state as (RunProgress & { loader?: PackedLoaderState }) | undefined;
   const numbers = [state?.step, state?.progress, state?.smoothedLoss, state?.trainingSeconds];
   if (!state?.loader || !numbers.every(Number.isFinite)) {
-    throw new UserError(`${path}: holds no run to go on with; start without --resume`);
+    throw new UserError(`${path}: holds no run to go on with`, { detail: { kind: "noRun" } });
   }
   const { loader, ...at } = state;
   return { at, loader };

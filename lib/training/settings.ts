@@ -1,13 +1,12 @@
 /**
- * The settings of a run: its flags, with what is left out inherited from the base checkpoint.
+ * The settings of a run: its options, with what is left out inherited from the base checkpoint.
  *
  * @module
  */
 import { UserError } from "../errors.ts";
-import { flagOf } from "./flag_rules.ts";
 import { snakeCase } from "./spelling.ts";
 
-/** What a run inherits where its flag is absent. */
+/** What a run inherits where it was not told. */
 export interface InheritedSettings {
   /** Tokens in a row, T. */
   maxSeqLen: number;
@@ -23,7 +22,7 @@ export interface InheritedSettings {
   matrixLr: number;
 }
 
-/** nanochat's values where neither a flag nor the checkpoint has one. */
+/** nanochat's values where neither an option nor the checkpoint has one. */
 const FALLBACK: InheritedSettings = {
   maxSeqLen: 2048,
   deviceBatchSize: 32,
@@ -34,19 +33,19 @@ const FALLBACK: InheritedSettings = {
 };
 
 /**
- * Fills the settings from flags, the base checkpoint's meta file, and nanochat's defaults.
+ * Fills the settings from options, the base checkpoint's meta file, and nanochat's defaults.
  *
- * @param options The run's flags.
+ * @param options What the run was told.
  * @param meta The base checkpoint's meta file: sizes at its top, learning rates in `user_config`.
- * @returns The settings, and a line about each for the person to read.
+ * @param note Told a line about each setting for the person to read.
  */
 export function inheritSettings(
   options: Partial<InheritedSettings>,
   meta: Record<string, unknown>,
-): { settings: InheritedSettings; notes: string[] } {
+  note: (line: string) => void = () => {},
+): InheritedSettings {
   const userConfig = (meta.user_config ?? {}) as Record<string, unknown>;
   const settings = { ...FALLBACK };
-  const notes: string[] = [];
   for (const field of Object.keys(FALLBACK) as (keyof InheritedSettings)[]) {
     const key = snakeCase(field);
     const stored = meta[key] ?? userConfig[key];
@@ -55,12 +54,12 @@ export function inheritSettings(
     settings[field] = given ?? inherited ?? FALLBACK[field];
     if (given === undefined) {
       const from = inherited === undefined ? "by default" : "inherited from the base checkpoint";
-      notes.push(`${key}=${settings[field]} ${from}`);
+      note(`${key}=${settings[field]} ${from}`);
     } else if (inherited !== undefined && inherited !== given) {
-      notes.push(`NOTE: ${flagOf(field)}=${given} overrides the base checkpoint's ${inherited}`);
+      note(`NOTE: ${key}=${given} overrides the base checkpoint's ${inherited}`);
     }
   }
-  return { settings, notes };
+  return settings;
 }
 
 /**
@@ -72,11 +71,10 @@ export function accumulationSteps(settings: InheritedSettings, worldSize = 1): n
   const { maxSeqLen: T, deviceBatchSize: B, totalBatchSize: total } = settings;
   const micro = B * T * worldSize;
   if (total % micro !== 0) {
-    throw new UserError(
-      `--total-batch-size ${total} is no multiple of --device-batch-size ${B} x --max-seq-len ${T}` +
-        `${worldSize > 1 ? ` x ${worldSize} ranks` : ""} = ${micro} tokens; ` +
-        `${Math.max(1, Math.round(total / micro)) * micro} would be`,
-    );
+    const [totalBatchSize, deviceBatchSize, maxSeqLen] = [total, B, T];
+    throw new UserError(`a step of ${total} tokens is no multiple of micro-batches of ${micro}`, {
+      detail: { kind: "batchSize", totalBatchSize, deviceBatchSize, maxSeqLen, worldSize },
+    });
   }
   return total / micro;
 }

@@ -6,14 +6,6 @@
 import type { CheckpointSource } from "../checkpoint/mod.ts";
 import type { DeviceOptions } from "../device/mod.ts";
 import { whereModelsAre } from "./model_folders.ts";
-import {
-  checkDeviceNames,
-  checkModelTag,
-  checkNumbers,
-  count,
-  positive,
-  refuse,
-} from "./flag_rules.ts";
 import type { RunIo } from "./io.ts";
 import { type OpenedModel, openModel } from "./open_model.ts";
 import { withDevice } from "./with_device.ts";
@@ -29,18 +21,6 @@ export interface ModelOptions {
 }
 
 /**
- * Checks the options by which a model is opened.
- *
- * @throws {UserError} naming the flag, for a value that it does not take.
- */
-export function checkModelOptions(options: ModelOptions & DeviceOptions): void {
-  if (!["sft", "base"].includes(options.source)) refuse("source", "sft or base", options.source);
-  checkModelTag(options);
-  checkNumbers(options, { step: count, threads: positive });
-  checkDeviceNames(options);
-}
-
-/**
  * Opens a device and a checkpoint's model on it, says which, runs something with it, and closes
  * the device.
  *
@@ -51,7 +31,6 @@ export async function withModel<T, Io extends Pick<RunIo, "terminal" | "baseDir"
   givenIo: Io,
   run: (opened: OpenedModel, io: Io) => Promise<T>,
 ): Promise<T> {
-  checkModelOptions(options);
   const io = await whereModelsAre(givenIo);
   const { terminal, baseDir } = io;
   return await withDevice(options, io, async (device) => {

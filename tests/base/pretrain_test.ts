@@ -1,7 +1,8 @@
 /** Pretraining on a few documents, on the float64 device and through the command line's function. */
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { baseOptions, pretrain, runBase, runTokTrain } from "../../lib/base/mod.ts";
+import { baseOptions } from "../../cli/options.ts";
+import { pretrain, runBase, runTokTrain } from "../../lib/base/mod.ts";
 import {
   DiskFolder,
   findCheckpoint,
@@ -125,6 +126,6 @@ Deno.test("what pretraining cannot use is told before it begins", async () => {
   await runTokTrain([path], { vocabSize: 270, maxChars: 1000, out: undefined }, io);
   await assertRejects(() => runBase([path], OPTIONS, io), UserError, "too few");
   const uneven = { ...OPTIONS, totalBatchSize: 65 };
-  await assertRejects(() => runBase([path], uneven, io), UserError, "--total-batch-size");
+  await assertRejects(() => runBase([path], uneven, io), UserError, "65 tokens is no multiple");
   await Deno.remove(baseDir, { recursive: true });
 });

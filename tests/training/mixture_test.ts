@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { UserError } from "../../lib/errors.ts";
 import { trainingMixture } from "../../lib/training/mixture.ts";
-import { sftOptions } from "../../lib/sft/mod.ts";
+import { sftOptions } from "../../cli/options.ts";
 import { CompactRows, type DatasetSource } from "../../lib/tasks/mod.ts";
 
 const turns = (text: string) => [
@@ -40,11 +40,13 @@ Deno.test("own data is mixed into nanochat's mixture or a file's", async () => {
   await Deno.writeTextFile(own, JSON.stringify(turns("own")));
   await Deno.writeTextFile(mixture, '{"train": [{"task": "SmolTalk", "epochs": 5}]}');
 
-  const usual = await trainingMixture(sftOptions({ ...noSpelling, data: [`${own}:6`] }), source);
+  const notes: string[] = [];
+  const options = sftOptions({ ...noSpelling, data: [`${own}:6`] });
+  const usual = await trainingMixture(options, source, (line) => notes.push(line));
   // A multiple-choice question begins with "Multiple".
   assertEquals(tally(usual.train), { S: 1, I: 2, M: 3, G: 4, o: 6 });
   assertEquals(tally(usual.validation), { S: 1, M: 1, G: 1 });
-  assertEquals(usual.notes, [
+  assertEquals(notes, [
     "Training mixture: 16 conversations (SmolTalk, identity x2, MMLU x3, GSM8K x4, " +
     `SimpleSpelling 0, SpellingBee 0, ${own} x6)`,
     "Validation mixture: 3 conversations",

@@ -81,7 +81,8 @@ export class Gpu {
       this.memory.fail(
         new UserError(
           `The GPU was lost (${message}): it ran out of memory, its driver failed, or the system ` +
-            "stopped it; lower --device-batch-size, or run on the CPU with --device-type cpu",
+            "stopped it",
+          { detail: { kind: "deviceLost" } },
         ),
       );
     });
@@ -278,8 +279,9 @@ export class Gpu {
   }
 
   #throwUnbindable(tensor: Tensor): never {
-    const limit = formatBytes(this.maxBindingBytes);
-    throw tooLarge(tensor.name, tensor.shape, `kernels of this adapter see at most ${limit}`);
+    const limit = this.maxBindingBytes;
+    const reason = `kernels of this adapter see at most ${formatBytes(limit)}`;
+    throw tooLarge(tensor.name, tensor.shape, reason, limit);
   }
 }
 

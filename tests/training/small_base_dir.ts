@@ -1,6 +1,7 @@
 /** A base directory with a tiny random model and a few rows of every dataset. */
 import { join } from "@std/path";
 import { writeTorchFile } from "../../lib/checkpoint/disk/mod.ts";
+import { tensorFromArray } from "../../lib/checkpoint/mod.ts";
 import { parameterSpecs } from "../../lib/model/mod.ts";
 import { PythonRandom } from "../../lib/random/mod.ts";
 
@@ -68,7 +69,7 @@ export async function smallBaseDir(): Promise<string> {
   const stateDict = new Map(specs.map(({ name, shape }) => {
     const length = shape.reduce((product, n) => product * n, 1);
     const data = Float32Array.from({ length }, () => 0.3 * (2 * random.random() - 1));
-    return [name, { dtype: "float32" as const, shape, data }];
+    return [name, tensorFromArray("float32", shape, data)];
   }));
   await writeTorchFile(join(folder, "model_000007.pt"), stateDict);
   await Deno.writeTextFile(

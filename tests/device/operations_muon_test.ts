@@ -4,16 +4,6 @@ import { devices, devicesThatSplit } from "./devices.ts";
 const all = [...devices, ...devicesThatSplit];
 const stacks = [[1, 1, 1], [2, 4, 12], [3, 5, 7], [3, 12, 4], [5, 16, 24], [5, 24, 16]];
 
-testOperation("adamW, first and later steps", all, async (device) => {
-  const settings = { lr: 0.02, beta1: 0.8, beta2: 0.95, eps: 1e-10, weightDecay: 0.1 };
-  for (const shape of [[1], [7], [36, 40], [50, 33]]) {
-    for (const step of [1, 2, 100]) {
-      const args = { p: random(shape), g: random(shape), m: random(shape), v: positive(shape) };
-      await checkOperation(device, "adamW", { ...args, ...settings, step });
-    }
-  }
-});
-
 testOperation("muonMomentum and cautiousUpdate on one matrix of a stack", all, async (device) => {
   for (const [n, rows, cols] of [...stacks, [2, 40, 36]]) {
     const stack = () => random([n, rows, cols]);

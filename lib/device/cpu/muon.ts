@@ -1,5 +1,5 @@
 /**
- * The optimizers.
+ * The steps of Muon that are no matrix products.
  *
  * @module
  */
@@ -11,16 +11,14 @@ import { at } from "./tensor.ts";
 
 /** Operations of this file. */
 type Names =
-  | "adamW"
   | "muonMomentum"
   | "frobeniusNormalize"
   | "equilibrateRows"
   | "muonVarianceReduction"
   | "cautiousUpdate";
 
-/** Optimizer {@link Operations} in WebAssembly. */
-export function optimOperations(pool: Pool): Pick<Operations, Names> {
-  const adamW = pool.kernel("adamW");
+/** Muon's {@link Operations} in WebAssembly. */
+export function muonOperations(pool: Pool): Pick<Operations, Names> {
   const muonMomentum = pool.kernel("muonMomentum");
   const frobeniusNormalize = pool.kernel("frobeniusNormalize");
   const equilibrateRows = pool.kernel("equilibrateRows");
@@ -39,13 +37,6 @@ export function optimOperations(pool: Pool): Pick<Operations, Names> {
   };
 
   return {
-    adamW: ({ p, g, m, v, lr, beta1, beta2, eps, weightDecay, step }) => {
-      checkShapes([g, m, v].every(({ size }) => size === p.size), "adamW", p, g, m, v);
-      const decay = 1 - lr * weightDecay, rate = lr / (1 - beta1 ** step);
-      const rootBias = 1 / Math.sqrt(1 - beta2 ** step);
-      const tensors = [p, g, m, v].map(at);
-      adamW(...tensors, p.size, decay, rate, 1 - beta1, 1 - beta2, rootBias, eps);
-    },
     muonMomentum: ({ out, momentum, g, slot, mu }) => {
       const update = matrixAt("muonMomentum", out, slot, g);
       const state = matrixAt("muonMomentum", momentum, slot, g);

@@ -1,9 +1,8 @@
 /**
- * AdamW, and the steps of Muon that are no matrix products.
+ * The steps of Muon that are no matrix products.
  *
  * @module
  */
-import adamWMain from "../../../kernels/webgpu/adamw.wgsl" with { type: "text" };
 import cautiousUpdateMain from "../../../kernels/webgpu/cautious_update.wgsl" with {
   type: "text",
 };
@@ -22,10 +21,9 @@ import varianceFactorsMain from "../../../kernels/webgpu/variance_factors.wgsl" 
 };
 import type { Operations } from "../operations.ts";
 import type { Tensor } from "../tensor.ts";
-import { elementwise, widthFor, WORKGROUP } from "./elementwise.ts";
+import { widthFor, WORKGROUP } from "./elementwise.ts";
 import type { Gpu, Slice } from "./gpu.ts";
 
-const ADAMW = element + adamWMain;
 const CAUTIOUS_UPDATE = element + cautiousUpdateMain;
 const COLUMN_SQUARES = element + columnSquaresMain;
 const MATRIX_NORMALIZE = element + reduce + matrixNormalizeMain;
@@ -41,30 +39,17 @@ const MAX_MATRIX_PARTIALS = 64;
 /** At most so many workgroups share the scaling of a matrix. */
 const MAX_MATRIX_GROUPS = 1024;
 
-type OptimizerOperations = Pick<
-  Operations,
-  | "adamW"
+/** Operations of this file. */
+type Names =
   | "muonMomentum"
   | "frobeniusNormalize"
   | "equilibrateRows"
   | "muonVarianceReduction"
-  | "cautiousUpdate"
->;
+  | "cautiousUpdate";
 
 /** See {@link Operations}. */
-export function optimizerOperations(gpu: Gpu): OptimizerOperations {
+export function muonOperations(gpu: Gpu): Pick<Operations, Names> {
   return {
-    adamW({ p, g, m, v, lr, beta1, beta2, eps, weightDecay, step }) {
-      elementwise(gpu, ADAMW, {}, p.size, { p, g, m, v }, {
-        keep: 1 - lr * weightDecay,
-        gradientWeight: 1 - beta1,
-        squareWeight: 1 - beta2,
-        rate: lr / (1 - beta1 ** step),
-        squareScale: 1 / (1 - beta2 ** step),
-        eps,
-      });
-    },
-
     muonMomentum({ out, momentum, g, slot, mu }) {
       for (const { start, count, slices } of gpu.split(g.size, { g })) {
         const WIDTH = widthFor(count, g.size);
