@@ -1,22 +1,10 @@
 import { UserError } from "../errors.ts";
 import { reasonOf } from "./byte_reader.ts";
-import type { ByteSource } from "./byte_source.ts";
+import { type ByteSource, endsTooEarly } from "./byte_source.ts";
 
 /**
  * The bytes of a `Blob`: a file that a person chose in a browser, or one of a folder that they
  * opened.
- *
- * @example
- * ```ts
- * import { BlobSource, SafetensorsFile } from "@nanochat/sft/checkpoint";
- * import { assertEquals } from "@std/assert";
- *
- * const header = '{"x":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}';
- * const length = BigUint64Array.of(BigInt(header.length));
- * const blob = new Blob([length, header, Uint8Array.of(3, 4)]);
- * using file = await SafetensorsFile.open(new BlobSource("x.safetensors", blob));
- * assertEquals(await file.tensors.get("x")!.read(), Uint8Array.of(3, 4));
- * ```
  */
 export class BlobSource implements ByteSource {
   /**
@@ -34,7 +22,8 @@ export class BlobSource implements ByteSource {
   /**
    * Fills `into` with the bytes at `position`.
    *
-   * @throws {UserError} if they cannot be read: the file behind it was moved or changed.
+   * @throws {UserError} if they are not all there, or cannot be read: the file behind it was moved
+   * or changed.
    */
   async readAt(position: number, into: Uint8Array<ArrayBuffer>): Promise<void> {
     let bytes: ArrayBuffer;
@@ -43,6 +32,7 @@ export class BlobSource implements ByteSource {
     } catch (error) {
       throw new UserError(`${this.name}: cannot be read: ${reasonOf(error)}; choose it again`);
     }
+    if (bytes.byteLength < into.length) throw endsTooEarly(this.name);
     into.set(new Uint8Array(bytes));
   }
 

@@ -27,9 +27,15 @@ export class MemorySource implements ByteSource {
     return this.bytes.length;
   }
 
-  /** Copies bytes. */
+  /**
+   * Copies bytes.
+   *
+   * @throws {UserError} if they are not all there.
+   */
   readAt(position: number, into: Uint8Array<ArrayBuffer>): Promise<void> {
-    into.set(this.bytes.subarray(position, position + into.length));
+    const bytes = this.bytes.subarray(position, position + into.length);
+    if (bytes.length < into.length) return Promise.reject(endsTooEarly(this.name));
+    into.set(bytes);
     return Promise.resolve();
   }
 

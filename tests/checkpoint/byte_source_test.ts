@@ -3,11 +3,12 @@ import {
   BlobSource,
   type ByteSource,
   HttpSource,
+  MemorySource,
   SafetensorsFile,
   type StoredTensor,
   TorchFile,
 } from "../../lib/checkpoint/mod.ts";
-import { openSafetensors, openTorchFile } from "../../lib/checkpoint/disk/mod.ts";
+import { FileSource, openSafetensors, openTorchFile } from "../../lib/checkpoint/disk/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { fixture } from "./torch_archive.ts";
 
@@ -67,6 +68,30 @@ Deno.test("checkpoints are read from a server, range by range", async () => {
       return await HttpSource.open(url);
     });
   });
+});
+
+Deno.test("bytes beyond the end are refused, wherever they should lie", async () => {
+  const bytes = Uint8Array.of(1, 2, 3, 4);
+  const path = await Deno.makeTempFile();
+  await Deno.writeFile(path, bytes);
+  await serving({ bytes }, async (url) => {
+    const sources: ByteSource[] = [
+      new MemorySource("memory", bytes),
+      new BlobSource("blob", new Blob([bytes])),
+      await FileSource.open(path),
+      await HttpSource.open(url),
+    ];
+    for (const source of sources) {
+      assertEquals(source.length, 4);
+      const last = new Uint8Array(2);
+      await source.readAt(2, last);
+      assertEquals(last, Uint8Array.of(3, 4));
+      const { message } = await assertRejects(() => source.readAt(3, last), UserError);
+      assertEquals(message, `${source.name}: ends too early; it is truncated`);
+      source[Symbol.dispose]();
+    }
+  });
+  await Deno.remove(path);
 });
 
 Deno.test("a source says why it cannot be read", async () => {
