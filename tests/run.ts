@@ -25,7 +25,8 @@ await check("types", ["check"]);
 await check("documentation", ["doc", "--lint", ...Object.values(config.exports)]);
 // Types were checked: a wrong one in one file should not keep the others from being tested.
 await check("tests", ["test", "-A", "--no-check", "tests"]);
-await check("examples in the documentation", ["test", "-A", "--doc", "mod.ts", "lib", "README.md"]);
+const documented = ["mod.ts", "cli/options.ts", "lib", "README.md", "docs"];
+await check("examples in the documentation", ["test", "-A", "--doc", ...documented]);
 await check("publishing", ["publish", "--dry-run", "--allow-dirty"]);
 
 for (const failure of failures) console.log(`FAILED: ${failure}`);
