@@ -11,8 +11,10 @@
 export * as base from "./lib/base/mod.ts";
 export * as checkpoint from "./lib/checkpoint/mod.ts";
 export * as dataloader from "./lib/dataloader/mod.ts";
+export * as disk from "./lib/checkpoint/disk/mod.ts";
 export * as device from "./lib/device/mod.ts";
 export * as engine from "./lib/engine/mod.ts";
+export * as sandbox from "./lib/engine/sandbox/mod.ts";
 export * as evaluation from "./lib/eval/mod.ts";
 export * as model from "./lib/model/mod.ts";
 export * as optim from "./lib/optim/mod.ts";
@@ -20,9 +22,14 @@ export * as random from "./lib/random/mod.ts";
 export * as tasks from "./lib/tasks/mod.ts";
 export * as tokenizer from "./lib/tokenizer/mod.ts";
 export * as tracking from "./lib/tracking/mod.ts";
+export * as jsonl from "./lib/tracking/jsonl.ts";
+export { baseOptions, chatOptions, evalOptions, sftOptions } from "./cli/options.ts";
 export * from "./lib/conversation.ts";
 export * from "./lib/errors.ts";
+export * from "./lib/chat/mod.ts";
+export * from "./lib/inspect/mod.ts";
 export * from "./lib/sft/mod.ts";
+export * from "./lib/training/mod.ts";
 
 if (import.meta.main) {
   const { main } = await import("./cli.ts");

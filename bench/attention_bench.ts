@@ -2,7 +2,7 @@
 // `deno bench -A bench/attention_bench.ts`; the last lines give GFLOP/s, counting the pairs of
 // positions that see each other: 4·D operations each forward, 10·D backward.
 
-import { benchRate, openDevices, randomTensor } from "./rates.ts";
+import { benchOnDevice, openDevices, randomTensor } from "./rates.ts";
 
 const [B, T, H, Hkv, D] = [2, 1024, 4, 2, 128];
 
@@ -14,10 +14,10 @@ for (const device of await openDevices()) {
     let pairs = 0;
     for (let t = 0; t < T; t++) pairs += B * H * Math.min(t + 1, window + 1);
     const where = `${T} positions, window ${window}`;
-    benchRate(device, `attention, ${where}`, "GFLOP/s", 4 * D * pairs, () => {
+    benchOnDevice(device, `attention, ${where}`, "GFLOP/s", 4 * D * pairs, () => {
       device.attention({ out, lse, q, k, v, window });
     });
-    benchRate(device, `attentionBackward, ${where}`, "GFLOP/s", 10 * D * pairs, () => {
+    benchOnDevice(device, `attentionBackward, ${where}`, "GFLOP/s", 10 * D * pairs, () => {
       device.attentionBackward({ dq, dk, dv, delta, dout, out, lse, q, k, v, window });
     });
   }

@@ -11,7 +11,7 @@
 import { parseArgs } from "node:util";
 import { openDevice } from "../lib/device/mod.ts";
 import { Engine } from "../lib/engine/mod.ts";
-import { openModel } from "../lib/sft/mod.ts";
+import { openModel } from "../lib/training/mod.ts";
 import "./plain_errors.ts";
 import { describeShares, profiled } from "./profiled_device.ts";
 

@@ -1,7 +1,7 @@
 // The loss head on one chunk of rows: logits, cross-entropy with its gradient, gradients of rows and
 // weights. Run with `deno bench -A bench/loss_head_bench.ts`; the last lines give rates.
 
-import { benchRate, openDevices, randomTensor } from "./rates.ts";
+import { benchOnDevice, openDevices, randomTensor } from "./rates.ts";
 
 const [R, C, V] = [512, 256, 8192];
 
@@ -16,11 +16,11 @@ for (const device of await openDevices()) {
     const head = { losses, logits, targets, start: 0, vocabSize: V, cap: 15 };
     device.softcapCrossEntropy({ ...head, gradientScale: 1 / R });
   };
-  benchRate(device, "loss head, forward and backward", "GFLOP/s", 6 * R * C * V, () => {
+  benchOnDevice(device, "loss head, forward and backward", "GFLOP/s", 6 * R * C * V, () => {
     device.matmul({ out: logits, a: x, b: weight, layout: "nt" });
     crossEntropy();
     device.matmul({ out: dx, a: logits, b: weight, layout: "nn" });
     device.matmul({ out: dweight, a: logits, b: x, layout: "tn", beta: 1 });
   });
-  benchRate(device, "softcapCrossEntropy alone, logits", "MB/s", 4 * R * V, crossEntropy);
+  benchOnDevice(device, "softcapCrossEntropy alone, logits", "MB/s", 4 * R * V, crossEntropy);
 }

@@ -2,7 +2,7 @@
 // the bytes it reads and writes, Muon by the operations of its matrix products.
 
 import { Optimizer, type OptimizerParameter, parameterGroups } from "../lib/optim/mod.ts";
-import { benchRate, openDevices, randomTensor } from "./rates.ts";
+import { benchOnDevice, openDevices, randomTensor } from "./rates.ts";
 
 const [V, C, LAYERS] = [4096, 512, 4];
 
@@ -23,10 +23,10 @@ for (const device of await openDevices()) {
 
   const adamW = optimizerOf([parameter("wte", [V, C])]);
   // Parameter, gradient and two moments are read; all but the gradient are written.
-  benchRate(device, `AdamW, ${V} x ${C}`, "MB/s", 7 * 4 * V * C, () => adamW.step(1, 0.9));
+  benchOnDevice(device, `AdamW, ${V} x ${C}`, "MB/s", 7 * 4 * V * C, () => adamW.step(1, 0.9));
 
   const muon = optimizerOf(Array.from({ length: LAYERS }, () => parameter("matrix", [C, C])));
   // Five steps of three products.
   const work = LAYERS * 5 * 3 * 2 * C ** 3;
-  benchRate(device, `Muon, ${LAYERS} of ${C} x ${C}`, "GFLOP/s", work, () => muon.step(1, 0.9));
+  benchOnDevice(device, `Muon, ${LAYERS} of ${C} x ${C}`, "GFLOP/s", work, () => muon.step(1, 0.9));
 }

@@ -1,33 +1,21 @@
 // Packing rate. Run with `deno bench -A bench/packing_bench.ts`; the last lines give tokens/s.
 
 import { fromFileUrl } from "@std/path";
+import { DiskFolder } from "../lib/checkpoint/disk/mod.ts";
 import type { Conversation } from "../lib/conversation.ts";
 import { PackedLoader, type Render } from "../lib/dataloader/mod.ts";
 import { PythonRandom } from "../lib/random/mod.ts";
 import { SpellingBee } from "../lib/tasks/mod.ts";
 import { Tokenizer } from "../lib/tokenizer/mod.ts";
+import { benchRate } from "./rates.ts";
 
 const B = 8;
 const T = 2048;
-const rates = new Map<string, number>();
 
-/** Measures a loader that packs one batch at a time; keeps the best rate. */
+/** Measures a loader that packs one batch at a time. */
 function benchPacking(name: string, loader: PackedLoader): void {
-  Deno.bench(`${name}, one batch of ${B} x ${T}`, (bench) => {
-    bench.start();
-    const begin = performance.now();
-    loader.next();
-    const seconds = (performance.now() - begin) / 1000;
-    bench.end();
-    rates.set(name, Math.max(rates.get(name) ?? 0, B * T / seconds));
-  });
+  benchRate(`${name}, one batch of ${B} x ${T}`, "M tokens/s", B * T, () => loader.next(), {});
 }
-
-globalThis.addEventListener("unload", () => {
-  for (const [name, rate] of rates) {
-    console.log(`${name}: at best ${(rate / 1e6).toFixed(1)} M tokens/s`);
-  }
-});
 
 // Conversations that are rendered already, with lengths like SmolTalk's.
 const random = new PythonRandom(0);
@@ -47,7 +35,7 @@ benchPacking(
 );
 
 const tokenizer = await Tokenizer.load(
-  fromFileUrl(new URL("../tests/fixtures/tokenizer", import.meta.url)),
+  new DiskFolder(fromFileUrl(new URL("../tests/fixtures/tokenizer", import.meta.url))),
 );
 benchPacking(
   "SpellingBee made, tokenized and packed",

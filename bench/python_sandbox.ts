@@ -4,8 +4,8 @@
  * how long a program took: `deno run -A bench/python_sandbox.ts`.
  */
 
-import { PythonSandbox } from "../lib/engine/python_sandbox.ts";
-import { humanEvalPrograms } from "../tests/engine/humaneval_programs.ts";
+import { PythonSandbox } from "../lib/engine/sandbox/mod.ts";
+import { humanEvalPrograms } from "../tests/engine/sandbox/humaneval_programs.ts";
 
 await using sandbox = new PythonSandbox();
 await sandbox.run("");

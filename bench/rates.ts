@@ -1,6 +1,6 @@
 /**
- * What the benchmarks of device operations share: the devices, and rates printed at the end, since
- * `deno bench` itself prints times alone.
+ * What the benchmarks of `deno bench` share: rates printed at the end, since it prints times alone,
+ * and the devices.
  */
 import type { Device, Tensor } from "../lib/device/mod.ts";
 import { createCpuDevice } from "../lib/device/cpu/mod.ts";
@@ -18,33 +18,49 @@ export async function openDevices(): Promise<Device[]> {
   }
 }
 
+/** Units of rates, and how much work one is. */
+const UNITS = { "GFLOP/s": 1e9, "MB/s": 1e6, "M tokens/s": 1e6 };
+
 const best = new Map<string, { rate: number; unit: string }>();
 
 /**
- * Registers a benchmark of what `run` records on the device, waited for. At the end the best rate is
- * printed.
+ * Registers a benchmark. At the end the best rate is printed under `name`.
  *
- * @param work Floating point operations (for GFLOP/s) or bytes (for MB/s) of one run.
+ * @param work Floating point operations, bytes or tokens of one run.
+ * @param options How often `Deno.bench` runs it, and in which group.
  */
 export function benchRate(
+  name: string,
+  unit: keyof typeof UNITS,
+  work: number,
+  run: () => unknown,
+  options: Pick<Deno.BenchDefinition, "group" | "n" | "warmup"> = { n: 5, warmup: 1 },
+): void {
+  Deno.bench({ name, ...options }, async (bench) => {
+    bench.start();
+    const begin = performance.now();
+    await run();
+    const seconds = (performance.now() - begin) / 1000;
+    bench.end();
+    const rate = work / seconds / UNITS[unit];
+    if (rate > (best.get(name)?.rate ?? 0)) best.set(name, { rate, unit });
+  });
+}
+
+/** As {@link benchRate}, for what `run` records on the device, waited for. */
+export function benchOnDevice(
   device: Device,
   name: string,
-  unit: "GFLOP/s" | "MB/s",
+  unit: keyof typeof UNITS,
   work: number,
   run: () => void,
 ): void {
-  const scale = unit === "GFLOP/s" ? 1e9 : 1e6;
-  Deno.bench({ name, group: `${device.kind}: ${device.name}`, n: 5, warmup: 1 }, async (bench) => {
-    bench.start();
-    const begin = performance.now();
+  const group = `${device.kind}: ${device.name}`;
+  const waited = () => {
     run();
-    await device.synchronize();
-    const seconds = (performance.now() - begin) / 1000;
-    bench.end();
-    const key = `${device.kind}: ${name}`;
-    const rate = work / seconds / scale;
-    if (rate > (best.get(key)?.rate ?? 0)) best.set(key, { rate, unit });
-  });
+    return device.synchronize();
+  };
+  benchRate(`${device.kind}: ${name}`, unit, work, waited, { group, n: 5, warmup: 1 });
 }
 
 globalThis.addEventListener("unload", () => {

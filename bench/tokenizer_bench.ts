@@ -1,26 +1,15 @@
 // Tokenizer speed. Run with `deno bench -A bench/tokenizer_bench.ts`; the last lines give MB/s.
 
 import { fromFileUrl } from "@std/path";
+import { DiskFolder } from "../lib/checkpoint/disk/mod.ts";
 import { PythonRandom } from "../lib/random/mod.ts";
 import { Tokenizer, trainTokenizer } from "../lib/tokenizer/mod.ts";
+import { benchRate } from "./rates.ts";
 
-const rates = new Map<string, number>();
-
-/** Measures `work` on `bytes` bytes of text; keeps the best rate. */
+/** Measures `work` on `bytes` bytes of text. */
 function benchText(name: string, bytes: number, work: () => unknown): void {
-  Deno.bench(`${name}, ${(bytes / 1e6).toFixed(1)} MB`, { n: 5, warmup: 1 }, async (bench) => {
-    bench.start();
-    const begin = performance.now();
-    await work();
-    const seconds = (performance.now() - begin) / 1000;
-    bench.end();
-    rates.set(name, Math.max(rates.get(name) ?? 0, bytes / seconds));
-  });
+  benchRate(`${name}, ${(bytes / 1e6).toFixed(1)} MB`, "MB/s", bytes, work);
 }
-
-globalThis.addEventListener("unload", () => {
-  for (const [name, rate] of rates) console.log(`${name}: at best ${(rate / 1e6).toFixed(1)} MB/s`);
-});
 
 const random = new PythonRandom(0);
 const pick = <T>(from: readonly T[]): T => from[Math.floor(random.random() * from.length)];
@@ -42,7 +31,7 @@ function madeUpDocuments(count: number, wordsEach: number): string[] {
 }
 
 const tokenizer = await Tokenizer.load(
-  fromFileUrl(new URL("../tests/fixtures/tokenizer", import.meta.url)),
+  new DiskFolder(fromFileUrl(new URL("../tests/fixtures/tokenizer", import.meta.url))),
 );
 
 const { conversations } = JSON.parse(

@@ -2,12 +2,12 @@
  * What the benchmarks of training share: a checkpoint of a base directory and steps of training it
  * on batches of the directory's own mixture, at a constant learning rate.
  */
-import type { CheckpointFiles } from "../lib/checkpoint/mod.ts";
-import { type Batch, PackedLoader } from "../lib/dataloader/mod.ts";
+import type { CheckpointFiles } from "../lib/checkpoint/disk/mod.ts";
+import { type PackedBatch, PackedLoader } from "../lib/dataloader/mod.ts";
 import type { Device } from "../lib/device/mod.ts";
 import { type GPT, Pass } from "../lib/model/mod.ts";
 import { Optimizer, parameterGroups } from "../lib/optim/mod.ts";
-import { openModel } from "../lib/sft/mod.ts";
+import { openModel } from "../lib/training/mod.ts";
 import { LocalSource, trainMixture } from "../lib/tasks/mod.ts";
 
 /** Learning rates, before AdamW's are scaled to the width. */
@@ -17,7 +17,7 @@ export const RATES = { embeddingLr: 0.03, unembeddingLr: 0.0008, matrixLr: 0.002
 const MOMENTUM = 0.95;
 
 /** Ids and targets of a micro-batch. */
-export type MicroBatch = Pick<Batch, "x" | "y">;
+export type MicroBatch = Pick<PackedBatch, "x" | "y">;
 
 /** A checkpoint in training. */
 export interface Trainer {

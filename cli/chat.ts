@@ -1,51 +1,22 @@
 /** The command `chat`: talk with a model. */
 
-import { Command } from "@cliffy/command";
-import { CHAT_DEFAULTS as defaults, runChat, type RunChatOptions } from "../lib/sft/mod.ts";
+import { runChat } from "../lib/chat/mod.ts";
+import { commandOf } from "./command.ts";
 import { baseDir, systemTerminal, writeAll } from "./io.ts";
 import { LineEditor } from "./line_editor.ts";
+import { chatOptions } from "./options.ts";
 
 /**
  * The command.
  *
  * @param run What to do with the options.
  */
-// Its type is inferred: cliffy computes the options' type from the flags.
+// Its type is inferred: cliffy's.
 export function chatCommand(run: typeof runChat = runChat) {
-  return new Command()
-    .description("Talk with a model. Ctrl-C stops an answer, Ctrl-D leaves.")
-    .option("--prompt <text:string>", "Answer this and leave.")
-    .group("Model")
-    .option("--source <kind:string>", "sft or base.", { default: "sft" })
-    .option("--model-tag <tag:string>", "Folder of the checkpoint, such as d12; else the deepest.")
-    .option("--step <step:integer>", "Step of the checkpoint; else the last.")
-    .group("Answers")
-    .option("--temperature <number:number>", "0 takes the most likely tokens.", {
-      default: defaults.temperature,
-    })
-    .option("--top-k <tokens:integer>", "Sample from so many tokens; 0 from all.", {
-      default: defaults.topK,
-    })
-    .option("--top-p <share:number>", "Sample from the likeliest that have this share.", {
-      default: defaults.topP,
-    })
-    .option("--min-p <share:number>", "Least probability, as a share of the likeliest's.", {
-      default: defaults.minP,
-    })
-    .option("--seed <number:integer>", "Decides what is sampled.", { default: defaults.seed })
-    .option("--max-new-tokens <tokens:integer>", "Most tokens of an answer.", {
-      default: defaults.maxNewTokens,
-    })
-    .group("Device and output")
-    .option("--device-type <name:string>", "webgpu or cpu; else a GPU if there is one.")
-    .option("--threads <count:integer>", "Threads of the CPU device; else one per core.")
-    .option("--blas <library:string>", "BLAS of the CPU device: auto, off or a file.", {
-      default: "off",
-    })
-    .option("--quiet", "Print only answers and warnings.")
-    .action(async ({ quiet, source, deviceType, ...rest }) => {
-      // Wrong names are refused by runChat.
-      const options = { ...rest, source, deviceType: deviceType || undefined } as RunChatOptions;
+  return commandOf("chat", {
+    description: "Talk with a model. Ctrl-C stops an answer, Ctrl-D leaves.",
+    run: async ({ quiet, ...given }) => {
+      const options = chatOptions(given);
       // Until the first line is wanted, Ctrl-C ends the program.
       let editor: LineEditor | undefined;
       try {
@@ -61,5 +32,6 @@ export function chatCommand(run: typeof runChat = runChat) {
       } finally {
         editor?.close();
       }
-    });
+    },
+  });
 }

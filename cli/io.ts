@@ -1,7 +1,7 @@
 /** The real world for a run: the console, the environment, the clock and Ctrl-C. */
 
 import { join } from "@std/path";
-import type { RunIo } from "../lib/sft/mod.ts";
+import type { RunIo } from "../lib/training/mod.ts";
 import { Terminal } from "../lib/tracking/mod.ts";
 
 /** Thrown by {@linkcode withSystemIo} when a run was stopped by Ctrl-C and has ended gracefully. */
@@ -43,7 +43,7 @@ export function avoidOpenGl(): void {
  * @throws {Interrupted} when the run ended after a graceful stop.
  */
 export async function withSystemIo(
-  quiet: boolean,
+  quiet: boolean | undefined,
   run: (io: RunIo) => Promise<void>,
 ): Promise<void> {
   const terminal = systemTerminal(quiet);

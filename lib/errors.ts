@@ -1,5 +1,5 @@
 /**
- * An error caused by input a person can mend: a wrong flag, a missing file, a broken checkpoint.
+ * An error caused by input a person can mend: a wrong option, a missing file, a broken checkpoint.
  *
  * Its message is one line that says what was wrong, where, and what to do. The command line
  * prints that line alone and exits with 1; every other error is a bug and keeps its stack trace.
@@ -7,8 +7,56 @@
  * @module
  */
 
+/**
+ * What is known of an error where it is found: its kind and its numbers. No part below the command
+ * line knows flags; the command line makes of this which flag to change.
+ */
+export type ErrorDetail =
+  /** An option has a value that it does not take. The message begins with its name. */
+  | { kind: "option"; option: string }
+  /** The tokens of an optimizer step are no multiple of those of a micro-batch. */
+  | {
+    kind: "batchSize";
+    /** Tokens of a step. */
+    totalBatchSize: number;
+    /** Rows of a micro-batch. */
+    deviceBatchSize: number;
+    /** Tokens of a row. */
+    maxSeqLen: number;
+    /** Processes that each take a micro-batch. */
+    worldSize: number;
+  }
+  /** A device cannot hold a tensor of so many bytes; of `limit` in all, where that is known. */
+  | { kind: "memory"; tensor: string; bytes: number; limit?: number }
+  /** There is no GPU. */
+  | { kind: "noAdapter" }
+  /** The GPU stopped working. */
+  | { kind: "deviceLost" }
+  /** A checkpoint is not of a run that could be gone on with. */
+  | { kind: "noRun" };
+
 /** An error whose one-line message is meant for the person at the keyboard. */
 export class UserError extends Error {
   /** Always `"UserError"`. */
   override name = "UserError";
+  /** What is known of it beyond the message. */
+  readonly detail?: ErrorDetail;
+
+  /** An error with its message, and what else is known. */
+  constructor(message: string, options: ErrorOptions & { detail?: ErrorDetail } = {}) {
+    super(message, options);
+    this.detail = options.detail;
+  }
+}
+
+/**
+ * The error for an option with a value that it does not take.
+ *
+ * @param option The option's name, as `maxSeqLen`.
+ * @param wanted What it takes, in words.
+ * @param value What it was given.
+ */
+export function optionError(option: string, wanted: string, value: unknown): UserError {
+  const message = `${option} must be ${wanted}, but is ${JSON.stringify(value)}`;
+  return new UserError(message, { detail: { kind: "option", option } });
 }

@@ -1,9 +1,9 @@
 /** The examples, each run as a project of its own outside the repository. */
 import { assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { findCheckpoint } from "../lib/checkpoint/mod.ts";
+import { findCheckpoint } from "../lib/checkpoint/disk/mod.ts";
 import { OtherProject } from "./other_project.ts";
-import { smallBaseDir } from "./sft/small_base_dir.ts";
+import { smallBaseDir } from "./training/small_base_dir.ts";
 
 const here = import.meta.dirname!;
 const example = (name: string) => OtherProject.create(join(here, "../examples", name));

@@ -1,5 +1,5 @@
 /**
- * Sets up what the tests need and runs every check: `deno task test`.
+ * Sets up what the tests need and runs every check: `deno task ok`.
  *
  * The last line it prints is the sum, such as `120 passed, 0 failed, 3 skipped`; a check that is
  * not a test (formatting, types, …) counts as one. The exit code is 1 if anything failed.
@@ -25,7 +25,8 @@ await check("types", ["check"]);
 await check("documentation", ["doc", "--lint", ...Object.values(config.exports)]);
 // Types were checked: a wrong one in one file should not keep the others from being tested.
 await check("tests", ["test", "-A", "--no-check", "tests"]);
-await check("examples in the documentation", ["test", "-A", "--doc", "mod.ts", "lib", "README.md"]);
+const documented = ["mod.ts", "cli/options.ts", "lib", "README.md", "docs"];
+await check("examples in the documentation", ["test", "-A", "--doc", ...documented]);
 await check("publishing", ["publish", "--dry-run", "--allow-dirty"]);
 
 for (const failure of failures) console.log(`FAILED: ${failure}`);

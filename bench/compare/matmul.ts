@@ -8,7 +8,7 @@
  * They take turns for about a minute, and the best of each is compared: other programs only ever
  * make one slower.
  */
-import { defaultDevice, init, numpy as np } from "npm:@jax-js/jax@0.1.25";
+import { defaultDevice, init, numpy as np } from "@jax-js/jax";
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
 import { Python } from "./python.ts";
 
@@ -69,7 +69,7 @@ async function jaxContender(): Promise<Contender> {
 /** NumPy, or nothing where there is no Python. */
 function numpyContender(): { run: Contender; close: () => void } | undefined {
   try {
-    const python = new Python(["-c", NUMPY], threads, "null");
+    const python = new Python(["-c", NUMPY], { openMp: threads, blas: threads }, "null");
     const run = async (repeats: number) => Number((await python.ask(`${repeats}`)) ?? NaN);
     return { run, close: () => python.close() };
   } catch {

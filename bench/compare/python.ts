@@ -8,18 +8,26 @@ export class Python {
   readonly #reader: ReadableStreamDefaultReader<string>;
 
   /**
-   * Starts `python3` with these arguments and as many threads as given; the kernels of its BLAS are
-   * its own choice.
+   * Starts `python3` with these arguments and as many threads of OpenMP and of OpenBLAS as given; the
+   * kernels of its BLAS are its own choice.
    *
    * @param stderr Where its complaints go.
    * @throws {UserError} If there is no `python3`.
    */
-  constructor(args: string[], threads: number, stderr: "null" | "inherit") {
+  constructor(
+    args: string[],
+    threads: { openMp: number; blas: number },
+    stderr: "null" | "inherit",
+  ) {
     const { OPENBLAS_CORETYPE: _, ...env } = Deno.env.toObject();
     const command = new Deno.Command("python3", {
       args,
       clearEnv: true,
-      env: { ...env, OPENBLAS_NUM_THREADS: `${threads}`, OMP_NUM_THREADS: `${threads}` },
+      env: {
+        ...env,
+        OPENBLAS_NUM_THREADS: `${threads.blas}`,
+        OMP_NUM_THREADS: `${threads.openMp}`,
+      },
       stdin: "piped",
       stdout: "piped",
       stderr,

@@ -5,12 +5,12 @@
  *     deno run -A main.ts BASE_DIR      # your own, from nanochat's base directory
  */
 import { openModel, placeDemo } from "@nanochat/sft";
-import { saveCheckpoint } from "@nanochat/sft/checkpoint";
+import { saveCheckpoint } from "@nanochat/sft/checkpoint/disk";
 import { PackedLoader } from "@nanochat/sft/dataloader";
 import { openDevice } from "@nanochat/sft/device";
 import { ChatSession, Engine } from "@nanochat/sft/engine";
 import { Pass } from "@nanochat/sft/model";
-import { lrMultiplier, muonMomentum, Optimizer, parameterGroups } from "@nanochat/sft/optim";
+import { lrMultiplier, momentumCoefficient, Optimizer, parameterGroups } from "@nanochat/sft/optim";
 import { CustomJSON, openFile } from "@nanochat/sft/tasks";
 
 const [B, T, steps] = [4, 128, 30]; // rows in a batch, tokens in a row, optimizer steps
@@ -37,7 +37,7 @@ for (let step = 0; step < steps; step++) {
   model.zeroGradients();
   device.zero({ x: loss });
   pass.train(loss, 1);
-  optimizer.step(lrMultiplier(step / steps, schedule), muonMomentum(step));
+  optimizer.step(lrMultiplier(step / steps, schedule), momentumCoefficient(step));
   console.log(`Step ${step + 1}: loss ${(await device.read(loss))[0].toFixed(4)}`);
 }
 

@@ -5,6 +5,7 @@
  *
  * Without a folder of a tokenizer, a small one is trained on the conversations themselves.
  */
+import { DiskFolder } from "@nanochat/sft/checkpoint/disk";
 import { PackedLoader, packingStats } from "@nanochat/sft/dataloader";
 import { CustomJSON, openFile } from "@nanochat/sft/tasks";
 import { Tokenizer, trainTokenizer } from "@nanochat/sft/tokenizer";
@@ -13,7 +14,7 @@ const [path = "conversations.jsonl", folder] = Deno.args;
 const conversations = await CustomJSON.load(await openFile(path), path);
 const tokenizer = folder === undefined
   ? await trainTokenizer([await Deno.readTextFile(path)], { vocabSize: 512 })
-  : await Tokenizer.load(folder);
+  : await Tokenizer.load(new DiskFolder(folder));
 
 const B = 2; // rows in a batch
 const T = 128; // tokens in a row

@@ -4,12 +4,13 @@
  *     deno run -A main.ts                                # trains a small tokenizer on fable.txt
  *     deno run -A main.ts ~/.cache/nanochat/tokenizer    # loads one that nanochat wrote
  */
+import { DiskFolder } from "@nanochat/sft/checkpoint/disk";
 import { Tokenizer, trainTokenizer } from "@nanochat/sft/tokenizer";
 
 const [folder] = Deno.args;
 const tokenizer = folder === undefined
   ? await trainTokenizer([await Deno.readTextFile("fable.txt")], { vocabSize: 512 })
-  : await Tokenizer.load(folder);
+  : await Tokenizer.load(new DiskFolder(folder));
 console.log(`A vocabulary of ${tokenizer.vocabSize} tokens\n`);
 
 const text = "The fox and the grapes 🍇";

@@ -4,8 +4,9 @@
  * @module
  */
 import { UserError } from "../errors.ts";
+import { readJsonLines } from "../json_lines.ts";
 import { NumpyGenerator } from "../random/mod.ts";
-import { openFile, readLines } from "../tasks/files.ts";
+import { openFile } from "../tasks/files.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
 
 /** One document in this many is held out for validation. */
@@ -19,32 +20,25 @@ const HELD_OUT = 20;
  */
 export async function* readDocuments(paths: readonly string[]): AsyncGenerator<string> {
   for (const path of paths) {
+    const stream = await openFile(path);
     const isJson = /\.jsonl(\.gz)?$/.test(path);
-    const texts = isJson ? readJsonTexts(path) : readWholeText(path);
+    const texts = isJson ? readJsonLines(stream, path, textOf) : readWholeText(stream, path);
     for await (const text of texts) if (text.trim() !== "") yield text;
   }
 }
 
-async function* readJsonTexts(path: string): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let line = 0;
-  try {
-    for await (const bytes of readLines(await openFile(path))) {
-      line++;
-      if (bytes.length === 0) continue;
-      const { text } = JSON.parse(decoder.decode(bytes)) ?? {};
-      if (typeof text !== "string") throw new UserError('it has no "text"');
-      yield text;
-    }
-  } catch (error) {
-    const where = line === 0 ? path : `${path}, line ${line}`;
-    throw new UserError(`${where}: ${(error as Error).message}`, { cause: error });
-  }
+function textOf(line: unknown): string {
+  const { text } = Object(line);
+  if (typeof text !== "string") throw new UserError('it has no "text"');
+  return text;
 }
 
-async function* readWholeText(path: string): AsyncGenerator<string> {
+async function* readWholeText(
+  stream: ReadableStream<Uint8Array>,
+  path: string,
+): AsyncGenerator<string> {
   try {
-    yield await new Response(await openFile(path)).text();
+    yield await new Response(stream).text();
   } catch (error) {
     throw new UserError(`${path}: ${(error as Error).message}`, { cause: error });
   }

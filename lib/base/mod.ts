@@ -18,6 +18,6 @@ export { DocumentLoader } from "./document_loader.ts";
 export type { DocumentBatch, DocumentLoaderOptions } from "./document_loader.ts";
 export { readDocuments, tokenizeDocuments } from "./documents.ts";
 export type { TokenizedDocuments } from "./documents.ts";
-export { BASE_DEFAULTS, type BaseOptions, baseOptions } from "./options.ts";
+export type { BaseOptions } from "./options.ts";
 export { baseConfig, type BaseResult, pretrain, runBase } from "./run.ts";
-export { runTokTrain, TOK_TRAIN_DEFAULTS, type TokTrainOptions } from "./train_tokenizer.ts";
+export { runTokTrain, type TokTrainOptions } from "./train_tokenizer.ts";

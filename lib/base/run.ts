@@ -4,24 +4,30 @@
  * @module
  */
 import { join } from "@std/path";
-import { checkpointDirectory, saveBaseCheckpoint } from "../checkpoint/mod.ts";
-import { type Device, openDevice } from "../device/mod.ts";
+import { checkpointDirectory, DiskFolder, saveBaseCheckpoint } from "../checkpoint/disk/mod.ts";
+import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
-import { GPT, type GPTConfig, initialParameters, Pass } from "../model/mod.ts";
+import { GPT, initialParameters, type ModelConfig, Pass } from "../model/mod.ts";
 import {
   lrMultiplier,
-  muonMomentum,
+  momentumCoefficient,
   Optimizer,
   optimizerState,
   parameterGroups,
 } from "../optim/mod.ts";
-import { validationBpb } from "../sft/evaluation.ts";
-import type { RunIo } from "../sft/io.ts";
-import { accumulationSteps } from "../sft/settings.ts";
-import { spelled } from "../sft/spelling.ts";
-import { isMultiple, type RunProgress, runTrainingLoop } from "../sft/training_loop.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
-import { ConsoleSink, JsonlSink, Progress, SinkGroup } from "../tracking/mod.ts";
+import { Progress } from "../tracking/mod.ts";
+import {
+  accumulationSteps,
+  isMultiple,
+  openSinks,
+  type RunIo,
+  type RunProgress,
+  runTrainingLoop,
+  spelled,
+  validationBpb,
+  withDevice,
+} from "../training/mod.ts";
 import { DocumentLoader } from "./document_loader.ts";
 import { readDocuments, type TokenizedDocuments, tokenizeDocuments } from "./documents.ts";
 import type { BaseOptions } from "./options.ts";
@@ -47,16 +53,14 @@ export async function runBase(
   options: BaseOptions,
   io: RunIo,
 ): Promise<BaseResult> {
-  const tokenizer = await Tokenizer.load(join(io.baseDir, "tokenizer"));
+  const tokenizer = await Tokenizer.load(new DiskFolder(join(io.baseDir, "tokenizer")));
   accumulationSteps(options); // refuses sizes that do not fit before anything is read
   const documents = await tokenizeFiles(files, tokenizer, options, io);
-  const { device, reason } = await openDevice({ ...options, now: io.now });
-  io.terminal.info(`Device: ${device.kind}, ${device.name} (${reason})`);
-  try {
-    return await pretrain(device, tokenizer, documents, options, io);
-  } finally {
-    await device.close();
-  }
+  return await withDevice(
+    options,
+    io,
+    (device) => pretrain(device, tokenizer, documents, options, io),
+  );
 }
 
 async function tokenizeFiles(
@@ -94,7 +98,7 @@ async function tokenizeFiles(
 }
 
 /** The model's shape: depth · aspectRatio wide, rounded up to whole heads. */
-export function baseConfig(options: BaseOptions, vocabSize: number): GPTConfig {
+export function baseConfig(options: BaseOptions, vocabSize: number): ModelConfig {
   const { depth, aspectRatio, headDim } = options;
   const nHead = Math.ceil(depth * aspectRatio / headDim);
   return {
@@ -133,10 +137,7 @@ export async function pretrain(
   );
   const pass = new Pass(model, B, T, { training: true });
   const loader = new DocumentLoader(documents.train, { B, T });
-  const sinks = new SinkGroup([
-    new ConsoleSink(terminal),
-    JsonlSink.open(join(checkpointDirectory(baseDir, "base", tag), "metrics.jsonl")),
-  ]);
+  const sinks = openSinks(checkpointDirectory(baseDir, "base", tag), terminal);
   let valBpb: number | undefined;
 
   const validate = () => {
@@ -150,7 +151,10 @@ export async function pretrain(
       step,
       modelConfig: model.config,
       stateDict: model.stateDict(options.saveDtype),
-      optimizer: optimizerState(optimizer, { multiplier, mu: muonMomentum(Math.max(0, step - 1)) }),
+      optimizer: optimizerState(optimizer, {
+        multiplier,
+        mu: momentumCoefficient(Math.max(0, step - 1)),
+      }),
       meta: {
         val_bpb: valBpb ?? null,
         user_config: spelled(options), // its learning rates are what `sft` inherits

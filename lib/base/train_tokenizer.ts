@@ -4,9 +4,9 @@
  * @module
  */
 import { join } from "@std/path";
+import { DiskFolder } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
-import type { RunIo } from "../sft/io.ts";
-import { positive, refuse } from "../sft/flag_rules.ts";
+import type { RunIo } from "../training/mod.ts";
 import { type Tokenizer, trainTokenizer } from "../tokenizer/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import { readDocuments } from "./documents.ts";
@@ -21,18 +21,11 @@ export interface TokTrainOptions {
   out: string | undefined;
 }
 
-/** The defaults, nanochat's. */
-export const TOK_TRAIN_DEFAULTS: Readonly<TokTrainOptions> = {
-  vocabSize: 32768,
-  maxChars: 2_000_000_000,
-  out: undefined,
-};
-
 /**
  * Trains a tokenizer on the documents of text files and writes it.
  *
  * @param files Text files, see {@link readDocuments}.
- * @throws {UserError} if a file cannot be read, a flag has a wrong value, or there is no text.
+ * @throws {UserError} if a file cannot be read, the vocabulary is too small, or there is no text.
  */
 export async function runTokTrain(
   files: readonly string[],
@@ -40,7 +33,6 @@ export async function runTokTrain(
   io: Pick<RunIo, "terminal" | "baseDir">,
 ): Promise<Tokenizer> {
   const { vocabSize, maxChars, out = join(io.baseDir, "tokenizer") } = options;
-  if (!positive.allows(maxChars)) refuse("maxChars", positive.wanted, maxChars);
   const { terminal } = io;
   const reading = new Progress(terminal, { label: "Reading", unit: "characters" });
   let merging: Progress | undefined, characters = 0;
@@ -66,7 +58,7 @@ export async function runTokTrain(
   if (tokenizer.vocabSize < vocabSize) {
     terminal.warn(`the text has no more pairs: ${tokenizer.vocabSize} tokens, not ${vocabSize}`);
   }
-  await tokenizer.save(out);
+  await tokenizer.save(new DiskFolder(out));
   terminal.print(
     `Saved a tokenizer of ${tokenizer.vocabSize} tokens, made from ` +
       `${characters.toLocaleString("en-US")} characters, in ${out}`,

@@ -1,25 +1,4 @@
-/** Element types of stored tensors, named as PyTorch names them. */
-export type DType =
-  | "float32"
-  | "float16"
-  | "bfloat16"
-  | "float64"
-  | "int32"
-  | "int64"
-  | "uint8"
-  | "bool";
-
-/**
- * A tensor's elements as stored: float16 and bfloat16 are the raw 16 bits of each number, bool is
- * one byte (0 or 1).
- */
-export type TensorArray<Buffer extends ArrayBufferLike = ArrayBuffer> =
-  | Float32Array<Buffer>
-  | Float64Array<Buffer>
-  | Int32Array<Buffer>
-  | BigInt64Array<Buffer>
-  | Uint16Array<Buffer>
-  | Uint8Array<Buffer>;
+import type { StoredDType, TensorArray } from "../tensor_source.ts";
 
 const arrayTypes = {
   float32: Float32Array,
@@ -33,17 +12,17 @@ const arrayTypes = {
 };
 
 /** Bytes that one element of `dtype` takes. */
-export function bytesPerElement(dtype: DType): number {
+export function bytesPerElement(dtype: StoredDType): number {
   return arrayTypes[dtype].BYTES_PER_ELEMENT;
 }
 
 /** An array of `count` zeros that holds `dtype` as stored. */
-export function createArray(dtype: DType, count: number): TensorArray {
+export function createArray(dtype: StoredDType, count: number): TensorArray {
   return new arrayTypes[dtype](count);
 }
 
 /** True if `array` is what holds `dtype` as stored. */
-export function isArrayOf(dtype: DType, array: TensorArray<ArrayBufferLike>): boolean {
+export function isArrayOf(dtype: StoredDType, array: TensorArray<ArrayBufferLike>): boolean {
   return array instanceof arrayTypes[dtype];
 }
 
@@ -101,7 +80,7 @@ export function float16ToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
 }
 
 /** A stored tensor's elements as float32; int64 and float64 are rounded. Float32 is not copied. */
-export function toFloat32(dtype: DType, array: TensorArray): Float32Array<ArrayBuffer> {
+export function toFloat32(dtype: StoredDType, array: TensorArray): Float32Array<ArrayBuffer> {
   if (array instanceof Float32Array) return array;
   if (array instanceof BigInt64Array) return Float32Array.from(array, Number);
   if (array instanceof Uint16Array) {
@@ -111,7 +90,10 @@ export function toFloat32(dtype: DType, array: TensorArray): Float32Array<ArrayB
 }
 
 /** Float32 elements as `dtype` stores them, rounded where it is narrower. */
-export function fromFloat32(dtype: DType, values: Float32Array): TensorArray<ArrayBufferLike> {
+export function fromFloat32(
+  dtype: StoredDType,
+  values: Float32Array,
+): TensorArray<ArrayBufferLike> {
   switch (dtype) {
     case "float32":
       return values;

@@ -1,29 +1,28 @@
-import { join } from "@std/path";
 import { UserError } from "../errors.ts";
 
 /** Which kind of training a checkpoint came from. */
 export type CheckpointSource = "base" | "sft";
 
-/** The files of one complete checkpoint. */
-export interface CheckpointFiles {
-  /** Their directory. */
-  directory: string;
-  /** The directory's name, for example `d12`. */
-  tag: string;
-  /** The optimizer step they were saved at. */
-  step: number;
-  /** Path of the state dict. */
-  model: string;
-  /** Path of the JSON with the model's configuration. */
-  meta: string;
-  /** Paths of the optimizer's state by rank; empty if it was not saved. */
-  optimizers: ReadonlyMap<number, string>;
-}
-
-const folders: Readonly<Record<CheckpointSource, string>> = {
+/** The folders of nanochat's base directory in which checkpoints lie, each in one named by its tag. */
+export const CHECKPOINT_FOLDERS: Readonly<Record<CheckpointSource, string>> = {
   base: "base_checkpoints",
   sft: "chatsft_checkpoints",
 };
+
+/** Whether a text can be a model's tag: the name of a folder that is not hidden. */
+export function isModelTag(tag: string): boolean {
+  return /^[^./\\][^/\\]*$/.test(tag);
+}
+
+/** The tag that is meant where none is named: the deepest `d{N}`, else the newest. */
+export function defaultTag(times: ReadonlyMap<string, number>): string {
+  const depth = (tag: string) => Number(/^d(\d+)/.exec(tag)?.[1] ?? -1);
+  // Deepest first, then newest, then the plain name before longer ones.
+  const sorted = [...times.keys()].sort((a, b) =>
+    depth(b) - depth(a) || times.get(b)! - times.get(a)! || a.length - b.length
+  );
+  return sorted[0];
+}
 
 /** How the files of one step are named; each pattern captures the step. */
 interface Naming {
@@ -47,38 +46,27 @@ const namings: readonly Naming[] = [
   },
 ];
 
-/** Where checkpoints of a kind and tag lie under nanochat's base directory. */
-export function checkpointDirectory(
-  baseDir: string,
-  source: CheckpointSource,
-  tag: string,
-): string {
-  if (/[/\\]|^\.*$/.test(tag)) {
-    throw new UserError(`"${tag}" is no model tag; it must be the name of a folder, such as d12`);
-  }
-  return join(baseDir, folders[source], tag);
+/** The files of one complete step of a checkpoint, by their names in its directory. */
+export interface StepFiles {
+  /** The optimizer step they were saved at. */
+  step: number;
+  /** The state dict. */
+  model: string;
+  /** The JSON with the model's configuration. */
+  meta: string;
+  /** The optimizer's state by rank; empty if it was not saved. */
+  optimizers: ReadonlyMap<number, string>;
 }
 
 /**
- * Finds a checkpoint under nanochat's base directory.
+ * Picks the files of a step out of a checkpoint's directory, whichever names they were saved under.
  *
- * Default tag: the deepest `d{N}`, else the newest directory. Default step: the last complete one.
- *
- * @throws {UserError} if the directory, tag or step is missing or incomplete; it lists what is
- * there.
+ * @param names The names of the directory's files.
+ * @param directory What error messages call it.
+ * @param step The step; the last complete one unless given.
+ * @throws {UserError} if the step is missing or incomplete; it lists what is there.
  */
-export async function findCheckpoint(
-  baseDir: string,
-  { source, tag, step }: { source: CheckpointSource; tag?: string; step?: number },
-): Promise<CheckpointFiles> {
-  const parent = join(baseDir, folders[source]);
-  const tags = await listDirectories(baseDir, parent);
-  const chosen = tag ?? defaultTag(tags);
-  const directory = checkpointDirectory(baseDir, source, chosen);
-  if (!tags.has(chosen)) {
-    throw new UserError(`${parent}: has no model "${chosen}"; it has ${list([...tags.keys()])}`);
-  }
-  const names = await Array.fromAsync(Deno.readDir(directory), (entry) => entry.name);
+export function filesOfStep(names: readonly string[], directory: string, step?: number): StepFiles {
   const found = namings.map((naming) => groupBySteps(names, naming));
   const steps = new Set(found.flatMap((bySteps) => [...bySteps.keys()]));
   const at = (wanted: number) => {
@@ -104,59 +92,18 @@ export async function findCheckpoint(
       } but no ${model ? "meta" : "model"} file; complete are ${list(complete)}`,
     );
   }
-  return {
-    directory,
-    tag: chosen,
-    step: chosenStep,
-    model: join(directory, model),
-    meta: join(directory, meta),
-    optimizers: new Map(optimizers.entries().map(([rank, name]) => [rank, join(directory, name)])),
-  };
+  return { step: chosenStep, model, meta, optimizers };
 }
 
-/** The directories in `parent` by name, with the time they last changed. */
-async function listDirectories(baseDir: string, parent: string): Promise<Map<string, number>> {
-  const directories = new Map<string, number>();
-  try {
-    for await (const { name } of Deno.readDir(parent)) {
-      // Followed, for directories that are links; a link to nothing is none.
-      const info = await Deno.stat(join(parent, name)).catch(() => undefined);
-      if (info?.isDirectory) directories.set(name, info.mtime?.getTime() ?? 0);
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new UserError(await describeMissing(baseDir, parent));
-  }
-  if (directories.size === 0) throw new UserError(`${parent}: holds no model`);
-  return directories;
-}
-
-async function describeMissing(baseDir: string, parent: string): Promise<string> {
-  try {
-    const names = await Array.fromAsync(Deno.readDir(baseDir), ({ name }) => name);
-    return `${parent}: no such directory; ${baseDir} holds ${list(names)}`;
-  } catch {
-    return `${baseDir}: no such directory; it should be nanochat's base directory, with the tokenizer and the checkpoints`;
-  }
-}
-
-function defaultTag(tags: ReadonlyMap<string, number>): string {
-  const depth = (tag: string) => Number(/^d(\d+)/.exec(tag)?.[1] ?? -1);
-  // Deepest first, then newest, then the plain name before longer ones.
-  const sorted = [...tags.keys()].sort((a, b) =>
-    depth(b) - depth(a) || tags.get(b)! - tags.get(a)! || a.length - b.length
-  );
-  return sorted[0];
-}
-
-interface StepFiles {
+/** What was found of a step. */
+interface FoundFiles {
   model?: string;
   meta?: string;
   optimizers: Map<number, string>;
 }
 
-function groupBySteps(names: string[], naming: Naming): Map<number, StepFiles> {
-  const steps = new Map<number, StepFiles>();
+function groupBySteps(names: readonly string[], naming: Naming): Map<number, FoundFiles> {
+  const steps = new Map<number, FoundFiles>();
   const filesOf = (step: string) => {
     const files = steps.get(Number(step)) ?? { optimizers: new Map<number, string>() };
     steps.set(Number(step), files);
@@ -173,7 +120,7 @@ function groupBySteps(names: string[], naming: Naming): Map<number, StepFiles> {
 }
 
 /** A few items for a message. */
-function list(items: readonly (string | number)[]): string {
+export function list(items: readonly (string | number)[]): string {
   if (items.length === 0) return "none";
   const shown = items.slice(0, 20).join(", ");
   return items.length > 20 ? `${shown} and ${items.length - 20} more` : shown;

@@ -1,23 +1,5 @@
 import { UserError } from "../errors.ts";
-import { reasonOf } from "./byte_reader.ts";
-
-/** The shape of a model, as its checkpoint's `model_config` gives it. */
-export interface ModelConfig {
-  /** Tokens of context (T). `sequence_len`. */
-  sequenceLen: number;
-  /** Tokens of the vocabulary (V), before padding. `vocab_size`. */
-  vocabSize: number;
-  /** Transformer blocks. `n_layer`. */
-  nLayer: number;
-  /** Query heads (H). `n_head`. */
-  nHead: number;
-  /** Key and value heads; divides `nHead`. `n_kv_head`. */
-  nKvHead: number;
-  /** Channels (C). `n_embd`. */
-  nEmbd: number;
-  /** Attention windows, a letter per layer, repeated: L long, S short. `window_pattern`. */
-  windowPattern: string;
-}
+import type { ModelConfig } from "../model_config.ts";
 
 /** What the JSON file beside a model says. */
 export interface CheckpointMeta {
@@ -43,19 +25,28 @@ const CONFIG_KEYS = {
 const OLD_WINDOW_PATTERN = "L";
 
 /**
- * Reads and checks a `meta_*.json`. A missing `window_pattern` means `"L"`.
+ * Reads and checks the text of a `meta_*.json`. A missing `window_pattern` means `"L"`.
  *
- * @throws {UserError} if the file is missing or malformed; the message names the key.
+ * @param path What error messages call the file.
+ * @throws {UserError} if it is malformed; the message names the key.
+ *
+ * @example
+ * ```ts
+ * import { parseMeta } from "@nanochat/sft/checkpoint";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const model_config = { sequence_len: 256, vocab_size: 512, n_layer: 4, n_head: 2, n_kv_head: 2,
+ *   n_embd: 128, window_pattern: "SSSL" };
+ * const { modelConfig } = parseMeta(JSON.stringify({ step: 10, model_config }), "meta_000010.json");
+ * assertEquals(modelConfig.nEmbd, 128);
+ * ```
  */
-export async function readMeta(path: string): Promise<CheckpointMeta> {
+export function parseMeta(text: string, path: string): CheckpointMeta {
   let raw: unknown;
   try {
-    raw = JSON.parse(await Deno.readTextFile(path));
+    raw = JSON.parse(text);
   } catch (error) {
-    if (error instanceof SyntaxError) {
-      throw new UserError(`${path}: is not valid JSON: ${error.message}`);
-    }
-    throw new UserError(`${path}: cannot be read: ${reasonOf(error)}`);
+    throw new UserError(`${path}: is not valid JSON: ${(error as Error).message}`);
   }
   if (!isRecord(raw)) throw new UserError(`${path}: is not a JSON object`);
   return {

@@ -1,33 +1,41 @@
 /**
- * Checkpoints: PyTorch's `.pt` files and safetensors, read and written, and the directories in
- * which nanochat keeps them.
+ * Checkpoints, read wherever their bytes lie: PyTorch's `.pt` files, safetensors, and how nanochat
+ * names and describes them. Works in a browser; what reads and writes a disk is
+ * `@nanochat/sft/checkpoint/disk`.
  *
  * @module
  */
 
+export type { ModelConfig } from "../model_config.ts";
+export {
+  type StoredDType,
+  type TensorArray,
+  tensorFromArray,
+  type TensorSource,
+} from "../tensor_source.ts";
+export { BlobSource } from "./blob_source.ts";
+export { type ByteSource, MemorySource, readAll } from "./byte_source.ts";
 export {
   bfloat16ToFloat32,
   bytesPerElement,
-  type DType,
   float16ToFloat32,
   float32ToBfloat16,
   float32ToFloat16,
-  type TensorArray,
 } from "./dtype.ts";
+export type { Folder, WritableFolder } from "./folder.ts";
+export { HttpSource } from "./http_source.ts";
 export {
-  checkpointDirectory,
-  type CheckpointFiles,
+  CHECKPOINT_FOLDERS,
   type CheckpointSource,
-  findCheckpoint,
+  defaultTag,
+  filesOfStep,
+  isModelTag,
+  type StepFiles,
 } from "./layout.ts";
-export { type CheckpointMeta, type ModelConfig, readMeta } from "./meta.ts";
+export { type CheckpointMeta, parseMeta } from "./meta.ts";
 export { unpickle, type UnpickleOptions } from "./pickle.ts";
 export { attributesAsMap, OrderedDict, type PickleGlobal } from "./pickle_globals.ts";
-export { SafetensorsFile, writeSafetensors } from "./safetensors.ts";
-export { addToMeta, type CheckpointContents, saveBaseCheckpoint, saveCheckpoint } from "./save.ts";
-export { StagedFile } from "./staged_file.ts";
+export { SafetensorsFile } from "./safetensors.ts";
 export { readStateDict, type StateDict } from "./state_dict.ts";
-export { StoredTensor } from "./stored_tensor.ts";
-export type { TensorSource } from "./tensor_source.ts";
+export { StoredTensor, type TensorPlace } from "./stored_tensor.ts";
 export { TorchFile } from "./torch_file.ts";
-export { writeTorchFile } from "./torch_writer.ts";

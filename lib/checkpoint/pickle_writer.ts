@@ -1,10 +1,20 @@
-/** Writes pickles of protocol 2, opcode by opcode; the reading side is `unpickle`. */
+/**
+ * Writes pickles opcode by opcode (each is documented in CPython's `pickletools.py`); the reading
+ * side is `unpickle`.
+ *
+ * In protocol 2 values are written plainly, as files of torch want them. In protocol 4 they are
+ * written as Python itself does, in the shortest form, each remembered in the memo, in one frame.
+ */
 export class PickleWriter {
+  readonly #isShort: boolean;
   #bytes = new Uint8Array(1 << 16);
   #length = 0;
 
-  constructor() {
-    this.#append(0x80, 2);
+  /** Starts a pickle. */
+  constructor(protocol: 2 | 4) {
+    this.#isShort = protocol === 4;
+    this.#append(0x80, protocol);
+    if (this.#isShort) this.#append(0x95, ...littleEndian(0, 8)); // how long the frame is, `stop` knows
   }
 
   /** `None`, `True` or `False`. */
@@ -16,7 +26,10 @@ export class PickleWriter {
   number(value: number): this {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) return this.#float(value);
     if (value >= 0 && value < 0x100) return this.#append(0x4b, value);
-    if (value === (value | 0)) return this.#append(0x4a, ...bytesOfInt32(value));
+    if (this.#isShort && value >= 0 && value < 0x10000) {
+      return this.#append(0x4d, ...littleEndian(value, 2));
+    }
+    if (value === (value | 0)) return this.#append(0x4a, ...littleEndian(value, 4));
     return this.bigint(BigInt(value));
   }
 
@@ -34,17 +47,18 @@ export class PickleWriter {
 
   /** A `str`. */
   text(value: string): this {
-    const bytes = new TextEncoder().encode(value);
-    this.#append(0x58, ...bytesOfInt32(bytes.length));
-    this.#reserve(bytes.length).set(bytes);
-    return this;
+    return this.#counted(0x8c, 0x58, new TextEncoder().encode(value));
+  }
+
+  /** A `bytes`; protocol 4 only. */
+  bytes(value: Uint8Array): this {
+    return this.#counted(0x43, 0x42, value);
   }
 
   /** A class or function by name. */
   global(module: string, name: string): this {
-    const bytes = new TextEncoder().encode(`c${module}\n${name}\n`);
-    this.#reserve(bytes.length).set(bytes);
-    return this;
+    if (this.#isShort) return this.text(module).text(name).#append(0x93).#memoize();
+    return this.#copy(new TextEncoder().encode(`c${module}\n${name}\n`));
   }
 
   /** Starts a tuple, or the items for a list or dict below. */
@@ -52,14 +66,19 @@ export class PickleWriter {
     return this.#append(0x28);
   }
 
+  /** An empty tuple. */
+  emptyTuple(): this {
+    return this.#append(0x29);
+  }
+
   /** Makes a tuple of what follows the last mark. */
   tuple(): this {
-    return this.#append(0x74);
+    return this.#append(0x74).#memoize();
   }
 
   /** An empty list; `mark`, items and `appends` fill it. */
   emptyList(): this {
-    return this.#append(0x5d);
+    return this.#append(0x5d).#memoize();
   }
 
   /** Appends what follows the last mark to the list below it. */
@@ -69,7 +88,7 @@ export class PickleWriter {
 
   /** An empty dict; `mark`, keys and values in turn, and `setItems` fill it. */
   emptyDict(): this {
-    return this.#append(0x7d);
+    return this.#append(0x7d).#memoize();
   }
 
   /** Puts the keys and values that follow the last mark into the dict below it. */
@@ -77,9 +96,24 @@ export class PickleWriter {
     return this.#append(0x75);
   }
 
+  /** Puts the key and value on top into the dict below them. */
+  setItem(): this {
+    return this.#append(0x73);
+  }
+
   /** Calls a global with the tuple above it. */
   reduce(): this {
-    return this.#append(0x52);
+    return this.#append(0x52).#memoize();
+  }
+
+  /** Makes an instance of a class from the tuple above it, without its constructor. */
+  newObject(): this {
+    return this.#append(0x81).#memoize();
+  }
+
+  /** Gives what is on top as its state to the instance below. */
+  build(): this {
+    return this.#append(0x62);
   }
 
   /** Takes the tuple on top as a persistent id. */
@@ -90,6 +124,7 @@ export class PickleWriter {
   /** Ends the pickle and returns it. */
   stop(): Uint8Array {
     this.#append(0x2e);
+    if (this.#isShort) this.#bytes.set(littleEndian(this.#length - 11, 8), 3);
     return this.#bytes.subarray(0, this.#length);
   }
 
@@ -100,7 +135,23 @@ export class PickleWriter {
     return this;
   }
 
+  /** Bytes behind their number, which takes one byte after `short` and four after `long`. */
+  #counted(short: number, long: number, value: Uint8Array): this {
+    const { length } = value;
+    if (this.#isShort && length < 0x100) this.#append(short, length);
+    else this.#append(long, ...littleEndian(length, 4));
+    return this.#copy(value).#memoize();
+  }
+
+  #memoize(): this {
+    return this.#isShort ? this.#append(0x94) : this;
+  }
+
   #append(...bytes: number[]): this {
+    return this.#copy(bytes);
+  }
+
+  #copy(bytes: ArrayLike<number>): this {
     this.#reserve(bytes.length).set(bytes);
     return this;
   }
@@ -117,6 +168,6 @@ export class PickleWriter {
   }
 }
 
-function bytesOfInt32(value: number): number[] {
-  return [value & 0xff, (value >> 8) & 0xff, (value >> 16) & 0xff, (value >> 24) & 0xff];
+function littleEndian(value: number, size: number): number[] {
+  return Array.from({ length: size }, (_, i) => Math.floor(value / 2 ** (8 * i)) & 0xff);
 }

@@ -1,12 +1,12 @@
 import { UserError } from "../errors.ts";
+import type { StoredDType } from "../tensor_source.ts";
 import { quote, reasonOf } from "./byte_reader.ts";
-import { type ByteSource, FileSource } from "./byte_source.ts";
-import { bytesPerElement, type DType } from "./dtype.ts";
-import { StagedFile } from "./staged_file.ts";
+import type { ByteSource } from "./byte_source.ts";
+import { bytesPerElement } from "./dtype.ts";
 import { StoredTensor } from "./stored_tensor.ts";
-import { byteLengthOf, bytesOfTensor, type TensorSource } from "./tensor_source.ts";
 
-const codes: Readonly<Record<DType, string>> = {
+/** The format's names of the element types that are read here. */
+export const SAFETENSORS_CODES: Readonly<Record<StoredDType, string>> = {
   float32: "F32",
   float16: "F16",
   bfloat16: "BF16",
@@ -16,13 +16,15 @@ const codes: Readonly<Record<DType, string>> = {
   uint8: "U8",
   bool: "BOOL",
 };
-const dtypes = new Map(Object.entries(codes).map(([dtype, code]) => [code, dtype as DType]));
+const dtypes = new Map(
+  Object.entries(SAFETENSORS_CODES).map(([dtype, code]) => [code, dtype as StoredDType]),
+);
 
 /** The format's own limit, so that a damaged length asks for no more. */
 const MAX_HEADER_BYTES = 100_000_000;
 
 /** The header's key for text about the file. */
-const METADATA = "__metadata__";
+export const METADATA = "__metadata__";
 
 /**
  * A safetensors file (https://github.com/huggingface/safetensors, "Format"). Opening reads the
@@ -30,35 +32,35 @@ const METADATA = "__metadata__";
  *
  * @example
  * ```ts
- * import { SafetensorsFile, writeSafetensors } from "@nanochat/sft/checkpoint";
+ * import { BlobSource, SafetensorsFile } from "@nanochat/sft/checkpoint";
  * import { assertEquals } from "@std/assert";
  *
- * const path = await Deno.makeTempFile();
- * const x = { dtype: "float32" as const, shape: [2], data: Float32Array.of(1, 2) };
- * await writeSafetensors(path, new Map([["x", x]]));
- * using file = await SafetensorsFile.open(path);
- * assertEquals(await file.tensors.get("x")!.readFloat32(), Float32Array.of(1, 2));
+ * const header = '{"x":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}';
+ * const length = BigUint64Array.of(BigInt(header.length));
+ * const blob = new Blob([length, header, Uint16Array.of(0x3c00, 0xc000)]);
+ * using file = await SafetensorsFile.open(new BlobSource("x.safetensors", blob));
+ * assertEquals(await file.tensors.get("x")!.readFloat32(), Float32Array.of(1, -2));
  * ```
  */
 export class SafetensorsFile implements Disposable {
   private constructor(
-    /** The path it was opened with. */
-    readonly path: string,
+    /** What error messages call it: the path it was opened with, for example. */
+    readonly name: string,
     /** The tensors by name, in the file's order. */
     readonly tensors: ReadonlyMap<string, StoredTensor>,
     /** Text about the file, by key. */
     readonly metadata: ReadonlyMap<string, string>,
-    private readonly source: FileSource,
+    private readonly source: ByteSource,
   ) {}
 
   /**
    * Opens a file.
    *
-   * @throws {UserError} if it is missing, truncated, malformed, or holds another element type than
+   * @param source Its bytes, closed with the file, or at once if it cannot be opened.
+   * @throws {UserError} if it is truncated, malformed, or holds another element type than
    * float32, float16, bfloat16, float64, int32, int64, uint8 and bool.
    */
-  static async open(path: string): Promise<SafetensorsFile> {
-    const source = await FileSource.open(path);
+  static async open(source: ByteSource): Promise<SafetensorsFile> {
     try {
       const { header, dataStart } = await readHeader(source);
       const { [METADATA]: metadata, ...tensors } = header;
@@ -67,7 +69,7 @@ export class SafetensorsFile implements Disposable {
       });
       const texts = isObject(metadata) ? Object.entries(metadata) : [];
       return new SafetensorsFile(
-        path,
+        source.name,
         new Map(stored),
         new Map(texts.map(([key, text]) => [key, String(text)])),
         source,
@@ -146,40 +148,4 @@ function storedTensor(
     storageLength: (end - begin) / bytesPerElement(dtype),
     storageOffset: 0,
   });
-}
-
-/**
- * Writes a safetensors file.
- *
- * Tensors are produced, written and let go one by one. The file appears under its name only when
- * it is complete.
- *
- * @param path The file's path.
- * @param tensors The tensors by name.
- * @param metadata Text about the file, by key.
- * @throws {UserError} if the file cannot be written.
- */
-export async function writeSafetensors(
-  path: string,
-  tensors: ReadonlyMap<string, TensorSource>,
-  metadata?: Readonly<Record<string, string>>,
-): Promise<void> {
-  const entries: [string, unknown][] = metadata ? [[METADATA, metadata]] : [];
-  let end = 0;
-  for (const [name, tensor] of tensors) {
-    const begin = end;
-    end += byteLengthOf(tensor);
-    const { dtype, shape } = tensor;
-    entries.push([name, { dtype: codes[dtype], shape, data_offsets: [begin, end] }]);
-  }
-  const json = JSON.stringify(Object.fromEntries(entries));
-  const bytes = new TextEncoder().encode(json);
-  // The data starts at a multiple of 8; the header may end in spaces.
-  const header = new Uint8Array(8 + Math.ceil(bytes.length / 8) * 8).fill(0x20);
-  new DataView(header.buffer).setBigUint64(0, BigInt(header.length - 8), true);
-  header.set(bytes, 8);
-  await using file = await StagedFile.create(path);
-  await file.write(header);
-  for (const [name, tensor] of tensors) await file.write(await bytesOfTensor(name, tensor));
-  await file.commit();
 }

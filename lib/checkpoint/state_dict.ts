@@ -1,6 +1,6 @@
 import { UserError } from "../errors.ts";
 import { quote } from "./byte_reader.ts";
-import type { ModelConfig } from "./meta.ts";
+import type { ModelConfig } from "../model_config.ts";
 import { StoredTensor } from "./stored_tensor.ts";
 import type { TorchFile } from "./torch_file.ts";
 
@@ -24,7 +24,7 @@ const COMPILED_PREFIX = "_orig_mod.";
  * @throws {UserError} if the file is no state dict, or is of another model than `config` says.
  */
 export function readStateDict(file: TorchFile, config: ModelConfig): StateDict {
-  const { path, root } = file;
+  const { name: path, root } = file;
   if (!(root instanceof Map)) throw new UserError(`${path}: is not a model's state dict`);
   const tensors = new Map<string, StoredTensor>();
   for (const [key, value] of root) {

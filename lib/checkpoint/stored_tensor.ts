@@ -1,15 +1,9 @@
 import { UserError } from "../errors.ts";
+import { sizeOf } from "../shapes.ts";
+import type { StoredDType, TensorArray, TensorSource } from "../tensor_source.ts";
 import { quote } from "./byte_reader.ts";
 import { type ByteSource, MemorySource } from "./byte_source.ts";
-import {
-  bytesOf,
-  bytesPerElement,
-  createArray,
-  type DType,
-  isArrayOf,
-  type TensorArray,
-  toFloat32,
-} from "./dtype.ts";
+import { bytesOf, bytesPerElement, createArray, isArrayOf, toFloat32 } from "./dtype.ts";
 
 /** Where a tensor's elements lie: a run of bytes of a source, and how it steps through them. */
 export interface TensorPlace {
@@ -23,11 +17,6 @@ export interface TensorPlace {
   storageOffset: number;
   /** Elements to step for each dimension, as PyTorch's `stride()`. Default: contiguous. */
   strides?: number[];
-}
-
-/** Product of a shape: 1 for a scalar. */
-export function countOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 function contiguousStrides(shape: readonly number[]): number[] {
@@ -44,7 +33,7 @@ function contiguousStrides(shape: readonly number[]): number[] {
  * A tensor that lies in a file. Making one reads nothing; each read takes only the bytes it needs
  * and works as long as the file is open.
  */
-export class StoredTensor {
+export class StoredTensor implements TensorSource {
   /** The size of each dimension. */
   readonly shape: readonly number[];
   /** Elements in all. */
@@ -65,12 +54,12 @@ export class StoredTensor {
    */
   constructor(
     readonly name: string,
-    readonly dtype: DType,
+    readonly dtype: StoredDType,
     shape: readonly number[],
     place: TensorPlace,
   ) {
     this.shape = shape;
-    this.count = countOf(shape);
+    this.count = sizeOf(shape);
     this.byteLength = this.count * bytesPerElement(dtype);
     this.#place = place;
     const { strides, storageOffset, storageLength, source } = place;
@@ -95,7 +84,7 @@ export class StoredTensor {
   /** A tensor whose elements are in memory already. */
   static fromArray(
     name: string,
-    dtype: DType,
+    dtype: StoredDType,
     shape: readonly number[],
     array: TensorArray,
   ): StoredTensor {
@@ -106,11 +95,6 @@ export class StoredTensor {
       storageLength: array.length,
       storageOffset: 0,
     });
-  }
-
-  /** Reads all elements; with it a stored tensor can be written to another file as it is. */
-  get data(): () => Promise<TensorArray> {
-    return () => this.read();
   }
 
   /**

@@ -1,14 +1,15 @@
 import { UserError } from "../errors.ts";
+import type { StoredDType } from "../tensor_source.ts";
 import { quote } from "./byte_reader.ts";
-import { type ByteSource, FileSource } from "./byte_source.ts";
-import { bytesPerElement, type DType } from "./dtype.ts";
+import type { ByteSource } from "./byte_source.ts";
+import { bytesPerElement } from "./dtype.ts";
 import { unpickle } from "./pickle.ts";
 import { NamedGlobal, type PickleGlobal } from "./pickle_globals.ts";
 import { StoredTensor } from "./stored_tensor.ts";
 import { findZipData, readZipDirectory, type ZipEntry } from "./zip_directory.ts";
 
 /** The names under which torch pickles the element types that are read here. */
-export const storageNames: Readonly<Record<DType, string>> = {
+export const storageNames: Readonly<Record<StoredDType, string>> = {
   float32: "torch.FloatStorage",
   float16: "torch.HalfStorage",
   bfloat16: "torch.BFloat16Storage",
@@ -21,7 +22,7 @@ export const storageNames: Readonly<Record<DType, string>> = {
 
 /** A storage as a pickle refers to it. */
 class Storage {
-  constructor(readonly dtype: DType, readonly length: number, readonly entry: ZipEntry) {}
+  constructor(readonly dtype: StoredDType, readonly length: number, readonly entry: ZipEntry) {}
 }
 
 /** A tensor as a pickle describes it, before its name is known. */
@@ -42,38 +43,39 @@ class TensorView {
  *
  * @example
  * ```ts
- * import { StoredTensor, TorchFile, writeTorchFile } from "@nanochat/sft/checkpoint";
+ * import { BlobSource, StoredTensor, tensorFromArray, TorchFile } from "@nanochat/sft/checkpoint";
+ * import { writeTorchFile } from "@nanochat/sft/checkpoint/disk";
  * import { assertEquals } from "@std/assert";
  *
  * const path = await Deno.makeTempFile();
- * await writeTorchFile(path, {
- *   weight: { dtype: "float32", shape: [2], data: Float32Array.of(1, 2) },
- * });
- * using file = await TorchFile.open(path);
- * const weight = (file.root as Map<string, StoredTensor>).get("weight")!;
- * assertEquals(await weight.readFloat32(), Float32Array.of(1, 2));
+ * const weight = tensorFromArray("float32", [2], Float32Array.of(1, 2));
+ * await writeTorchFile(path, { weight });
+ * const blob = new Blob([await Deno.readFile(path)]); // or a file chosen in a browser
+ * using file = await TorchFile.open(new BlobSource("model.pt", blob));
+ * const stored = (file.root as Map<string, StoredTensor>).get("weight")!;
+ * assertEquals(await stored.readFloat32(), Float32Array.of(1, 2));
  * ```
  */
 export class TorchFile implements Disposable {
   private constructor(
-    /** The path it was opened with. */
-    readonly path: string,
+    /** What error messages call it: the path it was opened with, for example. */
+    readonly name: string,
     /** The saved value: `Map`, arrays, numbers, … with {@linkcode StoredTensor} leaves. */
     readonly root: unknown,
-    private readonly source: FileSource,
+    private readonly source: ByteSource,
   ) {}
 
   /**
    * Opens a file.
    *
-   * @throws {UserError} if it is missing, truncated, not written by torch, holds anything but
+   * @param source Its bytes, closed with the file, or at once if it cannot be opened.
+   * @throws {UserError} if it is truncated, not written by torch, holds anything but
    * tensors (float32, float16, bfloat16, float64, int32, int64, uint8, bool) and plain values, or
    * its pickle asks for any other constructor.
    */
-  static async open(path: string): Promise<TorchFile> {
-    const source = await FileSource.open(path);
+  static async open(source: ByteSource): Promise<TorchFile> {
     try {
-      return new TorchFile(path, await readRoot(source), source);
+      return new TorchFile(source.name, await readRoot(source), source);
     } catch (error) {
       source[Symbol.dispose]();
       throw error;
@@ -126,7 +128,9 @@ async function readEntry(source: ByteSource, entry: ZipEntry): Promise<Uint8Arra
   return bytes;
 }
 
-const dtypes = new Map(Object.entries(storageNames).map(([dtype, name]) => [name, dtype as DType]));
+const dtypes = new Map(
+  Object.entries(storageNames).map(([dtype, name]) => [name, dtype as StoredDType]),
+);
 
 const globals: Readonly<Record<string, PickleGlobal>> = {
   // Only named, inside persistent ids; never called.

@@ -24,8 +24,8 @@
 
 export type { ContentPart, Conversation, Message } from "../conversation.ts";
 export {
-  type Batch,
   type ConversationDataset,
+  type PackedBatch,
   PackedLoader,
   type PackedLoaderOptions,
   type PackedLoaderState,

@@ -43,16 +43,16 @@ export interface PackedLoaderState {
   datasetLength: number;
   /** The next conversation to read. */
   cursor: number;
-  /** As in {@link Batch}. */
+  /** As in {@link PackedBatch}. */
   consumed: number;
-  /** As in {@link Batch}. */
+  /** As in {@link PackedBatch}. */
   epoch: number;
   /** The conversations read and not yet placed, in the order read. */
   buffer: number[];
 }
 
-/** One micro-batch. */
-export interface Batch {
+/** One micro-batch of conversations, packed into rows. */
+export interface PackedBatch {
   /** Token ids, int32, (B, T) by rows. */
   x: Int32Array<ArrayBuffer>;
   /** The id that follows each of `x`, int32, (B, T); −1 where it is left out of the loss. */
@@ -166,9 +166,9 @@ export class PackedLoader {
   }
 
   /** Packs the next micro-batch. */
-  next(): Batch {
+  next(): PackedBatch {
     const { B, T } = this.#options;
-    const batch: Batch = {
+    const batch: PackedBatch = {
       x: new Int32Array(B * T),
       y: new Int32Array(B * T),
       targets: 0,
@@ -197,7 +197,7 @@ export class PackedLoader {
   }
 
   /** Fills the row and its mask, and counts what was cut and filled up. */
-  #packRow(batch: Batch): void {
+  #packRow(batch: PackedBatch): void {
     const capacity = this.#row.length;
     this.#row.fill(this.#options.bosId);
     this.#rowMask.fill(0);

@@ -17,7 +17,7 @@ export type {
 export { type DeviceOptions, openDevice } from "./open.ts";
 export { attentionSizes, checkShapes, matmulSizes, rowsOf } from "./shapes.ts";
 export type { MatmulSizes } from "./shapes.ts";
-export { sizeOf } from "./tensor.ts";
+export { sizeOf } from "../shapes.ts";
 export type { DType, Tensor } from "./tensor.ts";
 export { groupTokens } from "./token_groups.ts";
 export type { HostTokenGroups } from "./token_groups.ts";

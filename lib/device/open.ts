@@ -30,12 +30,9 @@ export async function openDevice(
 ): Promise<{ device: Device; reason: string }> {
   const { deviceType, threads, blas, now } = options;
   if (deviceType === "webgpu") {
-    return {
-      device: await createWebGpuDevice({ now }),
-      reason: "as asked by --device-type webgpu",
-    };
+    return { device: await createWebGpuDevice({ now }), reason: "as asked" };
   }
-  let reason = "as asked by --device-type cpu";
+  let reason = "as asked";
   if (deviceType === undefined) {
     const adapter = await findAdapter();
     if (adapter && !adapter.info.isFallbackAdapter) {
@@ -45,7 +42,7 @@ export async function openDevice(
         reason = `the GPU cannot be used: ${error instanceof Error ? error.message : error}`;
       }
     } else {
-      reason = "no hardware GPU was found; --device-type webgpu would take a software one";
+      reason = "no hardware GPU was found, and a software one was not asked for";
     }
   }
   return { device: await createCpuDevice({ threads, blas }), reason };

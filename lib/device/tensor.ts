@@ -19,8 +19,3 @@ export interface Tensor {
   /** Number of elements, the product of {@link shape}. */
   readonly size: number;
 }
-
-/** The product of a shape: how many elements it has (1 for `[]`). */
-export function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, length) => product * length, 1);
-}

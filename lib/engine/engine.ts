@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers/promises";
 import type { Readback, Tensor } from "../device/mod.ts";
 import { CachedPass, type GPT } from "../model/mod.ts";
+import { pause } from "../pause.ts";
 import { PythonRandom } from "../random/mod.ts";
 import { type SamplingOptions, samplingOptions } from "./sampling.ts";
 import { ToolUse, type ToolUseStep, type ToolUseTokenizer } from "./tool_use.ts";
@@ -182,7 +182,7 @@ export class Engine {
           inputs = tokens;
         }
         // The CPU device runs without a pause: let signals and timers have their turn.
-        await setImmediate();
+        await pause();
       }
     } finally {
       device.free(uniforms);

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers/promises";
 import type { Readback, Tensor } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { Arena, type GPT, Pass } from "../model/mod.ts";
-import type { MultipleChoiceProblem } from "../tasks/mod.ts";
+import { pause } from "../pause.ts";
+import type { MultipleChoiceProblem } from "../tasks/multiple_choice.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
 
 /** Prompts are padded to a multiple of so many tokens, so that few passes are planned. */
@@ -91,7 +91,7 @@ export async function* chooseLetters(
       if (pending) yield await collect(pending);
       pending = { batch, readback };
       // The CPU device runs without a pause: let signals and timers have their turn.
-      await setImmediate();
+      await pause();
     }
     if (pending) yield await collect(pending);
   } finally {

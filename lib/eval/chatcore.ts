@@ -4,17 +4,14 @@
  * @module
  */
 import type { GPT } from "../model/mod.ts";
-import {
-  ARC,
-  type DatasetSource,
-  type EvalTask,
-  GSM8K,
-  HumanEval,
-  loadWords,
-  MMLU,
-  type RunPython,
-  SpellingBee,
-} from "../tasks/mod.ts";
+import { ARC } from "../tasks/arc.ts";
+import { GSM8K } from "../tasks/gsm8k.ts";
+import { HumanEval, type RunPython } from "../tasks/humaneval.ts";
+import { MMLU } from "../tasks/mmlu.ts";
+import type { DatasetSource } from "../tasks/source.ts";
+import { SpellingBee } from "../tasks/spelling_bee.ts";
+import type { EvalTask } from "../tasks/task.ts";
+import { loadWords } from "../tasks/words.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
 import { evaluateTask, type Score, type TaskEvaluationOptions } from "./evaluate_task.ts";
 

@@ -4,7 +4,8 @@
  * @module
  */
 import type { GPT } from "../model/mod.ts";
-import { type EvalTask, MultipleChoiceTask } from "../tasks/mod.ts";
+import { MultipleChoiceTask } from "../tasks/multiple_choice.ts";
+import type { EvalTask } from "../tasks/task.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
 import { chooseLetters } from "./categorical.ts";
 import { complete, type CompletionOptions } from "./generative.ts";

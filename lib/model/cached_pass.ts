@@ -4,12 +4,14 @@
  * @module
  */
 import type { Tensor } from "../device/mod.ts";
+import type { ModelConfig } from "../model_config.ts";
 import { Arena } from "./arena.ts";
 import { type BlockActivations, type BlockScratch, forwardBlock } from "./block.ts";
-import { backoutLayer, type GPTConfig, headSize, windowSizes } from "./config.ts";
+import { backoutLayer, headSize, windowSizes } from "./config.ts";
+import { embed, smear } from "./embed.ts";
 import type { GPT } from "./gpt.ts";
 import { LossHead } from "./loss_head.ts";
-import { rotaryTables } from "./rotary.ts";
+import { rotaryTensors } from "./rotary.ts";
 
 /** Activations of one call. */
 interface Activations extends BlockActivations, BlockScratch {
@@ -21,7 +23,7 @@ interface Activations extends BlockActivations, BlockScratch {
 
 /** Their shapes for B sequences with T new tokens each. */
 function activationShapes(
-  config: GPTConfig,
+  config: ModelConfig,
   B: number,
   T: number,
 ): Record<keyof Activations, number[]> {
@@ -70,8 +72,8 @@ export class CachedPass {
   /** (B, T, C) The final residual stream of the last call. */
   #final: Tensor;
   readonly #head: LossHead;
-  readonly #cos: Tensor;
-  readonly #sin: Tensor;
+  /** (capacity, D/2) For rotary embeddings. */
+  readonly #tables: { cos: Tensor; sin: Tensor };
 
   /**
    * Plans memory for `B` sequences of up to `capacity` tokens, at most `maxT` new ones a call.
@@ -106,11 +108,7 @@ export class CachedPass {
     this.ids = this.#act.ids;
     this.#final = this.#act.final;
     this.#head = new LossHead(model, arena, B, false);
-    const { cos, sin } = rotaryTables(capacity, D);
-    this.#cos = arena.tensor("rotary cos", [capacity, D / 2]);
-    this.#sin = arena.tensor("rotary sin", [capacity, D / 2]);
-    device.write(this.#cos, cos);
-    device.write(this.#sin, sin);
+    this.#tables = rotaryTensors(arena, capacity, D);
   }
 
   /** The activations for T new tokens a sequence. */
@@ -139,17 +137,13 @@ export class CachedPass {
     device.write(this.#positions, this.lengths);
     device.write(this.#lastRows, this.lengths.map((_, b) => b * T + T - 1));
 
-    device.embedding({ out: embedded, table: model.value("transformer.wte.weight"), ids });
-    device.rmsNorm({ out: normed, x: embedded });
-    if (model.has("smear_lambda")) {
-      const gate = model.value("smear_gate.weight"), lambda = model.value("smear_lambda");
-      device.smear({ out: x0, x: normed, gate, lambda, previous: this.#previous });
-    } else device.copy({ out: x0, x: normed });
+    embed(model, ids, embedded, normed);
+    smear(model, x0, normed, this.#previous);
     device.gatherRows({ out: this.#previous, x: normed, index: this.#lastRows });
     device.copy({ out: act.x, x: x0 });
 
     const positions = this.#positions;
-    const inputs = { ids, x0, cos: this.#cos, sin: this.#sin, positions };
+    const inputs = { ids, x0, ...this.#tables, positions };
     const windows = windowSizes(config);
     this.#caches.forEach(({ k: kCache, v: vCache }, layer) => {
       const attend = () => {
@@ -213,8 +207,7 @@ export class CachedPass {
     const ids = device.view(this.ids, [this.B]);
     device.write(ids, lastTokens);
     const embedded = device.view(this.#act.mixed, this.#previous.shape);
-    device.embedding({ out: embedded, table: this.model.value("transformer.wte.weight"), ids });
-    device.rmsNorm({ out: this.#previous, x: embedded });
+    embed(this.model, ids, embedded, this.#previous);
   }
 
   /** Empties all sequences. */

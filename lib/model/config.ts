@@ -1,44 +1,27 @@
 /**
- * The shape of a nanochat GPT and the sizes that follow from it.
+ * Sizes that follow from the shape of a nanochat GPT.
  *
  * @module
  */
-
-/** Hyperparameters of a model, `model_config` of a checkpoint's meta file. */
-export interface GPTConfig {
-  /** Longest sequence it was trained on, in tokens. */
-  sequenceLen: number;
-  /** Number of tokens. Stored tables are padded, see {@link paddedVocabSize}. */
-  vocabSize: number;
-  /** Number of blocks. */
-  nLayer: number;
-  /** Query heads per block. */
-  nHead: number;
-  /** Key/value heads per block, a divisor of `nHead` (grouped-query attention). */
-  nKvHead: number;
-  /** Width of the residual stream. */
-  nEmbd: number;
-  /** A letter per layer, tiled: `L` full attention, `S` a short window. */
-  windowPattern: string;
-}
+import type { ModelConfig } from "../model_config.ts";
 
 /** Size of one head: `nEmbd / nHead`. */
-export function headSize(config: GPTConfig): number {
+export function headSize(config: ModelConfig): number {
   return config.nEmbd / config.nHead;
 }
 
 /** Rows of the token tables: `vocabSize` rounded up to a multiple of 64. */
-export function paddedVocabSize(config: GPTConfig): number {
+export function paddedVocabSize(config: ModelConfig): number {
   return Math.ceil(config.vocabSize / 64) * 64;
 }
 
 /** Whether a layer's values get a gated embedding of the token: every second, and the last. */
-export function hasValueEmbedding(config: GPTConfig, layer: number): boolean {
+export function hasValueEmbedding(config: ModelConfig, layer: number): boolean {
   return layer % 2 === (config.nLayer - 1) % 2;
 }
 
 /** The layer after which the residual stream is remembered for backout. */
-export function backoutLayer(config: GPTConfig): number {
+export function backoutLayer(config: ModelConfig): number {
   return Math.floor(config.nLayer / 2);
 }
 
@@ -55,7 +38,7 @@ export function backoutLayer(config: GPTConfig): number {
  * assertEquals(windowSizes(config), [512, 512, 512, 2048]);
  * ```
  */
-export function windowSizes(config: GPTConfig): number[] {
+export function windowSizes(config: ModelConfig): number[] {
   const { sequenceLen, nLayer, windowPattern } = config;
   const short = Math.ceil(sequenceLen / 4 / 128) * 128;
   return Array.from({ length: nLayer }, (_, layer) => {
@@ -70,7 +53,7 @@ export function windowSizes(config: GPTConfig): number[] {
  *
  * @param matmulParameters Number of parameters that take part in matrix products.
  */
-export function flopsPerToken(config: GPTConfig, matmulParameters: number): number {
+export function flopsPerToken(config: ModelConfig, matmulParameters: number): number {
   const attention = windowSizes(config).reduce(
     (sum, window) => sum + 12 * config.nEmbd * Math.min(window, config.sequenceLen),
     0,

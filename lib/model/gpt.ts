@@ -7,7 +7,9 @@
  * @module
  */
 import type { Device, Tensor } from "../device/mod.ts";
-import { flopsPerToken, type GPTConfig } from "./config.ts";
+import type { ModelConfig } from "../model_config.ts";
+import { slices, type TensorSource } from "../tensor_source.ts";
+import { flopsPerToken } from "./config.ts";
 import {
   allocateParameters,
   countParameters,
@@ -22,19 +24,6 @@ import {
  * a parameter from `start`, in row-major order.
  */
 export type ParameterSource = (name: string, start: number, count: number) => Promise<Float32Array>;
-
-/** A parameter as a checkpoint keeps it; one of `@nanochat/sft/checkpoint`'s `TensorSource`s. */
-export interface ParameterValues {
-  /** Element type it is to have in the file. */
-  dtype: "float32" | "bfloat16";
-  /** Size of each dimension. */
-  shape: readonly number[];
-  /** Reads the values from the device, in row-major order. */
-  data(): Promise<Float32Array>;
-}
-
-/** Elements read at a time: big tables never stand in the heap whole. */
-const SLICE = 4 << 20;
 
 /** A model: its configuration, and its parameters on a device. */
 export class GPT {
@@ -51,7 +40,7 @@ export class GPT {
    */
   constructor(
     readonly device: Device,
-    readonly config: GPTConfig,
+    readonly config: ModelConfig,
     options: { parts?: ModelParts; training?: boolean } = {},
   ) {
     const { parts = { smear: true, backout: true }, training = false } = options;
@@ -84,8 +73,7 @@ export class GPT {
   /** Fills every parameter from a source, a slice at a time. */
   async load(read: ParameterSource): Promise<void> {
     for (const { name, value } of this.parameters.values()) {
-      for (let start = 0; start < value.size; start += SLICE) {
-        const count = Math.min(SLICE, value.size - start);
+      for (const { start, count } of slices(value.size)) {
         this.device.write(value, await read(name, start, count), start);
       }
     }
@@ -97,11 +85,11 @@ export class GPT {
    *
    * @param dtype Element type in the file; float32 unless given.
    */
-  stateDict(dtype: ParameterValues["dtype"] = "float32"): Map<string, ParameterValues> {
+  stateDict(dtype: "float32" | "bfloat16" = "float32"): Map<string, TensorSource> {
     return new Map(
       [...this.parameters.values()].map(({ name, shape, value }) => {
-        const data = () => this.device.read(value) as Promise<Float32Array>;
-        return [name, { dtype, shape, data }];
+        const read = (start: number, count: number) => this.device.read(value, start, count);
+        return [name, { dtype, shape, read }];
       }),
     );
   }

@@ -3,9 +3,9 @@
  *
  * @module
  */
+import type { ModelConfig } from "../model_config.ts";
 import { PythonRandom } from "../random/mod.ts";
-import { sizeOf } from "../device/mod.ts";
-import type { GPTConfig } from "./config.ts";
+import { sizeOf } from "../shapes.ts";
 import type { ParameterSource } from "./gpt.ts";
 import { type ParameterSpec, parameterSpecs } from "./parameters.ts";
 
@@ -36,7 +36,7 @@ type Draw = (random: PythonRandom, index: number) => number;
  * assertEquals(await values("backout_lambda", 0, 1), Float32Array.of(0.2));
  * ```
  */
-export function initialParameters(config: GPTConfig, seed: number): ParameterSource {
+export function initialParameters(config: ModelConfig, seed: number): ParameterSource {
   const specs = new Map(
     parameterSpecs(config, { smear: true, backout: true }).map((spec, number) => [
       spec.name,
@@ -62,7 +62,7 @@ export function initialParameters(config: GPTConfig, seed: number): ParameterSou
 }
 
 /** How the values of a parameter are drawn. */
-function drawOf({ name, kind }: ParameterSpec, config: GPTConfig): Draw {
+function drawOf({ name, kind }: ParameterSpec, config: ModelConfig): Draw {
   const bound = Math.sqrt(3 / config.nEmbd); // of a uniform distribution with deviation 1/√C
   const within = (limit: number): Draw => (random) => random.uniform(-limit, limit);
   const last = Math.max(config.nLayer - 1, 1);

@@ -3,19 +3,19 @@
  *
  * @module
  */
+export type { ModelConfig } from "../model_config.ts";
 export { Arena } from "./arena.ts";
-export { Batch } from "./batch.ts";
 export { CachedPass } from "./cached_pass.ts";
 export {
   backoutLayer,
   flopsPerToken,
-  type GPTConfig,
   hasValueEmbedding,
   headSize,
   paddedVocabSize,
   windowSizes,
 } from "./config.ts";
-export { GPT, type ParameterSource, type ParameterValues } from "./gpt.ts";
+export { DeviceBatch } from "./device_batch.ts";
+export { GPT, type ParameterSource } from "./gpt.ts";
 export { initialParameters } from "./init.ts";
 export { LossHead } from "./loss_head.ts";
 export {

@@ -4,8 +4,10 @@
  *
  * @module
  */
-import { type Device, sizeOf, type Tensor } from "../device/mod.ts";
-import { type GPTConfig, hasValueEmbedding, headSize, paddedVocabSize } from "./config.ts";
+import type { Device, Tensor } from "../device/mod.ts";
+import type { ModelConfig } from "../model_config.ts";
+import { sizeOf } from "../shapes.ts";
+import { hasValueEmbedding, headSize, paddedVocabSize } from "./config.ts";
 
 /** Channels of the embedding that the smear gate reads. */
 const SMEAR_GATE_CHANNELS = 24;
@@ -42,7 +44,7 @@ export interface Parameter extends ParameterSpec {
 }
 
 /** All parameters of a model, in the order of nanochat's state dict. */
-export function parameterSpecs(config: GPTConfig, parts: ModelParts): ParameterSpec[] {
+export function parameterSpecs(config: ModelConfig, parts: ModelParts): ParameterSpec[] {
   const { nLayer, nEmbd: C, nHead, nKvHead } = config;
   const V = paddedVocabSize(config), D = headSize(config);
   const specs: ParameterSpec[] = [];

@@ -6,7 +6,7 @@
  */
 import type { Tensor } from "../device/mod.ts";
 import { Arena } from "./arena.ts";
-import { Batch } from "./batch.ts";
+import { DeviceBatch } from "./device_batch.ts";
 import {
   backwardBlock,
   type BlockActivations,
@@ -15,9 +15,10 @@ import {
   forwardBlock,
 } from "./block.ts";
 import { backoutLayer, headSize, windowSizes } from "./config.ts";
+import { embed, smear } from "./embed.ts";
 import type { GPT } from "./gpt.ts";
 import { LossHead } from "./loss_head.ts";
-import { rotaryTables } from "./rotary.ts";
+import { rotaryTensors } from "./rotary.ts";
 
 /** Memory of the backward pass. */
 interface Gradients extends BlockGradients {
@@ -29,7 +30,7 @@ interface Gradients extends BlockGradients {
 /** A model's forward and backward pass over batches of one shape (B, T). */
 export class Pass {
   /** The inputs; write them before running. */
-  readonly batch: Batch;
+  readonly batch: DeviceBatch;
   /** (B, T, C) The final, normalised residual stream. */
   readonly final: Tensor;
   /** The vocabulary product. */
@@ -44,8 +45,8 @@ export class Pass {
   /** (B, T, C) The residual stream after the backout layer, and at the end without it. */
   readonly #remembered: Tensor;
   readonly #beforeNorm: Tensor;
-  readonly #cos: Tensor;
-  readonly #sin: Tensor;
+  /** (T, D/2) For rotary embeddings. */
+  readonly #tables: { cos: Tensor; sin: Tensor };
   readonly #windows: number[];
 
   /**
@@ -79,7 +80,7 @@ export class Pass {
       middle: stream(`middle of layer ${layer}`),
       hidden: arena.tensor(`hidden units of layer ${layer}`, [B, T, 4 * C]),
     });
-    this.batch = new Batch(model, arena, N, training);
+    this.batch = new DeviceBatch(model, arena, N, training);
     if (training) {
       this.#layers = Array.from({ length: nLayer }, (_, layer) => activations(layer));
       this.#last = stream("output of the last layer");
@@ -108,36 +109,25 @@ export class Pass {
     this.#beforeNorm = stream("residual stream before the final norm");
     this.final = stream("final residual stream");
     this.head = new LossHead(model, arena, N, training);
-    this.#cos = arena.tensor("rotary cos", [T, D / 2]);
-    this.#sin = arena.tensor("rotary sin", [T, D / 2]);
-    const { cos, sin } = rotaryTables(T, D);
-    device.write(this.#cos, cos);
-    device.write(this.#sin, sin);
+    this.#tables = rotaryTensors(arena, T, D);
     this.#windows = windowSizes(config);
   }
 
   get #inputs(): { ids: Tensor; x0: Tensor; cos: Tensor; sin: Tensor } {
-    return { ids: this.batch.ids, x0: this.#x0, cos: this.#cos, sin: this.#sin };
+    return { ids: this.batch.ids, x0: this.#x0, ...this.#tables };
   }
 
   /** The normalised embeddings of the batch, before smearing, into scratch memory. */
   #embed(): Tensor {
-    const { model: { device }, model } = this;
     const { mixed: embedded, normed } = this.#scratch;
-    const table = model.value("transformer.wte.weight");
-    device.embedding({ out: embedded, table, ids: this.batch.ids });
-    device.rmsNorm({ out: normed, x: embedded });
+    embed(this.model, this.batch.ids, embedded, normed);
     return normed;
   }
 
   /** Computes {@link final} for the written batch. */
   forward(): void {
     const { model, model: { device, config } } = this;
-    const x = this.#embed();
-    if (model.has("smear_lambda")) {
-      const gate = model.value("smear_gate.weight"), lambda = model.value("smear_lambda");
-      device.smear({ out: this.#x0, x, gate, lambda });
-    } else device.copy({ out: this.#x0, x });
+    smear(model, this.#x0, this.#embed());
     if (this.#layers[0].x !== this.#x0) device.copy({ out: this.#layers[0].x, x: this.#x0 });
 
     this.#layers.forEach((act, layer) => {

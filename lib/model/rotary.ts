@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { Tensor } from "../device/mod.ts";
+import type { Arena } from "./arena.ts";
 
 /** Base of the wavelengths. */
 const BASE = 100000;
@@ -25,5 +27,14 @@ export function rotaryTables(T: number, D: number): { cos: Float32Array; sin: Fl
       sin[t * half + j] = Math.sin(angle);
     }
   }
+  return { cos, sin };
+}
+
+/** The tables of {@link rotaryTables} as tensors of a pass. */
+export function rotaryTensors(arena: Arena, T: number, D: number): { cos: Tensor; sin: Tensor } {
+  const tables = rotaryTables(T, D);
+  const cos = arena.tensor("rotary cos", [T, D / 2]), sin = arena.tensor("rotary sin", [T, D / 2]);
+  arena.device.write(cos, tables.cos);
+  arena.device.write(sin, tables.sin);
   return { cos, sin };
 }

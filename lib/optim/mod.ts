@@ -17,11 +17,10 @@ export {
 } from "./groups.ts";
 export { Muon, type MuonOptions, type MuonScratch, type MuonStack } from "./muon.ts";
 export { Optimizer } from "./optimizer.ts";
-export { lrMultiplier, muonMomentum, type ScheduleOptions } from "./schedule.ts";
+export { lrMultiplier, momentumCoefficient, type ScheduleOptions } from "./schedule.ts";
 export {
   type IncomingTensor,
   loadOptimizerState,
   type OptimizerState,
   optimizerState,
-  type OutgoingTensor,
 } from "./state.ts";

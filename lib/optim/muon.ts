@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { type Device, sizeOf, type Tensor } from "../device/mod.ts";
+import type { Device, Tensor } from "../device/mod.ts";
+import { sizeOf } from "../shapes.ts";
 import type { MuonGroup, OptimizerParameter } from "./groups.ts";
 
 /** Coefficients (a, b, c) of the odd polynomials X ↦ aX + (bA + cA²)X, A = XXᵀ. */
@@ -92,7 +93,7 @@ export class Muon {
     }
   }
 
-  /** Updates every matrix at `multiplier` times the group's rate, with momentum `mu`. */
+  /** Updates every matrix at `multiplier` times the group's rate, with momentum coefficient `mu`. */
   step(multiplier: number, mu: number): void {
     const { device, group: { beta2, weightDecay } } = this;
     const [rows, cols] = this.group.parameters[0].shape;

@@ -33,7 +33,7 @@ export class Optimizer {
    * Updates all parameters from their gradients.
    *
    * @param multiplier Of every group's learning rate.
-   * @param mu Muon's momentum.
+   * @param mu Muon's momentum coefficient.
    */
   step(multiplier: number, mu: number): void {
     for (const part of this.parts) part.step(multiplier, mu);

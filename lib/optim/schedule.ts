@@ -1,5 +1,5 @@
 /**
- * How learning rate and momentum change over a run.
+ * How learning rate and momentum coefficient change over a run.
  *
  * @module
  */
@@ -35,8 +35,8 @@ export function lrMultiplier(progress: number, options: ScheduleOptions): number
   return (1 - fallen) + fallen * finalLrFrac;
 }
 
-/** Muon's momentum at an optimizer step (from 0): 0.85 to 0.95 over the first 300 steps. */
-export function muonMomentum(step: number): number {
+/** Muon's momentum coefficient at an optimizer step (from 0): 0.85 to 0.95 over the first 300. */
+export function momentumCoefficient(step: number): number {
   const risen = Math.min(1, step / 300);
   return (1 - risen) * 0.85 + risen * 0.95;
 }

@@ -4,21 +4,13 @@
  *
  * @module
  */
-import { type Device, sizeOf, type Tensor } from "../device/mod.ts";
+import type { Device, Tensor } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
+import { sizeOf } from "../shapes.ts";
+import { slices, type TensorSource } from "../tensor_source.ts";
 import { AdamW } from "./adamw.ts";
 import type { Muon } from "./muon.ts";
 import type { Optimizer } from "./optimizer.ts";
-
-/** A tensor on its way into a file: read from the device only when it is written. */
-export interface OutgoingTensor {
-  /** Element type. */
-  dtype: "float32";
-  /** Shape. */
-  shape: number[];
-  /** Fetches the values. */
-  data: () => Promise<Float32Array>;
-}
 
 /** A tensor in a file. */
 export interface IncomingTensor {
@@ -31,28 +23,34 @@ export interface IncomingTensor {
 /** What {@link optimizerState} gives: a tree of maps, lists, numbers and tensors. */
 export interface OptimizerState {
   /** State by PyTorch's number of a parameter; a Muon group's is under its first. */
-  state: Map<number, Record<string, number | OutgoingTensor>>;
+  state: Map<number, Record<string, number | TensorSource>>;
   /** Settings of each group and the numbers of its parameters. */
   param_groups: Record<string, unknown>[];
 }
 
-const read = async (device: Device, tensors: Tensor[]): Promise<Float32Array> => {
-  const parts = await Promise.all(tensors.map((tensor) => device.read(tensor)));
-  if (parts.length === 1) return parts[0] as Float32Array;
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
-};
-
-const outgoing = (device: Device, shape: readonly number[], tensors: Tensor[]): OutgoingTensor => ({
-  dtype: "float32",
-  shape: [...shape],
-  data: () => read(device, tensors),
-});
+/** Tensors on a device as one, one after the other. */
+function joined(device: Device, shape: readonly number[], tensors: Tensor[]): TensorSource {
+  return {
+    dtype: "float32",
+    shape: [...shape],
+    async read(start, count) {
+      const values = new Float32Array(count);
+      const parts: Promise<void>[] = [];
+      let origin = 0; // where the tensor begins among all elements
+      for (const tensor of tensors) {
+        const from = Math.max(start - origin, 0),
+          to = Math.min(start + count - origin, tensor.size);
+        const place = origin + from - start;
+        if (from < to) {
+          parts.push(device.read(tensor, from, to - from).then((part) => values.set(part, place)));
+        }
+        origin += tensor.size;
+      }
+      await Promise.all(parts);
+      return values;
+    },
+  };
+}
 
 /** An entry of one part's state, under its PyTorch name. */
 interface Slot {
@@ -103,7 +101,7 @@ export function optimizerState(
     for (const { offset, name, shape, tensors } of slots(part)) {
       const entry = tree.state.get(first + offset) ?? {};
       if (part instanceof AdamW) entry.step = part.steps;
-      entry[name] = outgoing(optimizer.device, shape, tensors);
+      entry[name] = joined(optimizer.device, shape, tensors);
       tree.state.set(first + offset, entry);
     }
     const { kind, lr, weightDecay, parameters } = part.group;
@@ -121,9 +119,6 @@ export function optimizerState(
   }
   return tree;
 }
-
-/** Elements read from a file at a time. */
-const SLICE = 4 << 20;
 
 /**
  * Fills the optimizer's moments and step counts from a state that PyTorch (or this package) saved;
@@ -155,8 +150,7 @@ export async function loadOptimizerState(optimizer: Optimizer, tree: unknown): P
   for (const { slot, source } of found) {
     let offset = 0;
     for (const tensor of slot.tensors) {
-      for (let start = 0; start < tensor.size; start += SLICE) {
-        const count = Math.min(SLICE, tensor.size - start);
+      for (const { start, count } of slices(tensor.size)) {
         const values = await source.readFloat32(offset + start, count);
         optimizer.device.write(tensor, values, start);
       }

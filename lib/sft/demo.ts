@@ -6,10 +6,11 @@
  * @module
  */
 import { dirname, join } from "@std/path";
-import { StagedFile } from "../checkpoint/mod.ts";
+import { StagedFile } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
 import { EmbeddedSource } from "../tasks/mod.ts";
-import { SFT_DEFAULTS, type SftOptions } from "./options.ts";
+import { demoDir, holds } from "../training/mod.ts";
+import type { SftOptions } from "./options.ts";
 
 /** Where the base model lies in the package. */
 const SHIPPED_BASE = new URL("../../data/base/", import.meta.url);
@@ -35,34 +36,6 @@ const SPLITS = [
   "openai--openai_humaneval/openai_humaneval/test",
 ];
 const SINGLE_FILES = ["identity_conversations.jsonl", "words_alpha.txt"];
-
-/** The demonstration's base directory within a base directory. */
-function demoDir(baseDir: string): string {
-  return join(baseDir, "demo");
-}
-
-/** Whether a base directory holds a model of a kind. */
-async function holds(baseDir: string, folder: string): Promise<boolean> {
-  return await Deno.stat(join(baseDir, folder)).then(() => true, () => false);
-}
-
-/** Whether a run that asks for no model in particular has none here and takes the shipped one. */
-export async function needsDemo(options: SftOptions, baseDir: string): Promise<boolean> {
-  return options.modelTag === undefined && !options.resume &&
-    !await holds(baseDir, "base_checkpoints");
-}
-
-/**
- * The same io for a command that uses models which are there: it looks into the demonstration's
- * base directory where the base directory has no models of its own but a demonstration was run.
- */
-export async function whereModelsAre<Io extends { baseDir: string }>(io: Io): Promise<Io> {
-  const folders = ["base_checkpoints", "chatsft_checkpoints"];
-  const own = await Promise.all(folders.map((folder) => holds(io.baseDir, folder)));
-  const demo = demoDir(io.baseDir);
-  const useDemo = !own.includes(true) && await holds(demo, "base_checkpoints");
-  return useDemo ? { ...io, baseDir: demo } : io;
-}
 
 /**
  * Places the shipped tiny base model, its tokenizer and the samples of every dataset in the
@@ -104,7 +77,13 @@ async function place(path: string, open: () => Promise<ReadableStream<Uint8Array
   await file.commit();
 }
 
-/** Settings that make a run of a few minutes on two cores, where a flag is at its default. */
+/** Whether a run that asks for no model in particular has none here and takes the shipped one. */
+export async function needsDemo(options: SftOptions, baseDir: string): Promise<boolean> {
+  return options.modelTag === undefined && !options.resume &&
+    !await holds(baseDir, "base_checkpoints");
+}
+
+/** Settings that make a run of a few minutes on two cores. */
 const DEMO_SETTINGS: Partial<SftOptions> = {
   loadOptimizer: false, // None ships: it is larger than the model.
   numIterations: 240,
@@ -117,11 +96,8 @@ const DEMO_SETTINGS: Partial<SftOptions> = {
   spellingBeeSize: 3000,
 };
 
-/** The options of a demonstration: its own settings for what was left at the default. */
+/** The options of a demonstration: its own settings for whatever was not said. */
 export function demoOptions(options: SftOptions): SftOptions {
-  const changed = Object.entries(DEMO_SETTINGS).filter(([name]) => {
-    const field = name as keyof SftOptions;
-    return options[field] === SFT_DEFAULTS[field];
-  });
-  return { ...options, ...Object.fromEntries(changed) };
+  const said = Object.fromEntries(options.given.map((name) => [name, options[name]]));
+  return { ...options, ...DEMO_SETTINGS, ...said };
 }

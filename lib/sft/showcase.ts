@@ -7,10 +7,12 @@ import { ChatSession, Engine } from "../engine/mod.ts";
 import { evaluateTask } from "../eval/mod.ts";
 import { type DatasetSource, loadWords, SimpleSpelling } from "../tasks/mod.ts";
 import { Progress, type Terminal } from "../tracking/mod.ts";
-import { ChatcoreRun } from "./chatcore_run.ts";
-import type { RunIo } from "./io.ts";
-import type { OpenedModel } from "./open_model.ts";
-import type { SftOptions } from "./options.ts";
+import {
+  ChatcoreRun,
+  type ChatcoreRunOptions,
+  type OpenedModel,
+  type RunIo,
+} from "../training/mod.ts";
 
 /** What the model is asked, beside the first spelling problem. */
 const QUESTIONS = ["Who are you?", "Who made you?"];
@@ -40,7 +42,11 @@ export class Showcase implements AsyncDisposable {
    *
    * @throws {UserError} if the source lacks a dataset.
    */
-  static async open(source: DatasetSource, options: SftOptions, io: RunIo): Promise<Showcase> {
+  static async open(
+    source: DatasetSource,
+    options: ChatcoreRunOptions,
+    io: RunIo,
+  ): Promise<Showcase> {
     const words = await loadWords(source);
     const spelling = new SimpleSpelling(words, { size: SPELLING_PROBLEMS, split: "test" });
     return new Showcase(spelling, await ChatcoreRun.open(source, options, io), io);
@@ -96,13 +102,21 @@ export class Showcase implements AsyncDisposable {
   }
 }
 
-/** Prints two portraits side by side. */
-export function printPortraits(before: Portrait, after: Portrait, terminal: Terminal): void {
+/** Prints two portraits side by side, and the validation bpb of both moments. */
+export function printPortraits(
+  before: Portrait,
+  after: Portrait,
+  bpbs: readonly [number, number],
+  terminal: Terminal,
+): void {
   const cell = (value: number) => value.toFixed(4).padStart(10);
+  const row = (name: string, [before, after]: readonly [number, number]) =>
+    terminal.print(`${name.padEnd(24)}${cell(before)}${cell(after)}`);
   terminal.print("");
   terminal.print(`${"".padEnd(24)}${"before".padStart(10)}${"after".padStart(10)}`);
+  row("Validation bpb", bpbs);
   for (const [name, value] of Object.entries(before.numbers)) {
-    terminal.print(`${name.padEnd(24)}${cell(value)}${cell(after.numbers[name])}`);
+    row(name, [value, after.numbers[name]]);
   }
   for (const [i, { question, answer }] of before.answers.entries()) {
     terminal.print("");

@@ -1,5 +1,5 @@
 import type { Conversation } from "../conversation.ts";
-import { readJsonLines } from "./files.ts";
+import { readJsonLines } from "../json_lines.ts";
 import { checkDialogue } from "./dialogue.ts";
 import { CompactRows } from "./rows.ts";
 import { Task, type TaskSlice } from "./task.ts";
@@ -30,10 +30,11 @@ export class CustomJSON extends Task {
     slice?: TaskSlice,
   ): Promise<CustomJSON> {
     const rows = new CompactRows(name);
-    await readJsonLines(stream, name, (value) => {
+    const lines = readJsonLines(stream, name, (value) => {
       const messages = Array.isArray(value) ? value : (value as Partial<Conversation>)?.messages;
-      rows.add({ messages: checkDialogue(messages) });
+      return { messages: checkDialogue(messages) };
     });
+    for await (const conversation of lines) rows.add(conversation);
     return new CustomJSON(rows, slice);
   }
 

@@ -1,9 +1,8 @@
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { UserError } from "../errors.ts";
+import { readJsonLines } from "../json_lines.ts";
 import type { CompactRows } from "./rows.ts";
-
-const NEWLINE = 0x0a;
 
 /**
  * Opens a file for reading, unpacking it if its name ends in `.gz`.
@@ -22,57 +21,6 @@ export async function openFile(path: string): Promise<ReadableStream<Uint8Array>
     : file.readable;
 }
 
-/** The lines of a stream, as bytes without their newline. A last newline makes no empty line. */
-export async function* readLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let parts: Uint8Array[] = [];
-  for await (const chunk of stream) {
-    let start = 0;
-    for (let end; (end = chunk.indexOf(NEWLINE, start)) >= 0; start = end + 1) {
-      const rest = chunk.subarray(start, end);
-      yield parts.length === 0 ? rest : concat([...parts, rest]);
-      parts = [];
-    }
-    if (start < chunk.length) parts.push(chunk.subarray(start));
-  }
-  if (parts.length > 0) yield concat(parts);
-}
-
-function concat(parts: Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
-/**
- * Reads JSON lines, handing each value on with its line's number (from 1) and bytes. Empty lines
- * are passed over.
- *
- * @param name What to call the file in errors.
- * @throws {UserError} Names the line that is not JSON, that `visit` finds fault with, or after
- *   which the stream breaks off.
- */
-export async function readJsonLines(
-  stream: ReadableStream<Uint8Array>,
-  name: string,
-  visit: (value: unknown, bytes: Uint8Array) => void,
-): Promise<void> {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let line = 0;
-  try {
-    for await (const bytes of readLines(stream)) {
-      line++;
-      const text = decoder.decode(bytes);
-      if (text.trim() !== "") visit(JSON.parse(text), bytes);
-    }
-  } catch (error) {
-    throw new UserError(`${name}, line ${line}: ${(error as Error).message}`, { cause: error });
-  }
-}
-
 /** Adds the rows of a `.jsonl` or `.jsonl.gz` file: one JSON object a line. */
 export async function readJsonlRows(path: string, rows: CompactRows): Promise<void> {
   await readJsonRows(await openFile(path), path, rows);
@@ -84,12 +32,13 @@ export async function readJsonRows(
   name: string,
   rows: CompactRows,
 ): Promise<void> {
-  await readJsonLines(stream, name, (value, bytes) => {
+  const lines = readJsonLines(stream, name, (value, bytes) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       throw new UserError("expected a JSON object");
     }
-    rows.addJson(bytes);
+    return bytes;
   });
+  for await (const json of lines) rows.addJson(json);
 }
 
 /** Adds the rows of a `.parquet` file, one row group in memory at a time. */

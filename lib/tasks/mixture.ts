@@ -17,33 +17,41 @@ const VAL_GSM8K = 420;
 
 /** How much of what goes into the training mixture. */
 export interface TrainMixtureOptions {
-  /** How often MMLU's training questions are seen; 3 unless given. */
-  mmluEpochs?: number;
-  /** How often GSM8K's training problems are seen; 4 unless given. */
-  gsm8kEpochs?: number;
-  /** How many words to spell; 200000 unless given. */
-  simpleSpellingSize?: number;
-  /** How many letters to count; 80000 unless given. */
-  spellingBeeSize?: number;
+  /** How often MMLU's training questions are seen. */
+  mmluEpochs: number;
+  /** How often GSM8K's training problems are seen. */
+  gsm8kEpochs: number;
+  /** How many words to spell. */
+  simpleSpellingSize: number;
+  /** How many letters to count. */
+  spellingBeeSize: number;
 }
+
+/** How much of what goes into nanochat's training mixture. */
+export const TRAIN_MIXTURE: Readonly<TrainMixtureOptions> = {
+  mmluEpochs: 3,
+  gsm8kEpochs: 4,
+  simpleSpellingSize: 200_000,
+  spellingBeeSize: 80_000,
+};
 
 /**
  * nanochat's mixture for fine-tuning: SmolTalk, the identity conversations twice, MMLU and GSM8K
  * several times, and the spelling tasks, in the order that its shuffle expects them in.
  *
+ * @param options How much of what, where it is not {@link TRAIN_MIXTURE}'s.
  * @param extra Tasks to mix in besides.
  * @throws {UserError} If the source lacks one of the datasets.
  */
 export async function trainMixture(
   source: DatasetSource,
-  {
-    mmluEpochs = 3,
-    gsm8kEpochs = 4,
-    simpleSpellingSize = 200_000,
-    spellingBeeSize = 80_000,
-  }: TrainMixtureOptions = {},
+  options: Partial<TrainMixtureOptions> = {},
   extra: readonly Task[] = [],
 ): Promise<TaskMixture> {
+  const { mmluEpochs, gsm8kEpochs, simpleSpellingSize, spellingBeeSize } = {
+    ...TRAIN_MIXTURE,
+    ...options,
+  };
   const tasks: Task<Conversation>[] = [await SmolTalk.load(source, { split: "train" })];
   const identity = await CustomJSON.load(await source.open(IDENTITY_FILE), IDENTITY_FILE);
   tasks.push(identity, identity);

@@ -45,6 +45,6 @@ export { HumanEval, type HumanEvalProblem, humanEvalProgram, type RunPython } fr
 export { SimpleSpelling } from "./simple_spelling.ts";
 export { SpellingBee } from "./spelling_bee.ts";
 export { loadWords, type SpellingOptions } from "./words.ts";
-export { loadOwnData, type OwnData, parseDataFlag } from "./own_data.ts";
+export { loadOwnData, type OwnData, parseOwnData } from "./own_data.ts";
 export { loadMixtureFile, type MixtureFile } from "./mixture_file.ts";
-export { trainMixture, type TrainMixtureOptions, valMixture } from "./mixture.ts";
+export { TRAIN_MIXTURE, trainMixture, type TrainMixtureOptions, valMixture } from "./mixture.ts";

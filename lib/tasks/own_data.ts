@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { optionError, UserError } from "../errors.ts";
 import { CustomJSON } from "./custom_json.ts";
 import { openFile } from "./files.ts";
 import type { Task, TaskSlice } from "./task.ts";
@@ -12,25 +12,23 @@ export interface OwnData {
 }
 
 /**
- * Reads the value of `--data`: a path, or `path:epochs`.
+ * Reads how a file is named: a path, or `path:epochs`.
  *
  * @throws {UserError} If there is no path, or the epochs are no whole number from 1.
  *
  * @example
  * ```ts
- * import { parseDataFlag } from "@nanochat/sft/tasks";
+ * import { parseOwnData } from "@nanochat/sft/tasks";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(parseDataFlag("own.jsonl:3"), { path: "own.jsonl", epochs: 3 });
- * assertEquals(parseDataFlag("C:\\own.jsonl"), { path: "C:\\own.jsonl", epochs: 1 });
+ * assertEquals(parseOwnData("own.jsonl:3"), { path: "own.jsonl", epochs: 3 });
+ * assertEquals(parseOwnData("C:\\own.jsonl"), { path: "C:\\own.jsonl", epochs: 1 });
  * ```
  */
-export function parseDataFlag(value: string): OwnData {
+export function parseOwnData(value: string): OwnData {
   const [, path, epochs = "1"] = /^(.*?)(?::(-?[\d.]+))?$/s.exec(value)!;
   if (path === "" || !/^[1-9]\d*$/.test(epochs)) {
-    throw new UserError(
-      `--data must be a file, or file:epochs with a whole number from 1, but is "${value}"`,
-    );
+    throw optionError("data", "a file, or file:epochs with a whole number from 1", value);
   }
   return { path, epochs: Number(epochs) };
 }

@@ -1,6 +1,6 @@
 import { UserError } from "../errors.ts";
+import { readLines } from "../json_lines.ts";
 import { PythonRandom } from "../random/mod.ts";
-import { readLines } from "./files.ts";
 import type { DatasetSource } from "./source.ts";
 
 /** Name of the word list in the base directory. */

@@ -17,8 +17,9 @@
 
 export type { ContentPart, Conversation, Message } from "../conversation.ts";
 export type { RenderedConversation } from "./chat.ts";
+export type { TokenizerData } from "./data.ts";
 export { SPECIAL_TOKENS, type SpecialToken } from "./special_tokens.ts";
 export { SPLIT_PATTERN } from "./split.ts";
 export { StreamingDecoder } from "./streaming_decoder.ts";
-export { Tokenizer, type TokenizerData } from "./tokenizer.ts";
+export { Tokenizer } from "./tokenizer.ts";
 export { trainTokenizer, type TrainTokenizerOptions } from "./train.ts";

@@ -1,24 +1,14 @@
+import type { Folder, WritableFolder } from "../checkpoint/mod.ts";
 import type { Conversation } from "../conversation.ts";
 import { UserError } from "../errors.ts";
 import { renderConversation, type RenderedConversation, renderForCompletion } from "./chat.ts";
+import type { TokenizerData } from "./data.ts";
 import { readTokenizer, writeTokenizer } from "./files.ts";
 import { Merger } from "./merge.ts";
 import type { SpecialToken } from "./special_tokens.ts";
 import { compileSplitPattern, pieceEnd } from "./split.ts";
 import { StreamingDecoder } from "./streaming_decoder.ts";
 import { visualizeTokens } from "./visualize.ts";
-
-/** What defines a tokenizer, and what its files hold. */
-export interface TokenizerData {
-  /** The split pattern, in the dialect of Rust's `fancy-regex`. */
-  pattern: string;
-  /** The bytes of each ordinary token; the index is its id and its merge rank. */
-  tokens: Uint8Array[];
-  /** The special tokens by name; their ids follow those of the ordinary tokens. */
-  specialTokens: ReadonlyMap<string, number>;
-  /** How many bytes of text each id stands for, specials 0; counted when absent. */
-  tokenBytes?: Int32Array<ArrayBuffer>;
-}
 
 /** Merged pieces remembered; when there are more the memory starts anew. */
 const MAX_REMEMBERED_PIECES = 1 << 16;
@@ -31,14 +21,15 @@ const MAX_REMEMBERED_LENGTH = 64;
  *
  * @example
  * ```ts
+ * import { DiskFolder } from "@nanochat/sft/checkpoint/disk";
  * import { Tokenizer, trainTokenizer } from "@nanochat/sft/tokenizer";
  * import { assertEquals } from "@std/assert";
  *
- * const directory = await Deno.makeTempDir();
+ * const folder = new DiskFolder(await Deno.makeTempDir());
  * const trained = await trainTokenizer(["hello world, hello"], { vocabSize: 280 });
- * await trained.save(directory); // or a folder that nanochat wrote
+ * await trained.save(folder); // or a folder that nanochat wrote
  *
- * const tokenizer = await Tokenizer.load(directory);
+ * const tokenizer = await Tokenizer.load(folder);
  * assertEquals(tokenizer.decode(tokenizer.encode("hello 🙂")), "hello 🙂");
  * ```
  */
@@ -106,28 +97,28 @@ export class Tokenizer {
   }
 
   /**
-   * Reads `tokenizer.pkl` and, if it is there, `token_bytes.pt` from a directory.
+   * Reads `tokenizer.pkl` and, if it is there, `token_bytes.pt` from a folder: one on a disk is
+   * `DiskFolder` of `@nanochat/sft/checkpoint/disk`.
    *
    * @throws {UserError} If `tokenizer.pkl` is missing or a file is not what its name says.
    */
-  static async load(directory: string): Promise<Tokenizer> {
-    const data = await readTokenizer(directory);
+  static async load(folder: Folder): Promise<Tokenizer> {
+    const data = await readTokenizer(folder);
     try {
       return new Tokenizer(data);
     } catch (error) {
-      if (error instanceof UserError) error.message = `${directory}: ${error.message}`;
+      if (error instanceof UserError) error.message = `${folder.name}: ${error.message}`;
       throw error;
     }
   }
 
   /**
-   * Writes `tokenizer.pkl` and `token_bytes.pt`, as nanochat reads them, into a directory, which is
-   * made if need be.
+   * Writes `tokenizer.pkl` and `token_bytes.pt`, as nanochat reads them, into a folder.
    *
    * @throws {UserError} If they cannot be written.
    */
-  async save(directory: string): Promise<void> {
-    await writeTokenizer(directory, {
+  async save(folder: WritableFolder): Promise<void> {
+    await writeTokenizer(folder, {
       pattern: this.pattern,
       tokens: this.#tokens.slice(0, this.#specialsStart),
       specialTokens: this.specialTokens,

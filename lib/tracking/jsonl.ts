@@ -1,4 +1,8 @@
-/** Metrics in a file, one JSON object a line. */
+/**
+ * Metrics in a file on a disk, one JSON object a line.
+ *
+ * @module
+ */
 
 import { dirname } from "@std/path";
 import { UserError } from "../errors.ts";
@@ -21,7 +25,7 @@ export interface JsonlOptions {
  *
  * @example
  * ```ts
- * import { JsonlSink } from "@nanochat/sft/tracking";
+ * import { JsonlSink } from "@nanochat/sft/tracking/jsonl";
  * import { assertEquals } from "@std/assert";
  *
  * const path = await Deno.makeTempFile();

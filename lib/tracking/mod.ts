@@ -1,11 +1,10 @@
 /**
- * Where a run's numbers go: a JSON Lines file, the console in nanochat's form, progress bars.
+ * Where a run's numbers go: the console in nanochat's form, progress bars, and any other sink.
+ * Works in a browser; a file on a disk is `@nanochat/sft/tracking/jsonl`.
  *
  * @module
  */
 
-export { JsonlSink } from "./jsonl.ts";
-export type { JsonlOptions } from "./jsonl.ts";
 export { formatDuration, Progress } from "./progress.ts";
 export type { ProgressOptions } from "./progress.ts";
 export { SinkGroup } from "./sink.ts";

@@ -1,7 +1,5 @@
 /** Lines of text and, below them, one line that is rewritten. */
 
-import { styleText } from "node:util";
-
 /** What a {@linkcode Terminal} is made of. */
 export interface TerminalOptions {
   /** Writes text to standard output. */
@@ -22,6 +20,16 @@ export interface TerminalOptions {
 
 /** A colour or weight of text. */
 export type TextStyle = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
+
+/** The codes (ECMA-48, SGR) that begin and end each style. */
+const STYLE_CODES: Readonly<Record<TextStyle, [begin: number, end: number]>> = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+  cyan: [36, 39],
+};
 
 const CLEAR_LINE = "\r\x1b[K";
 
@@ -92,7 +100,9 @@ export class Terminal {
 
   /** The text in a colour or weight, or as it is where colours are off. */
   style(style: TextStyle, text: string): string {
-    return this.#options.colors ? styleText(style, text, { validateStream: false }) : text;
+    if (!this.#options.colors) return text;
+    const [begin, end] = STYLE_CODES[style];
+    return `\x1b[${begin}m${text}\x1b[${end}m`;
   }
 
   #above(write: () => void): void {

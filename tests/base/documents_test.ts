@@ -1,10 +1,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
+import { DiskFolder } from "../../lib/checkpoint/disk/mod.ts";
 import { readDocuments, tokenizeDocuments } from "../../lib/base/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { Tokenizer } from "../../lib/tokenizer/mod.ts";
 
-const tokenizer = await Tokenizer.load(join(import.meta.dirname!, "../fixtures/tokenizer"));
+const tokenizer = await Tokenizer.load(
+  new DiskFolder(join(import.meta.dirname!, "../fixtures/tokenizer")),
+);
 
 /** A folder with files of these names and contents; `.gz` ones are compressed. */
 async function folderWith(files: Record<string, string>): Promise<string> {

@@ -1,8 +1,15 @@
 /** Pretraining on a few documents, on the float64 device and through the command line's function. */
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { baseOptions, pretrain, runBase, runTokTrain } from "../../lib/base/mod.ts";
-import { findCheckpoint, readMeta, readStateDict, TorchFile } from "../../lib/checkpoint/mod.ts";
+import { baseOptions } from "../../cli/options.ts";
+import { pretrain, runBase, runTokTrain } from "../../lib/base/mod.ts";
+import {
+  DiskFolder,
+  findCheckpoint,
+  openTorchFile,
+  readMeta,
+} from "../../lib/checkpoint/disk/mod.ts";
+import { readStateDict } from "../../lib/checkpoint/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { Tokenizer, trainTokenizer } from "../../lib/tokenizer/mod.ts";
 import { Float64Device } from "../device/float64_device.ts";
@@ -70,7 +77,7 @@ Deno.test("a tiny model learns a few documents by heart and is saved as nanochat
   assertEquals(meta.raw.val_bpb, valBpb);
   assertEquals(meta.raw.total_batch_size, 64);
   assertEquals((meta.raw.user_config as Record<string, unknown>).matrix_lr, 0.05);
-  using file = await TorchFile.open(files.model);
+  using file = await openTorchFile(files.model);
   const { tensors, parts } = readStateDict(file, meta.modelConfig);
   assertEquals(parts, { smear: true, backout: true });
   assertEquals(tensors.get("lm_head.weight")!.dtype, "bfloat16");
@@ -99,7 +106,7 @@ Deno.test("tok-train writes a tokenizer, of no more text than it is told", async
   const path = join(baseDir, "a.txt");
   await Deno.writeTextFile(path, SENTENCES.join("\n"));
   await runTokTrain([path], { vocabSize: 280, maxChars: 30, out: undefined }, io);
-  const tokenizer = await Tokenizer.load(join(baseDir, "tokenizer"));
+  const tokenizer = await Tokenizer.load(new DiskFolder(join(baseDir, "tokenizer")));
   const same = await trainTokenizer([SENTENCES.join("\n").slice(0, 30)], { vocabSize: 280 });
   assertEquals(tokenizer.vocabSize, same.vocabSize);
   assertEquals(tokenizer.encode(SENTENCES[0]), same.encode(SENTENCES[0]));
@@ -119,6 +126,6 @@ Deno.test("what pretraining cannot use is told before it begins", async () => {
   await runTokTrain([path], { vocabSize: 270, maxChars: 1000, out: undefined }, io);
   await assertRejects(() => runBase([path], OPTIONS, io), UserError, "too few");
   const uneven = { ...OPTIONS, totalBatchSize: 65 };
-  await assertRejects(() => runBase([path], uneven, io), UserError, "--total-batch-size");
+  await assertRejects(() => runBase([path], uneven, io), UserError, "65 tokens is no multiple");
   await Deno.remove(baseDir, { recursive: true });
 });

@@ -5,7 +5,7 @@ import { createCpuDevice } from "../../lib/device/mod.ts";
 import { Engine } from "../../lib/engine/mod.ts";
 import { bitsPerByte } from "../../lib/eval/mod.ts";
 import { Pass } from "../../lib/model/mod.ts";
-import { openModel } from "../../lib/sft/mod.ts";
+import { openModel } from "../../lib/training/mod.ts";
 
 const BASE = join(import.meta.dirname!, "../../data/base");
 

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { readMeta, readStateDict, TorchFile, writeTorchFile } from "../../lib/checkpoint/mod.ts";
+import { openTorchFile, readMeta, writeTorchFile } from "../../lib/checkpoint/disk/mod.ts";
+import { readStateDict, type TorchFile } from "../../lib/checkpoint/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { inTempDir } from "../temp_dir.ts";
 import { fixture } from "./torch_archive.ts";
@@ -12,10 +13,10 @@ async function edited(
   dir: string,
   edit: (model: Map<unknown, unknown>) => Map<unknown, unknown> | void,
 ): Promise<TorchFile> {
-  using original = await TorchFile.open(modelPath);
+  using original = await openTorchFile(modelPath);
   const model = original.root as Map<unknown, unknown>;
   await writeTorchFile(`${dir}/model.pt`, edit(model) ?? model);
-  return await TorchFile.open(`${dir}/model.pt`);
+  return await openTorchFile(`${dir}/model.pt`);
 }
 
 Deno.test("the meta file gives the model's shape under our names", async () => {
@@ -59,7 +60,7 @@ Deno.test("a meta file's faults are named; a missing window pattern is L", async
 });
 
 Deno.test("a present-day state dict is taken as it is", async () => {
-  using file = await TorchFile.open(modelPath);
+  using file = await openTorchFile(modelPath);
   const { tensors, parts } = readStateDict(file, modelConfig);
   assertEquals(parts, { smear: true, backout: true });
   assertEquals([...tensors], [...file.root as typeof tensors]);
@@ -103,12 +104,12 @@ Deno.test("files that are no model, or another than the meta file says, are refu
       using file = await edited(dir, edit);
       assertThrows(() => readStateDict(file, modelConfig), UserError, reason);
     }
-    using file = await TorchFile.open(modelPath);
+    using file = await openTorchFile(modelPath);
     for (const wrong of [{ nEmbd: 64 }, { vocabSize: 321 }, { nLayer: 1 }]) {
       const config = { ...modelConfig, ...wrong };
       assertThrows(() => readStateDict(file, config), UserError, "meta file");
     }
-    using single = await TorchFile.open(fixture("tokenizer/token_bytes.pt"));
+    using single = await openTorchFile(fixture("tokenizer/token_bytes.pt"));
     assertThrows(() => readStateDict(single, modelConfig), UserError, "state dict");
   });
 });

@@ -1,5 +1,5 @@
-import { StagedFile } from "../../lib/checkpoint/staged_file.ts";
-import { ZipWriter } from "../../lib/checkpoint/zip_writer.ts";
+import { StagedFile } from "../../lib/checkpoint/disk/staged_file.ts";
+import { ZipWriter } from "../../lib/checkpoint/disk/zip_writer.ts";
 
 /** The path of a file under tests/fixtures. */
 export function fixture(path: string): string {

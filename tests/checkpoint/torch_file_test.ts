@@ -1,12 +1,13 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { type StoredTensor, TorchFile } from "../../lib/checkpoint/mod.ts";
+import { openTorchFile } from "../../lib/checkpoint/disk/mod.ts";
+import type { StoredTensor } from "../../lib/checkpoint/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { inTempDir } from "../temp_dir.ts";
 import { fixture, writeZip } from "./torch_archive.ts";
 
 /** The message of the one-line UserError that opening `path` must throw; it must name the file. */
 async function refusal(path: string): Promise<string> {
-  const { message } = await assertRejects(() => TorchFile.open(path), UserError);
+  const { message } = await assertRejects(() => openTorchFile(path), UserError);
   assertEquals(message.split("\n").length, 1);
   assertStringIncludes(message, path);
   return message;
@@ -25,7 +26,7 @@ function pickledTensor(
 const sixNumbers = new Uint8Array(Float32Array.of(0, 1, 2, 3, 4, 5).buffer);
 
 Deno.test("a model torch saved holds the reference's names, shapes and numbers", async () => {
-  using file = await TorchFile.open(fixture("parity/mha_full/model_000010.pt"));
+  using file = await openTorchFile(fixture("parity/mha_full/model_000010.pt"));
   const model = file.root as Map<string, StoredTensor>;
   assertEquals(model.size, 21);
   const wte = model.get("transformer.wte.weight")!;
@@ -40,7 +41,7 @@ Deno.test("a model torch saved holds the reference's names, shapes and numbers",
 });
 
 Deno.test("optimizer state keeps its form: dicts by number, groups as a list", async () => {
-  using file = await TorchFile.open(fixture("parity/gqa_sliding/optim_000010_rank0.pt"));
+  using file = await openTorchFile(fixture("parity/gqa_sliding/optim_000010_rank0.pt"));
   const root = file.root as Map<string, unknown>;
   const state = root.get("state") as Map<number, Map<string, unknown>>;
   assertEquals(state.get(0)!.get("step"), 3);
@@ -52,7 +53,7 @@ Deno.test("optimizer state keeps its form: dicts by number, groups as a list", a
 });
 
 Deno.test("a file that is one tensor is read", async () => {
-  using file = await TorchFile.open(fixture("tokenizer/token_bytes.pt"));
+  using file = await openTorchFile(fixture("tokenizer/token_bytes.pt"));
   const tensor = file.root as StoredTensor;
   assertEquals([tensor.dtype, tensor.shape], ["int32", [4096]]);
   const values = await tensor.read() as Int32Array;
@@ -61,7 +62,7 @@ Deno.test("a file that is one tensor is read", async () => {
 });
 
 Deno.test("a file of PyTorch 2.13 is read: views of one storage, transposed, a parameter", async () => {
-  using file = await TorchFile.open(fixture("torch_2_13.pt"));
+  using file = await openTorchFile(fixture("torch_2_13.pt"));
   const root = file.root as Map<string, StoredTensor>;
   const values = async (name: string) => [...await root.get(name)!.readFloat32()];
   assertEquals(await values("whole"), [0, 1, 2, 3, 4, 5]);
@@ -107,7 +108,7 @@ Deno.test("damage to the directory or the pickle is a clear error or harmless", 
       broken[i] ^= 0xff;
       await Deno.writeFile(path, broken);
       try {
-        using file = await TorchFile.open(path);
+        using file = await openTorchFile(path);
         for (const tensor of (file.root as Map<string, StoredTensor>).values()) await tensor.read();
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
@@ -148,7 +149,7 @@ Deno.test("tensors that reach outside their storage are refused", async () => {
     };
     const good = { shape: "K\x02K\x03", strides: "K\x03K\x01" };
     {
-      using file = await TorchFile.open(await open(good));
+      using file = await openTorchFile(await open(good));
       assertEquals([...await (file.root as StoredTensor).readFloat32()], [0, 1, 2, 3, 4, 5]);
     }
     for (
@@ -177,9 +178,9 @@ Deno.test("a tree that contains itself, or nests without end, is read", async ()
   await inTempDir(async (dir) => {
     const path = `${dir}/x.pt`;
     await writeZip(path, { "x/data.pkl": "]q\x00h\x00a." });
-    (await TorchFile.open(path)).close();
+    (await openTorchFile(path)).close();
     await writeZip(path, { "x/data.pkl": "(".repeat(100_000) + "t".repeat(100_000) + "." });
-    (await TorchFile.open(path)).close();
+    (await openTorchFile(path)).close();
   });
 });
 
@@ -188,7 +189,7 @@ Deno.test("zip64 records are read", async () => {
     const path = `${dir}/x.pt`;
     const shape = { shape: "K\x06", strides: "K\x01" };
     await writeZip(path, { "x/data.pkl": pickledTensor(shape), "x/data/0": sixNumbers }, 10);
-    using file = await TorchFile.open(path);
+    using file = await openTorchFile(path);
     assertEquals([...await (file.root as StoredTensor).readFloat32()], [0, 1, 2, 3, 4, 5]);
   });
 });

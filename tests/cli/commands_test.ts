@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { ValidationError } from "@cliffy/command";
 import { chatCommand } from "../../cli/chat.ts";
 import { evalCommand } from "../../cli/eval.ts";
-import { CHAT_DEFAULTS, EVAL_DEFAULTS } from "../../lib/sft/mod.ts";
+import { chatOptions, evalOptions } from "../../cli/options.ts";
 
 /** The options that a command hands on for a command line. */
 async function parseEval(...args: string[]): Promise<object> {
@@ -25,11 +25,12 @@ async function parseChat(...args: string[]): Promise<object> {
   return given;
 }
 
-const MODEL = { source: "sft", deviceType: undefined, blas: "off" };
-
 Deno.test("without flags eval and chat do as nanochat does", async () => {
-  assertEquals(await parseEval(), { ...EVAL_DEFAULTS, ...MODEL });
-  assertEquals(await parseChat(), { ...CHAT_DEFAULTS, ...MODEL });
+  assertEquals(await parseEval(), evalOptions());
+  assertEquals(await parseChat(), chatOptions());
+  const { temperature, topK, maxNewTokens } = chatOptions();
+  assertEquals([temperature, topK, maxNewTokens], [0.6, 50, 256]);
+  assertEquals([evalOptions().temperature, evalOptions().maxNewTokens], [0, 512]);
 });
 
 const MODEL_FLAGS =
@@ -43,10 +44,11 @@ const GIVEN = {
   blas: "auto",
 };
 
-Deno.test("every option of eval has a flag", async () => {
+Deno.test("eval hands its flags on", async () => {
   const flags = "--tasks ARC-Easy|GSM8K --temperature 0.5 --top-k 7 --max-new-tokens 9 " +
     "--num-samples 3 --batch-size 4 --max-problems 5 --json";
   assertEquals(await parseEval(...`${MODEL_FLAGS} ${flags}`.split(" ")), {
+    ...evalOptions(),
     ...GIVEN,
     tasks: "ARC-Easy|GSM8K",
     temperature: 0.5,
@@ -59,10 +61,11 @@ Deno.test("every option of eval has a flag", async () => {
   });
 });
 
-Deno.test("every option of chat has a flag", async () => {
+Deno.test("chat hands its flags on", async () => {
   const flags = "--prompt Hi --temperature 0.5 --top-k 7 --top-p 0.9 --min-p 0.1 --seed 3 " +
     "--max-new-tokens 9";
   assertEquals(await parseChat(...`${MODEL_FLAGS} ${flags}`.split(" ")), {
+    ...chatOptions(),
     ...GIVEN,
     prompt: "Hi",
     temperature: 0.5,

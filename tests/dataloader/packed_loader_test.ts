@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { Conversation } from "../../lib/conversation.ts";
 import {
-  type Batch,
   type ConversationDataset,
+  type PackedBatch,
   PackedLoader,
   type PackedLoaderOptions,
   packingStats,
@@ -80,7 +80,7 @@ Deno.test("batches are those of the plain rule, over several epochs", () => {
 Deno.test("the end is where the conversations placed reach the dataset's length", () => {
   // Two of 8 tokens and one place of filling in every row of 17.
   const loader = loaderOf(Array(100).fill(8), { B: 5, T: 16 });
-  let batch: Batch = loader.next();
+  let batch: PackedBatch = loader.next();
   assertEquals([batch.consumed, batch.progress, batch.padding], [10, 0.1, 5]);
   let batches = 1;
   while (!batch.done) {

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import { DiskFolder } from "../../lib/checkpoint/disk/mod.ts";
 import type { Conversation } from "../../lib/conversation.ts";
 import { type ConversationDataset, PackedLoader } from "../../lib/dataloader/mod.ts";
 import { LocalSource, trainMixture, valMixture } from "../../lib/tasks/mod.ts";
@@ -35,7 +36,7 @@ function int32Tensors(bytes: Uint8Array): Map<string, Int32Array> {
 }
 
 async function assertBatches(dataset: ConversationDataset, name: string, count: number) {
-  const tokenizer = await Tokenizer.load(`${baseDir}/tokenizer`);
+  const tokenizer = await Tokenizer.load(new DiskFolder(`${baseDir}/tokenizer`));
   const bosId = tokenizer.specialTokens.get("<|bos|>")!;
   const render = (conversation: Conversation) => tokenizer.renderConversation(conversation);
   const tensors = int32Tensors(

@@ -1,4 +1,4 @@
-import { checkOperation, type floats, random, testOperation } from "./check_operation.ts";
+import { checkOperation, type floats, ints, random, testOperation } from "./check_operation.ts";
 import { devices, webGpu } from "./devices.ts";
 import { Float64Device } from "./float64_device.ts";
 
@@ -83,6 +83,34 @@ testOperation("attentionBackward, windows and grouped queries", both, async (dev
         1e-5,
         ["delta"],
       );
+    }
+  }
+});
+
+testOperation("appendCache", devices, async (device) => {
+  for (const [B, T, S, Hkv, D] of [[1, 1, 3, 1, 4], [3, 5, 12, 2, 6], [2, 3, 40, 2, 32]]) {
+    await checkOperation(device, "appendCache", {
+      cache: random([B, S, Hkv, D]),
+      x: random([B, T, Hkv, D]),
+      positions: ints([2, 0, 7].slice(0, B)),
+    });
+  }
+});
+
+testOperation("attentionWithCache, one query and many", devices, async (device) => {
+  for (const T of [1, 3, 40]) {
+    for (const [B, H, Hkv, D] of [[3, 4, 2, 20], [2, 2, 1, 128]]) {
+      for (const window of [0, 10, 100, 1 << 20]) {
+        const cache = () => random([B, 210, Hkv, D], 2);
+        await checkOperation(device, "attentionWithCache", {
+          out: random([B, T, H, D]),
+          q: random([B, T, H, D], 2),
+          kCache: cache(),
+          vCache: cache(),
+          positions: ints([170, 0, 63].slice(0, B)),
+          window,
+        });
+      }
     }
   }
 });

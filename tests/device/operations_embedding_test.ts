@@ -23,28 +23,12 @@ testOperation("embedding and its gradient, with repeated tokens", all, async (de
   }
 });
 
-testOperation("addValueEmbedding and its gradient", all, async (device) => {
-  for (
-    const [N, V, C, Hkv, D, G] of [[5, 3, 16, 2, 4, 12], [23, 40, 14, 3, 5, 3], [
-      12,
-      60,
-      32,
-      2,
-      32,
-      12,
-    ]]
-  ) {
-    const ids = randomInts(N, V).fill(2, 0, N / 3);
-    const [table, x, gate] = [random([V, Hkv * D]), random([N, C]), random([Hkv, G])];
-    const args = { table, ids: ints(ids), x, gate };
-    await checkOperation(device, "addValueEmbedding", { ...args, v: random([N, Hkv, D]) });
-    await checkOperation(device, "addValueEmbeddingBackward", {
-      ...args,
-      dx: random([N, C]),
-      dgate: random([Hkv, G]),
-      dtable: random([V, Hkv * D]),
-      dv: random([N, Hkv, D]),
-      groups: groupsOf(ids, V),
-    });
+testOperation("gatherRows and scatterRows", devices, async (device) => {
+  for (const C of [1, 6, 64]) {
+    const index = ints([5, 5, 8, 2, 0, 7, 3, 11, 1]);
+    const [few, many] = [random([6, C]), random([12, C])];
+    await checkOperation(device, "gatherRows", { out: few, x: many, index, start: 3 });
+    await checkOperation(device, "gatherRows", { out: few, x: many, index });
+    await checkOperation(device, "scatterRows", { out: many, x: few, index, start: 2 });
   }
 });

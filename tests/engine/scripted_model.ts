@@ -1,4 +1,5 @@
 /** Models whose words are known: a tiny random one, and one that says what it is told to. */
+import { DiskFolder } from "../../lib/checkpoint/disk/mod.ts";
 import type { SamplingArgs } from "../../lib/device/mod.ts";
 import { GPT } from "../../lib/model/mod.ts";
 import { Tokenizer } from "../../lib/tokenizer/mod.ts";
@@ -7,7 +8,7 @@ import { data } from "../device/float64_tensor.ts";
 
 /** The reference's tokenizer of 4096 tokens. */
 export const tokenizer: Tokenizer = await Tokenizer.load(
-  new URL("../fixtures/tokenizer", import.meta.url).pathname,
+  new DiskFolder(new URL("../fixtures/tokenizer", import.meta.url).pathname),
 );
 
 /** A model for {@link tokenizer} with arbitrary weights. */

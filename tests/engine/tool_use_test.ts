@@ -1,10 +1,11 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { DiskFolder } from "../../lib/checkpoint/disk/mod.ts";
 import { calculate } from "../../lib/engine/calculator.ts";
 import { ToolUse } from "../../lib/engine/tool_use.ts";
 import { type ContentPart, SPECIAL_TOKENS, Tokenizer } from "../../lib/tokenizer/mod.ts";
 
 const fixture = (name: string) => new URL(`../fixtures/${name}`, import.meta.url);
-const tokenizer = await Tokenizer.load(fixture("tokenizer").pathname);
+const tokenizer = await Tokenizer.load(new DiskFolder(fixture("tokenizer").pathname));
 const special = Object.fromEntries(
   SPECIAL_TOKENS.map((name) => [name.slice(2, -2), tokenizer.encodeSpecial(name)]),
 );

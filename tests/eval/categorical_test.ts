@@ -3,7 +3,7 @@ import { fromFileUrl } from "@std/path";
 import { openDevice } from "../../lib/device/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { chooseLetters, loadChatcoreTasks } from "../../lib/eval/mod.ts";
-import { openModel } from "../../lib/sft/mod.ts";
+import { openModel } from "../../lib/training/mod.ts";
 import { LocalSource, type MultipleChoiceProblem } from "../../lib/tasks/mod.ts";
 import { greedyTokens } from "../engine/uncached.ts";
 import { tinyModel, tokenizer } from "../engine/scripted_model.ts";

@@ -1,9 +1,9 @@
 import { assertAlmostEquals, assertEquals, assertLess, assertNotEquals } from "@std/assert";
-import { GPT, type GPTConfig, initialParameters, parameterSpecs } from "../../lib/model/mod.ts";
+import { GPT, initialParameters, type ModelConfig, parameterSpecs } from "../../lib/model/mod.ts";
 import { sizeOf } from "../../lib/device/mod.ts";
 import { Float64Device } from "../device/float64_device.ts";
 
-const config: GPTConfig = {
+const config: ModelConfig = {
   sequenceLen: 256,
   vocabSize: 1000,
   nLayer: 3,

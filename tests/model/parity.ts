@@ -1,7 +1,7 @@
 /** The reference's tiny models and the numbers that nanochat computed with them. */
 import { join } from "@std/path";
-import { readStateDict, SafetensorsFile, TorchFile } from "../../lib/checkpoint/mod.ts";
-import { readMeta } from "../../lib/checkpoint/mod.ts";
+import { openSafetensors, openTorchFile, readMeta } from "../../lib/checkpoint/disk/mod.ts";
+import { readStateDict } from "../../lib/checkpoint/mod.ts";
 import type { Device, Tensor } from "../../lib/device/mod.ts";
 import { GPT } from "../../lib/model/mod.ts";
 
@@ -41,11 +41,11 @@ export interface ParityModel {
 export async function parityModel(device: Device, name: string): Promise<ParityModel> {
   const folder = join(FOLDER, name);
   const meta = await readMeta(join(folder, "meta_000010.json"));
-  using file = await TorchFile.open(join(folder, "model_000010.pt"));
+  using file = await openTorchFile(join(folder, "model_000010.pt"));
   const { tensors, parts } = readStateDict(file, meta.modelConfig);
   const model = new GPT(device, meta.modelConfig, { parts, training: true });
   await model.load((name, start, count) => tensors.get(name)!.readFloat32(start, count));
-  using numbers = await SafetensorsFile.open(join(folder, "expected.safetensors"));
+  using numbers = await openSafetensors(join(folder, "expected.safetensors"));
   const values = new Map<string, Float32Array>();
   const shapes = new Map<string, readonly number[]>();
   for (const [key, tensor] of numbers.tensors) {

@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { lrMultiplier, muonMomentum } from "../../lib/optim/mod.ts";
+import { lrMultiplier, momentumCoefficient } from "../../lib/optim/mod.ts";
 
 Deno.test("the multiplier rises, stays and falls, and never leaves [0, 1]", () => {
   const options = { warmupRatio: 0.1, warmdownRatio: 0.4, finalLrFrac: 0.1 };
@@ -19,7 +19,7 @@ Deno.test("without warm-up and warm-down the multiplier is always 1", () => {
 });
 
 Deno.test("Muon's momentum rises over 300 steps", () => {
-  assertEquals(muonMomentum(0), 0.85);
-  assertAlmostEquals(muonMomentum(150), 0.9, 1e-12);
-  assertAlmostEquals(muonMomentum(1000), 0.95, 1e-12);
+  assertEquals(momentumCoefficient(0), 0.85);
+  assertAlmostEquals(momentumCoefficient(150), 0.9, 1e-12);
+  assertAlmostEquals(momentumCoefficient(1000), 0.95, 1e-12);
 });

@@ -1,7 +1,8 @@
 /** The optimizer's state: read from PyTorch's file, written in its form, refused where it differs. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { StoredTensor, TorchFile, writeTorchFile } from "../../lib/checkpoint/mod.ts";
+import { openTorchFile, writeTorchFile } from "../../lib/checkpoint/disk/mod.ts";
+import { StoredTensor } from "../../lib/checkpoint/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { GPT } from "../../lib/model/mod.ts";
 import {
@@ -40,13 +41,13 @@ async function numbers(tree: unknown): Promise<unknown> {
 }
 
 Deno.test("a state from PyTorch comes back as it was", async () => {
-  using file = await TorchFile.open(join(FOLDER, "optim_000010_rank0.pt"));
+  using file = await openTorchFile(join(FOLDER, "optim_000010_rank0.pt"));
   const optimizer = freshOptimizer();
   await loadOptimizerState(optimizer, file.root);
 
   const path = await Deno.makeTempFile({ suffix: ".pt" });
   await writeTorchFile(path, optimizerState(optimizer, { multiplier: 0.4, mu: 0.95 }));
-  using copy = await TorchFile.open(path);
+  using copy = await openTorchFile(path);
   const [expected, actual] = await Promise.all(
     [file, copy].map((f) => numbers(f.root) as Promise<Map<string, Map<number, unknown>>>),
   );
@@ -58,7 +59,7 @@ Deno.test("a state from PyTorch comes back as it was", async () => {
 });
 
 Deno.test("the state of another model is refused and changes nothing", async () => {
-  using file = await TorchFile.open(join(FOLDER, "optim_000010_rank0.pt"));
+  using file = await openTorchFile(join(FOLDER, "optim_000010_rank0.pt"));
   const optimizer = freshOptimizer(3);
   const error = await assertRejects(() => loadOptimizerState(optimizer, file.root), UserError);
   assertEquals(error.message.includes("should be"), true);

@@ -1,7 +1,7 @@
 /** What a run does in an empty base directory, and where the commands after it look. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { inspectCheckpoint } from "../../lib/sft/mod.ts";
+import { inspectCheckpoint } from "../../lib/inspect/mod.ts";
 import { inTempDir } from "../temp_dir.ts";
 import { MemoryTerminal } from "../tracking/memory_terminal.ts";
 import { watchRun } from "./run_helpers.ts";
@@ -21,7 +21,7 @@ Deno.test("an empty base directory gets the shipped model fine-tuned and shown",
     assert(/^Validation bpb +2\.\d+ +\d\.\d+$/m.test(printed), printed);
     assert(/^SimpleSpelling +0\.\d+ +0\.\d+$/m.test(printed), printed);
     assert(/^Who are you\?\n {2}before {2}.+\n {2}after/m.test(printed), printed);
-    assertStringIncludes(printed, 'Next: add "chat"');
+    assert(result.isDemo);
 
     const console = new MemoryTerminal();
     const io = {

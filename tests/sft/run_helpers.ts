@@ -1,12 +1,8 @@
 /** Runs fine-tuning as the command line does, in a base directory of its own. */
 import { join } from "@std/path";
-import {
-  type RunIo,
-  runSft,
-  type SftOptions,
-  sftOptions,
-  type SftResult,
-} from "../../lib/sft/mod.ts";
+import type { RunIo } from "../../lib/training/mod.ts";
+import { sftOptions } from "../../cli/options.ts";
+import { runSft, type SftOptions, type SftResult } from "../../lib/sft/mod.ts";
 import { Terminal } from "../../lib/tracking/mod.ts";
 
 /** A base directory in a temporary folder, with what `from` holds linked into it. */

@@ -1,11 +1,12 @@
 /** A whole run on a tiny model: what it prints, measures, saves, and how it goes on. */
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { join } from "@std/path";
+import { wordError } from "../../cli/errors.ts";
 import { UserError } from "../../lib/errors.ts";
 import type { SftOptions } from "../../lib/sft/mod.ts";
 import { devices } from "../device/devices.ts";
 import { watchRun } from "./run_helpers.ts";
-import { smallBaseDir } from "./small_base_dir.ts";
+import { smallBaseDir } from "../training/small_base_dir.ts";
 
 const FLAGS: Partial<SftOptions> = {
   maxSeqLen: 64,
@@ -75,7 +76,7 @@ for (
     const baseDir = await smallBaseDir();
     const fails = async (given: Partial<SftOptions>, ...words: string[]) => {
       const run = () => watchRun(baseDir, { ...FLAGS, deviceType, ...given });
-      const { message } = await assertRejects(run, UserError);
+      const message = wordError(await assertRejects(run, UserError));
       for (const word of words) assert(message.includes(word), `${word} in: ${message}`);
       assertEquals(message.includes("\n"), false);
     };

@@ -7,7 +7,7 @@ import {
   type DatasetSource,
   loadMixtureFile,
   loadOwnData,
-  parseDataFlag,
+  parseOwnData,
   type Row,
   type Task,
 } from "../../lib/tasks/mod.ts";
@@ -63,10 +63,10 @@ function questions(tasks: Task[]): string[] {
 }
 
 Deno.test("--data is a path with or without epochs", () => {
-  assertEquals(parseDataFlag("a/b.jsonl"), { path: "a/b.jsonl", epochs: 1 });
-  assertEquals(parseDataFlag("a:b.jsonl:12"), { path: "a:b.jsonl", epochs: 12 });
+  assertEquals(parseOwnData("a/b.jsonl"), { path: "a/b.jsonl", epochs: 1 });
+  assertEquals(parseOwnData("a:b.jsonl:12"), { path: "a:b.jsonl", epochs: 12 });
   for (const wrong of ["", ":3", "own.jsonl:0", "own.jsonl:-1", "own.jsonl:1.5"]) {
-    assertThrows(() => parseDataFlag(wrong), UserError, `but is "${wrong}"`);
+    assertThrows(() => parseOwnData(wrong), UserError, `but is "${wrong}"`);
   }
 });
 

@@ -1,10 +1,11 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { DiskFolder } from "../../lib/checkpoint/disk/mod.ts";
 import type { Conversation } from "../../lib/conversation.ts";
 import { UserError } from "../../lib/errors.ts";
 import { Tokenizer } from "../../lib/tokenizer/mod.ts";
 import { readReferenceRows, TOKENIZER_DIRECTORY } from "./reference.ts";
 
-const tokenizer = await Tokenizer.load(TOKENIZER_DIRECTORY);
+const tokenizer = await Tokenizer.load(new DiskFolder(TOKENIZER_DIRECTORY));
 const user = { role: "user" as const, content: "Hi" };
 const assistant = { role: "assistant" as const, content: "Hello" };
 

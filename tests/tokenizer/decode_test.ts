@@ -1,8 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { DiskFolder } from "../../lib/checkpoint/disk/mod.ts";
 import { Tokenizer } from "../../lib/tokenizer/mod.ts";
 import { randomNumbers, randomText, TOKENIZER_DIRECTORY } from "./reference.ts";
 
-const tokenizer = await Tokenizer.load(TOKENIZER_DIRECTORY);
+const tokenizer = await Tokenizer.load(new DiskFolder(TOKENIZER_DIRECTORY));
 
 Deno.test("decodes to bytes, keeping what is no UTF-8", () => {
   assertEquals(

@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { DiskFolder } from "../../lib/checkpoint/disk/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { SPECIAL_TOKENS, Tokenizer } from "../../lib/tokenizer/mod.ts";
 import { Merger } from "../../lib/tokenizer/merge.ts";
@@ -11,7 +12,7 @@ import {
   trainNaively,
 } from "./reference.ts";
 
-const tokenizer = await Tokenizer.load(TOKENIZER_DIRECTORY);
+const tokenizer = await Tokenizer.load(new DiskFolder(TOKENIZER_DIRECTORY));
 
 Deno.test("encodes every reference text as tiktoken does, and decodes it back", async () => {
   const { encode } = await readReferenceRows();

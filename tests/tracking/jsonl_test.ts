@@ -1,7 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { UserError } from "../../lib/errors.ts";
-import { JsonlSink, type MetricSink, SinkGroup } from "../../lib/tracking/mod.ts";
+import { JsonlSink } from "../../lib/tracking/jsonl.ts";
+import { type MetricSink, SinkGroup } from "../../lib/tracking/mod.ts";
 import { inTempDir } from "../temp_dir.ts";
 
 Deno.test("each log is one line, in the file at once", () =>

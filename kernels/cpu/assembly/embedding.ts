@@ -27,6 +27,25 @@ function chosen(row: i32): usize {
   return <usize> index;
 }
 
+@inline
+function overChosenRows(
+  out: usize,
+  x: usize,
+  index: usize,
+  rows: i32,
+  columns: i32,
+  limit: i32,
+  item: (index: i32) => void,
+): void {
+  args.out = out;
+  args.x = x;
+  args.index = index;
+  args.rows = rows;
+  args.columns = columns;
+  args.limit = limit;
+  overRows(rows, columns, item);
+}
+
 /** out[r] = x[index[r]]; x has `limit` rows. */
 export function gatherRows(
   out: usize,
@@ -36,13 +55,7 @@ export function gatherRows(
   columns: i32,
   limit: i32,
 ): void {
-  args.out = out;
-  args.x = x;
-  args.index = index;
-  args.rows = rows;
-  args.columns = columns;
-  args.limit = limit;
-  overRows(rows, columns, gatherItem);
+  overChosenRows(out, x, index, rows, columns, limit, gatherItem);
 }
 
 function gatherItem(item: i32): void {
@@ -62,13 +75,7 @@ export function scatterRows(
   columns: i32,
   limit: i32,
 ): void {
-  args.out = out;
-  args.x = x;
-  args.index = index;
-  args.rows = rows;
-  args.columns = columns;
-  args.limit = limit;
-  overRows(rows, columns, scatterItem);
+  overChosenRows(out, x, index, rows, columns, limit, scatterItem);
 }
 
 function scatterItem(item: i32): void {

@@ -12,7 +12,7 @@ import { at } from "./tensor.ts";
 const MOST_DECODE_QUERIES = 4;
 
 /** Operations of this file. */
-type Names = "attention" | "attentionBackward" | "attentionWithCache";
+type Names = "attention" | "attentionBackward" | "attentionWithCache" | "appendCache";
 
 /** Attention {@link Operations} in WebAssembly. */
 export function attentionOperations(pool: Pool): Pick<Operations, Names> {
@@ -21,6 +21,7 @@ export function attentionOperations(pool: Pool): Pick<Operations, Names> {
   const attentionBackward = pool.kernel("attentionBackward");
   const attentionBackwardWorkspace = pool.kernel("attentionBackwardWorkspace");
   const attentionDecode = pool.kernel("attentionDecode");
+  const appendCache = pool.kernel("appendCache");
 
   return {
     attention: ({ out, lse, q, k, v, window }) => {
@@ -54,6 +55,11 @@ export function attentionOperations(pool: Pool): Pick<Operations, Names> {
         pool.reserveWorkspace(attentionWorkspace(S, D) >>> 0);
         attention(at(out), 0, ...inputs, ...sizes);
       }
+    },
+    appendCache: ({ cache, x, positions }) => {
+      const [B, T, Hkv, D] = x.shape, [cacheB, S] = cache.shape;
+      checkShapes(B === cacheB && cache.size === B * S * Hkv * D, "appendCache", cache, x);
+      appendCache(at(cache), at(x), at(positions), B, T, S, Hkv * D);
     },
   };
 }

@@ -4,8 +4,10 @@
  *
  * @module
  */
+import { sizeOf } from "../../shapes.ts";
 import type { Device } from "../device.ts";
-import { sizeOf, type Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
+import { adamWOperations } from "./adamw.ts";
 import { attentionOperations } from "./attention.ts";
 import { loadBlas } from "./blas.ts";
 import { elementwiseOperations } from "./elementwise.ts";
@@ -13,11 +15,14 @@ import { embeddingOperations } from "./embedding.ts";
 import { lossOperations } from "./loss.ts";
 import { matmulOperations } from "./matmul.ts";
 import { CpuMemory } from "./memory.ts";
+import { muonOperations } from "./muon.ts";
 import { normOperations } from "./norm.ts";
-import { optimOperations } from "./optim.ts";
 import { startPool } from "./pool.ts";
+import { rotaryOperations } from "./rotary.ts";
 import { sampleOperations } from "./sample.ts";
+import { smearOperations } from "./smear.ts";
 import { CpuTensor, cpuTensor } from "./tensor.ts";
+import { valueEmbeddingOperations } from "./value_embedding.ts";
 
 /** Options of {@link createCpuDevice}. */
 export interface CpuOptions {
@@ -104,13 +109,17 @@ export async function createCpuDevice(options: CpuOptions = {}): Promise<Device>
       blas?.close();
     },
 
+    ...adamWOperations(pool),
     ...attentionOperations(pool),
     ...elementwiseOperations(pool, memory),
     ...embeddingOperations(pool),
     ...lossOperations(pool),
     ...matmulOperations(pool, blas),
+    ...muonOperations(pool),
     ...normOperations(pool),
-    ...optimOperations(pool),
+    ...rotaryOperations(pool),
     ...sampleOperations(memory),
+    ...smearOperations(pool),
+    ...valueEmbeddingOperations(pool),
   };
 }

@@ -98,8 +98,8 @@ export class CpuMemory {
     if (end > MAXIMUM_PAGES * PAGE) {
       throw new UserError(
         `The CPU device cannot hold ${name} (${mebibytes(bytes)}): with it ` +
-          `${mebibytes(this.used + bytes)} are needed and 4096 MiB is the most it has; ` +
-          "lower --device-batch-size or --max-seq-len",
+          `${mebibytes(this.used + bytes)} are needed and 4096 MiB is the most it has`,
+        { detail: { kind: "memory", tensor: name, bytes, limit: MAXIMUM_PAGES * PAGE } },
       );
     }
     const missing = end - this.#buffer.byteLength;
@@ -115,7 +115,8 @@ export class CpuMemory {
     } catch {
       throw new UserError(
         `The system gave no more memory for ${name}: the CPU device has ` +
-          `${mebibytes(this.#buffer.byteLength)} and asked for ${mebibytes(pages * PAGE)} more.`,
+          `${mebibytes(this.#buffer.byteLength)} and asked for ${mebibytes(pages * PAGE)} more`,
+        { detail: { kind: "memory", tensor: name, bytes: pages * PAGE } },
       );
     }
     this.#view = new DataView(this.#buffer);

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type DType, sizeOf, type Tensor } from "../tensor.ts";
+import { sizeOf } from "../../shapes.ts";
+import type { DType, Tensor } from "../tensor.ts";
 
 /** A tensor in the shared memory. */
 export class CpuTensor implements Tensor {

@@ -32,9 +32,9 @@ export async function openAdapter(requiredFeatures: GPUFeatureName[] = []): Prom
   const adapter = await findAdapter();
   if (!adapter) {
     const advice = ADVICE[Deno.build.os] ?? "install your GPU's driver";
-    throw new UserError(
-      `No WebGPU adapter was found: ${advice}, or run on the CPU with --device-type cpu`,
-    );
+    throw new UserError(`No WebGPU adapter was found: ${advice}`, {
+      detail: { kind: "noAdapter" },
+    });
   }
   const requiredLimits: Record<string, number> = {};
   for (const name of LIMITS) requiredLimits[name] = adapter.limits[name];

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Device } from "../device.ts";
+import { adamWOperations } from "./adamw.ts";
 import { openAdapter } from "./adapter.ts";
 import { attentionOperations, type AttentionProducts } from "./attention.ts";
 import { elementwiseOperations } from "./elementwise.ts";
@@ -12,11 +13,13 @@ import { Gpu, type Profiler, viewOf } from "./gpu.ts";
 import { lossOperations } from "./loss.ts";
 import { matmulOperations, type MatmulTile } from "./matmul.ts";
 import { measure, type Measured, tileFor } from "./matmul_tile.ts";
+import { muonOperations } from "./muon.ts";
 import { normOperations } from "./norm.ts";
-import { optimizerOperations } from "./optimizer.ts";
+import { rotaryOperations } from "./rotary.ts";
 import { sampleOperations } from "./sample.ts";
 import { smearOperations } from "./smear.ts";
-import { copyOperations, Transfers } from "./transfers.ts";
+import { Transfers } from "./transfers.ts";
+import { valueEmbeddingOperations } from "./value_embedding.ts";
 
 /** Options of {@link createWebGpuDevice}. */
 export interface WebGpuOptions {
@@ -81,16 +84,18 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<D
     synchronize: () => transfers.synchronize(),
     close: () => transfers.close(),
 
+    ...adamWOperations(gpu),
     ...attentionOperations(gpu, options.attentionProducts ?? (software ? "direct" : "tiles")),
-    ...copyOperations(gpu),
     ...elementwiseOperations(gpu),
     ...embeddingOperations(gpu),
-    ...normOperations(gpu),
-    ...smearOperations(gpu),
     ...lossOperations(gpu),
-    ...optimizerOperations(gpu),
-    ...sampleOperations(gpu),
     ...matmulOperations(gpu, (outputSize) => matmulTile ?? tileFor(tiles, outputSize)),
+    ...muonOperations(gpu),
+    ...normOperations(gpu),
+    ...rotaryOperations(gpu),
+    ...sampleOperations(gpu),
+    ...smearOperations(gpu),
+    ...valueEmbeddingOperations(gpu),
   };
 }
 

@@ -16,7 +16,8 @@ import tanh from "../../../kernels/webgpu/tanh.wgsl" with { type: "text" };
 import type { Coefficient, Operations } from "../operations.ts";
 import { checkShapes } from "../shapes.ts";
 import type { Tensor } from "../tensor.ts";
-import { type Gpu, sameMemory, type Slice, type Tensors } from "./gpu.ts";
+import { type Gpu, onGpu, sameMemory, type Slice, type Tensors } from "./gpu.ts";
+import { ELEMENT_BYTES } from "./memory.ts";
 import type { TemplateValues } from "./template.ts";
 
 const ADD_PARTIALS = reduce + addPartialsMain;
@@ -81,11 +82,23 @@ function coefficients(a: Coefficient, b: Coefficient) {
   };
 }
 
+/** Operations of this file. */
+type Names = "zero" | "copy" | "combine" | "combineBackward" | "softcap" | "sum";
+
 /** See {@link Operations}. */
-export function elementwiseOperations(
-  gpu: Gpu,
-): Pick<Operations, "combine" | "combineBackward" | "softcap" | "sum"> {
+export function elementwiseOperations(gpu: Gpu): Pick<Operations, Names> {
   return {
+    zero({ x }) {
+      gpu.copies().clearBuffer(onGpu(x).allocation.buffer, 0, x.size * ELEMENT_BYTES);
+    },
+
+    copy({ out, x }) {
+      checkShapes(out.size === x.size, "copy", out, x);
+      if (sameMemory(out, x)) return;
+      const [from, to] = [x, out].map((tensor) => onGpu(tensor).allocation.buffer);
+      gpu.copies().copyBufferToBuffer(from, 0, to, 0, x.size * ELEMENT_BYTES);
+    },
+
     combine({ out, x, y, a, b }) {
       checkShapes(out.size === x.size && out.size === y.size, "combine", out, x, y);
       const { values, uniforms, tensors } = coefficients(a, b);

@@ -1,5 +1,5 @@
 /**
- * Token embeddings, value embeddings, and rows taken by index.
+ * Embeddings, and other rows that are chosen by an index.
  *
  * @module
  */
@@ -7,17 +7,6 @@ import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" }
 import embeddingMain from "../../../kernels/webgpu/embedding.wgsl" with { type: "text" };
 import backwardMain from "../../../kernels/webgpu/embedding_backward.wgsl" with { type: "text" };
 import gatherRowsMain from "../../../kernels/webgpu/gather_rows.wgsl" with { type: "text" };
-import reduce from "../../../kernels/webgpu/reduce.wgsl" with { type: "text" };
-import valueMain from "../../../kernels/webgpu/value_embedding.wgsl" with { type: "text" };
-import gateMain from "../../../kernels/webgpu/value_embedding_backward_gate.wgsl" with {
-  type: "text",
-};
-import gatesMain from "../../../kernels/webgpu/value_embedding_backward_gates.wgsl" with {
-  type: "text",
-};
-import inputMain from "../../../kernels/webgpu/value_embedding_backward_input.wgsl" with {
-  type: "text",
-};
 import type { Operations, TokenGroups } from "../operations.ts";
 import { checkShapes, rowsOf } from "../shapes.ts";
 import type { Tensor } from "../tensor.ts";
@@ -27,23 +16,12 @@ import type { Gpu, Slice } from "./gpu.ts";
 const EMBEDDING = element + embeddingMain;
 const EMBEDDING_BACKWARD = element + backwardMain;
 const GATHER_ROWS = element + gatherRowsMain;
-const VALUE_EMBEDDING = element + valueMain;
-const VALUE_BACKWARD_GATES = element + gatesMain;
-const VALUE_BACKWARD_INPUT = element + inputMain;
-const VALUE_BACKWARD_GATE = reduce + gateMain;
 
-type EmbeddingOperations = Pick<
-  Operations,
-  | "embedding"
-  | "embeddingBackward"
-  | "addValueEmbedding"
-  | "addValueEmbeddingBackward"
-  | "gatherRows"
-  | "scatterRows"
->;
+/** Operations of this file. */
+type Names = "embedding" | "embeddingBackward" | "gatherRows" | "scatterRows";
 
 /** See {@link Operations}. */
-export function embeddingOperations(gpu: Gpu): EmbeddingOperations {
+export function embeddingOperations(gpu: Gpu): Pick<Operations, Names> {
   return {
     embedding({ out, table, ids }) {
       const [V, columns] = rowsOf(table);
@@ -70,41 +48,6 @@ export function embeddingOperations(gpu: Gpu): EmbeddingOperations {
       addByToken(gpu, dtable, dout, groups);
     },
 
-    addValueEmbedding({ v, table, ids, x, gate }) {
-      const [Hkv, G] = gate.shape;
-      const [V, columns] = rowsOf(table);
-      const WIDTH = widthFor(columns / Hkv);
-      const kernel = gpu.kernel(VALUE_EMBEDDING, { WIDTH });
-      const count = v.size / WIDTH;
-      const sizes = { columns: columns / WIDTH, headColumns: columns / Hkv / WIDTH };
-      for (const { start: firstRow, count: rows, slices } of gpu.split(V, { table })) {
-        const uniforms = { count, ...sizes, C: rowsOf(x)[1], G, firstRow, rows };
-        const bindings = { v, table: slices.table, ids, x, gate };
-        gpu.run(kernel, bindings, uniforms, Math.ceil(count / WORKGROUP));
-      }
-    },
-
-    addValueEmbeddingBackward({ dx, dgate, dtable, dv, table, ids, groups, x, gate }) {
-      const [heads, G] = gate.shape;
-      const [N, C] = rowsOf(x);
-      const [V, columns] = rowsOf(table);
-      const gates = gpu.scratch(2 * N * heads);
-      const WIDTH = widthFor(columns / heads);
-      const gatesKernel = gpu.kernel(VALUE_BACKWARD_GATES, { WIDTH });
-      const headColumns = columns / heads / WIDTH;
-      for (const { start: firstRow, count: rows, slices } of gpu.split(V, { table })) {
-        const uniforms = { count: N * heads, heads, headColumns, C, G, firstRow, rows };
-        const bindings = { gates, dv, table: slices.table, ids, x, gate };
-        gpu.run(gatesKernel, bindings, uniforms, Math.ceil(N * heads / WORKGROUP));
-      }
-      addByToken(gpu, dtable, dv, groups, { gates, heads });
-      const inputKernel = gpu.kernel(VALUE_BACKWARD_INPUT, { WIDTH: 1 });
-      const inputs = { count: N * G, heads, C, G };
-      gpu.run(inputKernel, { dx, gates, gate }, inputs, Math.ceil(N * G / WORKGROUP));
-      const gateKernel = gpu.kernel(VALUE_BACKWARD_GATE);
-      gpu.run(gateKernel, { dgate, gates, x }, { rows: N, heads, C, G }, heads * G);
-    },
-
     gatherRows({ out, x, index, start = 0 }) {
       moveRows(gpu, out, x, index, start, false);
     },
@@ -116,7 +59,7 @@ export function embeddingOperations(gpu: Gpu): EmbeddingOperations {
 }
 
 /** dtable[token] += Σ dout[n], where `weights` are given times weights[n, head]. */
-function addByToken(
+export function addByToken(
   gpu: Gpu,
   dtable: Tensor,
   dout: Tensor,

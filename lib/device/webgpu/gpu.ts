@@ -4,7 +4,8 @@
  * @module
  */
 import { UserError } from "../../errors.ts";
-import { sizeOf, type Tensor } from "../tensor.ts";
+import { sizeOf } from "../../shapes.ts";
+import type { Tensor } from "../tensor.ts";
 import { type Kernel, KernelCache } from "./kernel.ts";
 import { ELEMENT_BYTES, formatBytes, Memory, tooLarge, WebGpuTensor } from "./memory.ts";
 import type { TemplateValues } from "./template.ts";
@@ -92,7 +93,8 @@ export class Gpu {
       this.memory.fail(
         new UserError(
           `The GPU was lost (${message}): it ran out of memory, its driver failed, or the system ` +
-            "stopped it; lower --device-batch-size, or run on the CPU with --device-type cpu",
+            "stopped it",
+          { detail: { kind: "deviceLost" } },
         ),
       );
     });
@@ -290,8 +292,9 @@ export class Gpu {
   }
 
   #throwUnbindable(tensor: Tensor): never {
-    const limit = formatBytes(this.maxBindingBytes);
-    throw tooLarge(tensor.name, tensor.shape, `kernels of this adapter see at most ${limit}`);
+    const limit = this.maxBindingBytes;
+    const reason = `kernels of this adapter see at most ${formatBytes(limit)}`;
+    throw tooLarge(tensor.name, tensor.shape, reason, limit);
   }
 }
 

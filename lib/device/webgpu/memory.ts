@@ -5,7 +5,8 @@
  * @module
  */
 import { UserError } from "../../errors.ts";
-import { type DType, sizeOf, type Tensor } from "../tensor.ts";
+import { sizeOf } from "../../shapes.ts";
+import type { DType, Tensor } from "../tensor.ts";
 
 /** Bytes of an element; both types have four. */
 export const ELEMENT_BYTES = 4;
@@ -38,11 +39,16 @@ export function formatBytes(bytes: number): string {
 }
 
 /** The error for a tensor that does not fit the device. */
-export function tooLarge(name: string, shape: readonly number[], reason: string): UserError {
-  const bytes = formatBytes(sizeOf(shape) * ELEMENT_BYTES);
+export function tooLarge(
+  name: string,
+  shape: readonly number[],
+  reason: string,
+  limit?: number,
+): UserError {
+  const bytes = sizeOf(shape) * ELEMENT_BYTES;
   return new UserError(
-    `The device cannot hold ${name} (${shape.join(", ")}), ${bytes}: ${reason}; ` +
-      "lower --device-batch-size",
+    `The device cannot hold ${name} (${shape.join(", ")}), ${formatBytes(bytes)}: ${reason}`,
+    { detail: { kind: "memory", tensor: name, bytes, limit } },
   );
 }
 
@@ -65,11 +71,12 @@ export class Memory {
     const bytes = Math.max(1, sizeOf(shape)) * ELEMENT_BYTES;
     const limit = this.device.limits.maxBufferSize;
     if (bytes > limit) {
-      throw tooLarge(name, shape, `a buffer of this adapter has at most ${formatBytes(limit)}`);
+      const reason = `a buffer of this adapter has at most ${formatBytes(limit)}`;
+      throw tooLarge(name, shape, reason, limit);
     }
     if (this.used + bytes > this.maxBytes) {
       const [used, most] = [this.used, this.maxBytes].map(formatBytes);
-      throw tooLarge(name, shape, `${used} of at most ${most} are allocated`);
+      throw tooLarge(name, shape, `${used} of at most ${most} are allocated`, this.maxBytes);
     }
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const buffer = this.#create(bytes, usage, () => {

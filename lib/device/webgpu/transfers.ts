@@ -4,10 +4,8 @@
  * @module
  */
 import type { Readback } from "../device.ts";
-import type { Operations } from "../operations.ts";
-import { checkShapes } from "../shapes.ts";
 import type { Tensor } from "../tensor.ts";
-import { type Gpu, onGpu, sameMemory } from "./gpu.ts";
+import { type Gpu, onGpu } from "./gpu.ts";
 import { ELEMENT_BYTES } from "./memory.ts";
 
 /** Elements moved at a time: what is moved exists once more on the way. */
@@ -95,21 +93,6 @@ export class Transfers {
     this.gpu.memory.close();
     this.gpu.device.destroy();
   }
-}
-
-/** The operations that are plain copies. */
-export function copyOperations(gpu: Gpu): Pick<Operations, "zero" | "copy"> {
-  return {
-    zero({ x }) {
-      gpu.copies().clearBuffer(onGpu(x).allocation.buffer, 0, x.size * ELEMENT_BYTES);
-    },
-    copy({ out, x }) {
-      checkShapes(out.size === x.size, "copy", out, x);
-      if (sameMemory(out, x)) return;
-      const [from, to] = [x, out].map((tensor) => onGpu(tensor).allocation.buffer);
-      gpu.copies().copyBufferToBuffer(from, 0, to, 0, x.size * ELEMENT_BYTES);
-    },
-  };
 }
 
 function checkRange(what: string, tensor: Tensor, offset: number, count: number): void {

@@ -1,0 +1,65 @@
+/** A command of the command line, made of the flags that the table gives it. */
+
+import { Command } from "@cliffy/command";
+import { optionError } from "../lib/errors.ts";
+import {
+  type CommandName,
+  defaultWords,
+  type Flag,
+  flagOf,
+  flagsOf,
+  type FlagValues,
+} from "./flags.ts";
+
+/** What a command is beside its flags. */
+export interface CommandParts<Name extends CommandName> {
+  /** What it does, as one line. */
+  description: string;
+  /** Its arguments as they are written down, such as `<file:string>`. */
+  arguments?: string;
+  /** Runs it with the values of the flags that were given, and its arguments. */
+  run(given: Partial<FlagValues<Name>>, args: string[]): Promise<void>;
+}
+
+/** A command with the flags that {@linkcode FLAGS} has for it. */
+// Its type is inferred: cliffy computes types from what is declared, here in a loop.
+export function commandOf<Name extends CommandName>(name: Name, parts: CommandParts<Name>) {
+  const command = new Command().description(parts.description);
+  if (parts.arguments) command.arguments(parts.arguments);
+  let heading: string | undefined;
+  for (const [key, flag] of flagsOf(name)) {
+    if (flag.group !== heading) command.group(heading = flag.group);
+    const value = flag.value ? ` <${flag.value}>` : "";
+    const collect = flag.isRepeatable === true;
+    command.option(flagOf(key) + value, helpWords(flag, name), { collect });
+  }
+  command.action(async (options: unknown, ...args: unknown[]) => {
+    await parts.run(valuesOf(name, options as Record<string, unknown>), args as string[]);
+  });
+  return command;
+}
+
+/** The line about a flag in the help. */
+function helpWords(flag: Flag, command: CommandName): string {
+  const otherwise = defaultWords(flag, command);
+  return otherwise === "" ? flag.words : `${flag.words} (default: ${otherwise})`;
+}
+
+/** The values that flags were given, switches as booleans and those that mean none left out. */
+function valuesOf<Name extends CommandName>(
+  name: Name,
+  parsed: Record<string, unknown>,
+): Partial<FlagValues<Name>> {
+  const values: Record<string, unknown> = {};
+  for (const [key, flag] of flagsOf(name)) {
+    const value = parsed[key];
+    if (value === undefined || value === flag.none) continue;
+    values[key] = flag.isSwitch ? toBoolean(key, value) : value;
+  }
+  return values as Partial<FlagValues<Name>>;
+}
+
+function toBoolean(key: string, value: unknown): boolean {
+  if (value !== 0 && value !== 1) throw optionError(key, "0 or 1", value);
+  return value === 1;
+}

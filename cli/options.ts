@@ -1,0 +1,109 @@
+/**
+ * What each command can be told: the values of its flags, checked, with the defaults for the rest.
+ *
+ * @module
+ */
+import type { BaseOptions } from "../lib/base/mod.ts";
+import type { RunChatOptions } from "../lib/chat/mod.ts";
+import { optionError } from "../lib/errors.ts";
+import type { ScheduleOptions } from "../lib/optim/mod.ts";
+import type { SftOptions } from "../lib/sft/mod.ts";
+import { parseOwnData } from "../lib/tasks/mod.ts";
+import type { EvalOptions } from "../lib/training/mod.ts";
+import { type CommandName, defaultOf, flagOf, flagsOf, type FlagValues } from "./flags.ts";
+
+/**
+ * The values of a command's flags: those given, which are checked, and the defaults for the rest.
+ *
+ * @param given Values by the flags' names; undefined is as good as absent.
+ * @throws {UserError} naming the flag, for a value that it does not take.
+ */
+export function completeFlags<Command extends CommandName>(
+  command: Command,
+  given: Partial<FlagValues<Command>>,
+): FlagValues<Command> {
+  const values = Object.fromEntries(
+    flagsOf(command).map(([name, flag]) => {
+      const value = (given as Record<string, unknown>)[name];
+      if (value === undefined) return [name, defaultOf(flag, command)];
+      // A rule is asked about values of its own flag's type.
+      const rule = flag.rule as { wanted: string; allows(value: unknown): boolean } | undefined;
+      if (rule && !rule.allows(value)) throw optionError(name, rule.wanted, value);
+      return [name, value];
+    }),
+  );
+  return values as FlagValues<Command>;
+}
+
+/**
+ * The options of a fine-tuning run: those given, and nanochat's defaults for the rest.
+ *
+ * @throws {UserError} naming the option, for a value that it does not take.
+ *
+ * @example
+ * ```ts
+ * import { sftOptions } from "@nanochat/sft";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(sftOptions({ numIterations: 100 }).initLrFrac, 0.8);
+ * ```
+ */
+export function sftOptions(given: Partial<Omit<SftOptions, "given">> = {}): SftOptions {
+  const { quiet: _, ...options } = completeFlags("sft", given);
+  checkSchedule(options);
+  options.data.forEach(parseOwnData);
+  return { ...options, given: namesGiven(given) };
+}
+
+/**
+ * The options of a pretraining run: those given, and the defaults for the rest, which are
+ * nanochat's where one computer can use them.
+ *
+ * @throws {UserError} naming the option, for a value that it does not take.
+ *
+ * @example
+ * ```ts
+ * import { baseOptions } from "@nanochat/sft";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(baseOptions({ depth: 6 }).matrixLr, 0.02);
+ * ```
+ */
+export function baseOptions(given: Partial<BaseOptions> = {}): BaseOptions {
+  const { quiet: _, ...options } = completeFlags("base", given);
+  checkSchedule(options);
+  return options;
+}
+
+/**
+ * The options of a conversation: those given, and nanochat's defaults for the rest.
+ *
+ * @throws {UserError} naming the option, for a value that it does not take.
+ */
+export function chatOptions(given: Partial<RunChatOptions> = {}): RunChatOptions {
+  const { quiet: _, ...options } = completeFlags("chat", given);
+  return options;
+}
+
+/**
+ * The options of an evaluation: those given, and nanochat's defaults for the rest.
+ *
+ * @throws {UserError} naming the option, for a value that it does not take.
+ */
+export function evalOptions(given: Partial<EvalOptions> = {}): EvalOptions {
+  const { quiet: _, ...options } = completeFlags("eval", given);
+  return options;
+}
+
+/** The names of the options that were said. */
+function namesGiven<Options extends object>(given: Options): (keyof Options)[] {
+  const names = Object.keys(given) as (keyof Options)[];
+  return names.filter((name) => given[name] !== undefined);
+}
+
+/** Checks that the learning rate does not have to rise and fall at once. */
+function checkSchedule({ warmupRatio, warmdownRatio }: ScheduleOptions): void {
+  if (warmupRatio + warmdownRatio <= 1) return;
+  const wanted = `at most 1 together with ${flagOf("warmupRatio")}`;
+  throw optionError("warmdownRatio", wanted, warmdownRatio);
+}

@@ -1,0 +1,96 @@
+import { join } from "@std/path";
+import { UserError } from "../../errors.ts";
+import {
+  CHECKPOINT_FOLDERS,
+  type CheckpointSource,
+  defaultTag,
+  filesOfStep,
+  isModelTag,
+  list,
+} from "../layout.ts";
+
+/** The files of one complete checkpoint. */
+export interface CheckpointFiles {
+  /** Their directory. */
+  directory: string;
+  /** The directory's name, for example `d12`. */
+  tag: string;
+  /** The optimizer step they were saved at. */
+  step: number;
+  /** Path of the state dict. */
+  model: string;
+  /** Path of the JSON with the model's configuration. */
+  meta: string;
+  /** Paths of the optimizer's state by rank; empty if it was not saved. */
+  optimizers: ReadonlyMap<number, string>;
+}
+
+/** Where checkpoints of a kind and tag lie under nanochat's base directory. */
+export function checkpointDirectory(
+  baseDir: string,
+  source: CheckpointSource,
+  tag: string,
+): string {
+  if (!isModelTag(tag)) {
+    throw new UserError(`"${tag}" is no model tag; it must be the name of a folder, such as d12`);
+  }
+  return join(baseDir, CHECKPOINT_FOLDERS[source], tag);
+}
+
+/**
+ * Finds a checkpoint under nanochat's base directory.
+ *
+ * Default tag: the deepest `d{N}`, else the newest directory. Default step: the last complete one.
+ *
+ * @throws {UserError} if the directory, tag or step is missing or incomplete; it lists what is
+ * there.
+ */
+export async function findCheckpoint(
+  baseDir: string,
+  { source, tag, step }: { source: CheckpointSource; tag?: string; step?: number },
+): Promise<CheckpointFiles> {
+  const parent = join(baseDir, CHECKPOINT_FOLDERS[source]);
+  const tags = await listDirectories(baseDir, parent);
+  const chosen = tag ?? defaultTag(tags);
+  const directory = checkpointDirectory(baseDir, source, chosen);
+  if (!tags.has(chosen)) {
+    throw new UserError(`${parent}: has no model "${chosen}"; it has ${list([...tags.keys()])}`);
+  }
+  const names = await Array.fromAsync(Deno.readDir(directory), (entry) => entry.name);
+  const { step: chosenStep, model, meta, optimizers } = filesOfStep(names, directory, step);
+  return {
+    directory,
+    tag: chosen,
+    step: chosenStep,
+    model: join(directory, model),
+    meta: join(directory, meta),
+    optimizers: new Map(optimizers.entries().map(([rank, name]) => [rank, join(directory, name)])),
+  };
+}
+
+/** The directories in `parent` that can be models, by name, with the time they last changed. */
+async function listDirectories(baseDir: string, parent: string): Promise<Map<string, number>> {
+  const directories = new Map<string, number>();
+  try {
+    for await (const { name } of Deno.readDir(parent)) {
+      if (!isModelTag(name)) continue;
+      // Followed, for directories that are links; a link to nothing is none.
+      const info = await Deno.stat(join(parent, name)).catch(() => undefined);
+      if (info?.isDirectory) directories.set(name, info.mtime?.getTime() ?? 0);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new UserError(await describeMissing(baseDir, parent));
+  }
+  if (directories.size === 0) throw new UserError(`${parent}: holds no model`);
+  return directories;
+}
+
+async function describeMissing(baseDir: string, parent: string): Promise<string> {
+  try {
+    const names = await Array.fromAsync(Deno.readDir(baseDir), ({ name }) => name);
+    return `${parent}: no such directory; ${baseDir} holds ${list(names)}`;
+  } catch {
+    return `${baseDir}: no such directory; it should be nanochat's base directory, with the tokenizer and the checkpoints`;
+  }
+}

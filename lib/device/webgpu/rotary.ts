@@ -1,0 +1,48 @@
+/**
+ * Rotary position embedding of heads, followed by their norm.
+ *
+ * @module
+ */
+import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
+import rotaryNormMain from "../../../kernels/webgpu/rotary_norm.wgsl" with { type: "text" };
+import rotaryNormBackwardMain from "../../../kernels/webgpu/rotary_norm_backward.wgsl" with {
+  type: "text",
+};
+import type { Operations } from "../operations.ts";
+import { checkShapes } from "../shapes.ts";
+import type { Tensor } from "../tensor.ts";
+import { widthFor } from "./elementwise.ts";
+import type { Gpu } from "./gpu.ts";
+
+const ROTARY_NORM = element + rotaryNormMain;
+const ROTARY_NORM_BACKWARD = element + rotaryNormBackwardMain;
+
+/** See {@link Operations}. */
+export function rotaryOperations(
+  gpu: Gpu,
+): Pick<Operations, "rotaryNorm" | "rotaryNormBackward"> {
+  return {
+    rotaryNorm({ x, cos, sin, scale, rstd, positions }) {
+      const WIDTH = widthFor(x.shape[3] / 2);
+      const values = { WIDTH, RSTD: rstd !== undefined, POSITIONS: positions !== undefined };
+      const kernel = gpu.kernel(ROTARY_NORM, values);
+      const bindings = { x, cosines: cos, sines: sin, rstd, positions };
+      const uniforms = rotaryUniforms(x, scale, WIDTH);
+      gpu.run(kernel, bindings, uniforms, Math.ceil(uniforms.count / 8));
+    },
+
+    rotaryNormBackward({ dx, y, rstd, cos, sin, scale }) {
+      checkShapes(dx.size === y.size, "rotaryNormBackward", dx, y);
+      const WIDTH = widthFor(y.shape[3] / 2);
+      const kernel = gpu.kernel(ROTARY_NORM_BACKWARD, { WIDTH });
+      const uniforms = rotaryUniforms(y, scale, WIDTH);
+      const bindings = { dx, y, rstd, cosines: cos, sines: sin };
+      gpu.run(kernel, bindings, uniforms, Math.ceil(uniforms.count / 8));
+    },
+  };
+}
+
+function rotaryUniforms(x: Tensor, scale: number, width: number) {
+  const [B, T, heads, D] = x.shape;
+  return { count: B * T * heads, heads, T, half: D / 2 / width, scale };
+}

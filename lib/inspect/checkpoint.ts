@@ -1,0 +1,59 @@
+/**
+ * What a checkpoint holds.
+ *
+ * @module
+ */
+import { findCheckpoint, openTorchFile, readMeta } from "../checkpoint/disk/mod.ts";
+import { readStateDict } from "../checkpoint/mod.ts";
+import {
+  countParameters,
+  flopsPerToken,
+  paddedVocabSize,
+  parameterSpecs,
+  windowSizes,
+} from "../model/mod.ts";
+import { type ModelOptions, type RunIo, snakeCase, whereModelsAre } from "../training/mod.ts";
+
+/**
+ * Prints a checkpoint's configuration, parameter counts and tensors. No tensor is read.
+ *
+ * @throws {UserError} when the checkpoint is missing or damaged.
+ */
+export async function inspectCheckpoint(
+  options: ModelOptions,
+  io: RunIo,
+): Promise<void> {
+  const { source, modelTag: tag, step } = options;
+  const { baseDir, terminal } = await whereModelsAre(io);
+  const files = await findCheckpoint(baseDir, { source, tag, step });
+  const { modelConfig: config, raw } = await readMeta(files.meta);
+  using file = await openTorchFile(files.model);
+  const { tensors, parts } = readStateDict(file, config);
+  const counts = countParameters(parameterSpecs(config, parts));
+  const { model_config, user_config, ...rest } = raw as Record<string, Record<string, unknown>>;
+
+  terminal.print(`Model        ${files.model}`);
+  terminal.print(`Optimizer    ${[...files.optimizers.values()].join(", ") || "not saved"}`);
+  terminal.print(
+    `Config       ${fields({ ...model_config, padded_vocab_size: paddedVocabSize(config) })}`,
+  );
+  terminal.print(`Windows      ${windowSizes(config).join(", ")}`);
+  terminal.print(`Trained with ${fields({ ...user_config })}`);
+  terminal.print(`Notes        ${fields(rest)}`);
+  terminal.print("Parameters");
+  for (const [name, count] of Object.entries(counts)) {
+    terminal.print(`  ${snakeCase(name).padEnd(22)} ${count.toLocaleString("en-US").padStart(16)}`);
+  }
+  const flops = flopsPerToken(config, counts.transformerMatrices + counts.lmHead);
+  terminal.print(`FLOPs per training token  ${flops.toExponential(3)}`);
+  terminal.print("Tensors");
+  for (const [name, { shape, dtype }] of tensors) {
+    terminal.print(`  ${name.padEnd(38)} ${`(${shape.join(", ")})`.padEnd(14)} ${dtype}`);
+  }
+}
+
+/** Plain values of a meta file as `name=value`, whatever is nested left out. */
+function fields(values: Record<string, unknown>): string {
+  const plain = Object.entries(values).filter(([, value]) => typeof value !== "object");
+  return plain.map(([name, value]) => `${name}=${value}`).join(" ") || "nothing";
+}

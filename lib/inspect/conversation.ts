@@ -1,0 +1,38 @@
+/**
+ * What a conversation becomes.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { DiskFolder } from "../checkpoint/disk/mod.ts";
+import { UserError } from "../errors.ts";
+import { CustomJSON, openFile } from "../tasks/mod.ts";
+import { Tokenizer } from "../tokenizer/mod.ts";
+import { type RunIo, whereModelsAre } from "../training/mod.ts";
+
+/**
+ * Prints a conversation's tokens, green where they are trained on.
+ *
+ * @param place A file of conversations, one a line, and after a colon which of them, from 1; the
+ * first unless given.
+ * @throws {UserError} when there is no such conversation.
+ */
+export async function inspectConversation(
+  place: string,
+  io: RunIo,
+): Promise<void> {
+  const [, path, number = "1"] = /^(.+?)(?::(\d+))?$/s.exec(place)!;
+  const { baseDir, terminal } = await whereModelsAre(io);
+  const tokenizer = await Tokenizer.load(new DiskFolder(join(baseDir, "tokenizer")));
+  const conversations = await CustomJSON.load(await openFile(path), path);
+  const index = Number(number) - 1;
+  if (!(index >= 0 && index < conversations.length)) {
+    throw new UserError(
+      `${path} has no conversation ${number}; it has ${conversations.length}, counted from 1`,
+    );
+  }
+  const rendered = tokenizer.renderConversation(conversations.get(index));
+  terminal.print(tokenizer.visualizeTokenization(rendered, { color: terminal.colors }));
+  const trained = rendered.mask.filter((trained) => trained === 1).length;
+  terminal.print(`${rendered.ids.length} tokens, of which ${trained} are trained on`);
+}

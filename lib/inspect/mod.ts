@@ -1,0 +1,8 @@
+/**
+ * Looking at what a run works with: a checkpoint, a conversation's tokens, how a mixture packs.
+ *
+ * @module
+ */
+export { inspectCheckpoint } from "./checkpoint.ts";
+export { inspectConversation } from "./conversation.ts";
+export { inspectPacking, type PackingOptions } from "./packing.ts";

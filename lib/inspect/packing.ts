@@ -1,0 +1,79 @@
+/**
+ * How a mixture packs into rows.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { DiskFolder, findCheckpoint, readMeta } from "../checkpoint/disk/mod.ts";
+import { packingStats } from "../dataloader/mod.ts";
+import { Tokenizer } from "../tokenizer/mod.ts";
+import { Progress, type Terminal } from "../tracking/mod.ts";
+import {
+  inheritSettings,
+  type MixtureOptions,
+  openDataSource,
+  type RunIo,
+  trainingMixture,
+  whereModelsAre,
+} from "../training/mod.ts";
+
+const format = (value: number) => value.toLocaleString("en-US");
+const percent = (share: number) => `${(100 * share).toFixed(2)}%`;
+
+/** Which mixture is packed, and into which rows. */
+export interface PackingOptions extends MixtureOptions {
+  /** Tokens in a row, T; those of the base checkpoint unless given. */
+  maxSeqLen: number | undefined;
+  /** Folder of the base checkpoint; undefined for the deepest model there. */
+  modelTag: string | undefined;
+  /** Step of the base checkpoint; undefined for its last. */
+  step: number | undefined;
+}
+
+/**
+ * Packs the training mixture once and prints how well it fills the rows.
+ *
+ * @param options The mixture, the base checkpoint and the length of rows.
+ * @throws {UserError} when a dataset, the tokenizer or the checkpoint is missing.
+ */
+export async function inspectPacking(options: PackingOptions, givenIo: RunIo): Promise<void> {
+  const io = await whereModelsAre(givenIo);
+  const { baseDir, terminal } = io;
+  const T = options.maxSeqLen ?? await inheritedLength(options, baseDir);
+  const tokenizer = await Tokenizer.load(new DiskFolder(join(baseDir, "tokenizer")));
+  const lines: string[] = [];
+  const { train } = await trainingMixture(options, openDataSource(io), (line) => lines.push(line));
+  terminal.print(lines[0]);
+  const { length: total } = train;
+  const progress = new Progress(terminal, { label: "Packing", total, unit: "conversations" });
+  let done = 0;
+  const stats = packingStats(train, {
+    T,
+    bosId: tokenizer.bosId,
+    render: (conversation) => {
+      progress.update(++done);
+      return tokenizer.renderConversation(conversation);
+    },
+  });
+  progress.finish();
+  printStats(stats, T, terminal);
+}
+
+/** The length of rows that a run inherits from its base checkpoint. */
+async function inheritedLength(options: PackingOptions, baseDir: string): Promise<number> {
+  const { modelTag: tag, step } = options;
+  const files = await findCheckpoint(baseDir, { source: "base", tag, step });
+  const { raw } = await readMeta(files.meta);
+  return inheritSettings({}, raw).maxSeqLen;
+}
+
+function printStats(stats: ReturnType<typeof packingStats>, T: number, terminal: Terminal): void {
+  const { rows, tokens, conversations, paddingShare, trainedShare, cut, lostTokens } = stats;
+  terminal.print(`Rows            ${format(rows)} of ${T} tokens, ${format(tokens)} tokens`);
+  terminal.print(
+    `Conversations   ${format(conversations)}, ${(conversations / rows).toFixed(1)} a row`,
+  );
+  terminal.print(`Cut to a row    ${format(cut)}, which lost ${format(lostTokens)} tokens`);
+  terminal.print(`Padding         ${percent(paddingShare)}`);
+  terminal.print(`Trained on      ${percent(trainedShare)}`);
+}

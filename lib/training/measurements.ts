@@ -1,0 +1,57 @@
+/**
+ * What a run measures on the way and at its end: validation bits per byte, and ChatCORE.
+ *
+ * @module
+ */
+import type { MetricSink } from "../tracking/mod.ts";
+import type { ChatcoreRun } from "./chatcore_run.ts";
+import { validate, type ValidationOptions } from "./evaluation.ts";
+import type { OpenedModel } from "./open_model.ts";
+import { isMultiple } from "./loop.ts";
+
+/** When a run is measured. */
+export interface MeasurementOptions {
+  /** Steps between measurements of validation bpb; −1 for the last step only. */
+  evalEvery: number;
+  /** Steps between ChatCORE evaluations; −1 for none. */
+  chatcoreEvery: number;
+}
+
+/** Measures a model when its turn has come, and remembers the last numbers. */
+export class RunMeasurements {
+  /** The last measurements under nanochat's names, such as `val_bpb`. */
+  readonly metrics: Record<string, number> = {};
+  /** Every validation's bits per byte, in order. */
+  readonly bpbs: number[] = [];
+
+  /** Plans measurements; without `chatcore` it is left out. */
+  constructor(
+    private readonly opened: OpenedModel,
+    private readonly options: MeasurementOptions,
+    private readonly validation: ValidationOptions,
+    private readonly chatcore: ChatcoreRun | undefined,
+    private readonly sink: MetricSink,
+  ) {}
+
+  /** Whether something is to be measured before the step after this one. */
+  isDue(step: number): boolean {
+    const { evalEvery, chatcoreEvery } = this.options;
+    return isMultiple(step, evalEvery) || step > 0 && isMultiple(step, chatcoreEvery);
+  }
+
+  /** Measures what is due after a step, and everything after the last. */
+  async measure(step: number, last: boolean): Promise<void> {
+    const { metrics, options, chatcore } = this;
+    if (last || isMultiple(step, options.evalEvery)) {
+      metrics.val_bpb = await validate(this.validation);
+      this.bpbs.push(metrics.val_bpb);
+      this.sink.log(step, { "val/bpb": metrics.val_bpb });
+    }
+    if (chatcore && (last || step > 0 && isMultiple(step, options.chatcoreEvery))) {
+      const scores = await chatcore.measure(this.opened);
+      if (!scores) return;
+      Object.assign(metrics, scores);
+      this.sink.log(step, scores);
+    }
+  }
+}

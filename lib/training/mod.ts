@@ -1,0 +1,30 @@
+/**
+ * What the runs share: opening a device, a model and an optimizer, the training loop, evaluation and
+ * measurements, saving and going on.
+ *
+ * @module
+ */
+export { ChatcoreRun, type ChatcoreRunOptions } from "./chatcore_run.ts";
+export { openDataSource } from "./data_source.ts";
+export { validate, validationBpb, type ValidationOptions } from "./evaluation.ts";
+export type { RunIo } from "./io.ts";
+export {
+  isMultiple,
+  type RunProgress,
+  runTrainingLoop,
+  START,
+  type TrainingBatch,
+  type TrainingLoopOptions,
+} from "./loop.ts";
+export { type MeasurementOptions, RunMeasurements } from "./measurements.ts";
+export { type MixtureOptions, type RunMixtures, trainingMixture } from "./mixture.ts";
+export { demoDir, holds, whereModelsAre } from "./model_folders.ts";
+export { type OpenedModel, openModel } from "./open_model.ts";
+export { openOptimizer } from "./open_optimizer.ts";
+export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
+export { type RunContents, type SavedRun, savedRun, saveRun } from "./save.ts";
+export { accumulationSteps, type InheritedSettings, inheritSettings } from "./settings.ts";
+export { openSinks } from "./sinks.ts";
+export { snakeCase, spelled } from "./spelling.ts";
+export { withDevice } from "./with_device.ts";
+export { type ModelOptions, withModel } from "./with_model.ts";

@@ -1,0 +1,28 @@
+/**
+ * Where the models are: in the base directory, or in the one of a demonstration.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+
+/** The demonstration's base directory within a base directory. */
+export function demoDir(baseDir: string): string {
+  return join(baseDir, "demo");
+}
+
+/** Whether a base directory has a folder, such as `base_checkpoints`. */
+export async function holds(baseDir: string, folder: string): Promise<boolean> {
+  return await Deno.stat(join(baseDir, folder)).then(() => true, () => false);
+}
+
+/**
+ * The same io for a command that uses models which are there: it looks into the demonstration's
+ * base directory where the base directory has no models of its own but a demonstration was run.
+ */
+export async function whereModelsAre<Io extends { baseDir: string }>(io: Io): Promise<Io> {
+  const folders = ["base_checkpoints", "chatsft_checkpoints"];
+  const own = await Promise.all(folders.map((folder) => holds(io.baseDir, folder)));
+  const demo = demoDir(io.baseDir);
+  const useDemo = !own.includes(true) && await holds(demo, "base_checkpoints");
+  return useDemo ? { ...io, baseDir: demo } : io;
+}

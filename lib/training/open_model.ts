@@ -1,0 +1,70 @@
+/**
+ * A checkpoint as a model on a device, with its tokenizer.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import {
+  type CheckpointFiles,
+  DiskFolder,
+  findCheckpoint,
+  openTorchFile,
+  readMeta,
+} from "../checkpoint/disk/mod.ts";
+import { type CheckpointMeta, type CheckpointSource, readStateDict } from "../checkpoint/mod.ts";
+import type { Device } from "../device/mod.ts";
+import { UserError } from "../errors.ts";
+import { GPT } from "../model/mod.ts";
+import { Tokenizer } from "../tokenizer/mod.ts";
+
+/** A checkpoint that was opened. */
+export interface OpenedModel {
+  /** The model, its parameters loaded. */
+  model: GPT;
+  /** The tokenizer of the base directory. */
+  tokenizer: Tokenizer;
+  /** What the checkpoint's meta file says. */
+  meta: CheckpointMeta;
+  /** Where it lies. */
+  files: CheckpointFiles;
+}
+
+/**
+ * Loads a checkpoint's model onto a device.
+ *
+ * @param baseDir nanochat's base directory.
+ * @param options Which checkpoint, see {@link findCheckpoint}; `training` adds gradients.
+ * @throws {UserError} when the checkpoint is missing, damaged, or of another vocabulary than the
+ * tokenizer, or the device cannot hold it.
+ */
+export async function openModel(
+  device: Device,
+  baseDir: string,
+  options: { source: CheckpointSource; tag?: string; step?: number; training?: boolean },
+): Promise<OpenedModel> {
+  const files = await findCheckpoint(baseDir, options);
+  const meta = await readMeta(files.meta);
+  const directory = join(baseDir, "tokenizer");
+  const tokenizer = await Tokenizer.load(new DiskFolder(directory));
+  const { vocabSize } = meta.modelConfig;
+  if (tokenizer.vocabSize !== vocabSize) {
+    throw new UserError(
+      `${files.model} was trained with ${vocabSize} tokens, but the tokenizer in ${directory} ` +
+        `has ${tokenizer.vocabSize}; use the tokenizer that the model was trained with`,
+    );
+  }
+  using file = await openTorchFile(files.model);
+  const { tensors, parts } = readStateDict(file, meta.modelConfig);
+  const model = new GPT(device, meta.modelConfig, { parts, training: options.training });
+  for (const { name, shape } of model.parameters.values()) {
+    const stored = tensors.get(name)?.shape;
+    if (stored?.join() !== shape.join()) {
+      const found = stored ? `(${stored.join(", ")})` : "missing";
+      throw new UserError(
+        `${files.model}: ${name} should be (${shape.join(", ")}), but is ${found}`,
+      );
+    }
+  }
+  await model.load((name, start, count) => tensors.get(name)!.readFloat32(start, count));
+  return { model, tokenizer, meta, files };
+}

@@ -1,0 +1,151 @@
+/**
+ * Measuring a checkpoint on the tasks of ChatCORE.
+ *
+ * @module
+ */
+import type { DeviceOptions } from "../device/mod.ts";
+import { PythonSandbox } from "../engine/sandbox/mod.ts";
+import { optionError } from "../errors.ts";
+import {
+  CHATCORE_TASKS,
+  chatcoreMetrics,
+  type ChatcoreTask,
+  evaluateTask,
+  loadChatcoreTasks,
+  type Score,
+} from "../eval/mod.ts";
+import type { EvalTask } from "../tasks/mod.ts";
+import { Progress } from "../tracking/mod.ts";
+import { openDataSource } from "./data_source.ts";
+import type { RunIo } from "./io.ts";
+import type { OpenedModel } from "./open_model.ts";
+import { type ModelOptions, withModel } from "./with_model.ts";
+
+/** How {@link runEval} measures; each is the command line's flag of the same name. */
+export interface EvalSettings {
+  /** 0 takes the most likely tokens. */
+  temperature: number;
+  /** Sample from so many tokens; 0 for all. */
+  topK: number;
+  /** Most tokens of an answer. */
+  maxNewTokens: number;
+  /** Answers per problem, of which one must be right. */
+  numSamples: number;
+  /** Problems in a batch. */
+  batchSize: number;
+  /** Problems per task; −1 for all. */
+  maxProblems: number;
+}
+
+/** What {@link runEval} can be told. */
+export interface EvalOptions extends EvalSettings, ModelOptions, DeviceOptions {
+  /** Names of tasks with `|` between them; all unless given. */
+  tasks?: string;
+  /** Whether one JSON object is printed instead of a table. */
+  json?: boolean;
+  /** Whether the table is one of Markdown. */
+  markdown?: boolean;
+}
+
+/**
+ * Measures a checkpoint and prints the accuracy of each task, and ChatCORE if it was all six.
+ *
+ * @returns The score of each task; those that an abort left over are missing.
+ * @throws {UserError} for whatever a person can mend.
+ */
+export async function runEval(
+  options: EvalOptions,
+  io: RunIo,
+): Promise<ReadonlyMap<ChatcoreTask, Score>> {
+  if (options.json && options.markdown) {
+    throw optionError("markdown", "left out where one JSON object is wanted", true);
+  }
+  const names = options.tasks === undefined ? CHATCORE_TASKS : parseTasks(options.tasks);
+  return await withModel(options, io, async (opened, io) => {
+    await using sandbox = new PythonSandbox();
+    const runPython = (program: string) => sandbox.run(program);
+    const tasks = await loadChatcoreTasks(openDataSource(io), runPython, names);
+    const scores = new Map<ChatcoreTask, Score>();
+    const row = options.markdown ? markdownRow : tableRow;
+    if (options.markdown) MARKDOWN_HEAD.forEach((line) => io.terminal.print(line));
+    for (const [name, task] of tasks) {
+      const score = await measure(name, task, opened, options, io);
+      if (!score) return scores;
+      scores.set(name, score);
+      if (!options.json) {
+        io.terminal.print(row(name, percent(score), `${score.passed}/${score.total}`));
+      }
+    }
+    report(scores, opened, options, io, row);
+    return scores;
+  });
+}
+
+/** The names in `ARC-Easy|GSM8K`, in any case, in ChatCORE's order. */
+function parseTasks(list: string): ChatcoreTask[] {
+  const wanted = list.split("|").map((name) => name.trim());
+  for (const name of wanted) {
+    if (CHATCORE_TASKS.some((task) => task.toLowerCase() === name.toLowerCase())) continue;
+    throw optionError("tasks", `some of ${CHATCORE_TASKS.join("|")}`, name);
+  }
+  return CHATCORE_TASKS.filter((task) => {
+    return wanted.some((name) => name.toLowerCase() === task.toLowerCase());
+  });
+}
+
+async function measure(
+  name: ChatcoreTask,
+  task: EvalTask,
+  { model, tokenizer }: OpenedModel,
+  options: EvalOptions,
+  { terminal, signal }: RunIo,
+): Promise<Score | undefined> {
+  const maxProblems = options.maxProblems < 0 ? task.length : options.maxProblems;
+  const total = Math.min(maxProblems, task.length);
+  const progress = new Progress(terminal, { label: name, total, unit: "problems" });
+  progress.update(0);
+  const score = await evaluateTask(model, tokenizer, task, {
+    ...options,
+    maxProblems,
+    signal,
+    onProgress: (score) => progress.update(score.total, `${percent(score)} right`),
+  });
+  progress.finish();
+  return score;
+}
+
+function report(
+  scores: ReadonlyMap<ChatcoreTask, Score>,
+  { files }: OpenedModel,
+  { source, json }: EvalOptions,
+  { terminal }: RunIo,
+  row: typeof tableRow,
+): void {
+  const accuracies = Array.from(scores, ([name, { passed, total }]) => {
+    return [name, passed / total] as const;
+  });
+  const metrics = chatcoreMetrics(new Map(accuracies));
+  if (json) {
+    const { tag, step } = files;
+    terminal.print(
+      JSON.stringify({ source, tag, step, ...metrics, scores: Object.fromEntries(scores) }),
+    );
+  } else if (scores.size === CHATCORE_TASKS.length) {
+    terminal.print(row("ChatCORE", metrics.chatcore_metric.toFixed(4)));
+    terminal.print(row("ChatCORE_cat", metrics.chatcore_cat.toFixed(4)));
+  }
+}
+
+function percent({ passed, total }: Score): string {
+  return `${(100 * passed / total).toFixed(2)}%`;
+}
+
+function tableRow(name: string, value: string, of = ""): string {
+  return `${name.padEnd(14)} ${value.padStart(7)} ${of.padStart(12)}`.trimEnd();
+}
+
+const MARKDOWN_HEAD = [markdownRow("task", "right", "of"), markdownRow("---", "---:", "---:")];
+
+function markdownRow(name: string, value: string, of = ""): string {
+  return `| ${name} | ${value} | ${of} |`;
+}

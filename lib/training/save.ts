@@ -1,0 +1,91 @@
+/**
+ * Saving a run, so that nanochat can load the model and this package can go on with the run.
+ *
+ * @module
+ */
+import { type CheckpointFiles, saveCheckpoint } from "../checkpoint/disk/mod.ts";
+import type { CheckpointMeta } from "../checkpoint/mod.ts";
+import type { PackedLoaderState } from "../dataloader/mod.ts";
+import { UserError } from "../errors.ts";
+import type { GPT } from "../model/mod.ts";
+import {
+  lrMultiplier,
+  momentumCoefficient,
+  type Optimizer,
+  optimizerState,
+  type ScheduleOptions,
+} from "../optim/mod.ts";
+import type { InheritedSettings } from "./settings.ts";
+import { spelled } from "./spelling.ts";
+import type { RunProgress } from "./loop.ts";
+
+/** What a checkpoint of a run is made of. */
+export interface RunContents {
+  /** The model. */
+  model: GPT;
+  /** Its optimizer. */
+  optimizer: Optimizer;
+  /** The run's options, kept as nanochat keeps its flags. */
+  options: ScheduleOptions & { given: readonly string[] };
+  /** The run's settings. */
+  settings: InheritedSettings;
+  /** Where the run stands. */
+  at: RunProgress;
+  /** Where its training data stands. */
+  loader: PackedLoaderState;
+  /** The last measurements, such as `val_bpb`. */
+  metrics: Record<string, number>;
+}
+
+/**
+ * Saves a run under its tag.
+ *
+ * @throws {UserError} when the files cannot be written; an earlier checkpoint stays whole then.
+ */
+export function saveRun(
+  baseDir: string,
+  tag: string,
+  contents: RunContents,
+): Promise<CheckpointFiles> {
+  const { model, optimizer, options, settings, at, loader, metrics } = contents;
+  const { given: _, ...flags } = options;
+  const multiplier = lrMultiplier(at.progress, options);
+  const mu = momentumCoefficient(Math.max(0, at.step - 1));
+  return saveCheckpoint(baseDir, tag, {
+    step: at.step,
+    modelConfig: model.config,
+    stateDict: model.stateDict(),
+    optimizer: optimizerState(optimizer, { multiplier, mu }),
+    meta: {
+      ...metrics,
+      max_seq_len: settings.maxSeqLen,
+      device_batch_size: settings.deviceBatchSize,
+      total_batch_size: settings.totalBatchSize,
+      user_config: spelled({ ...flags, ...settings }),
+      run_state: { ...at, loader },
+    },
+  });
+}
+
+/** What `--resume` goes on with. */
+export interface SavedRun {
+  /** Where the run stood. */
+  at: RunProgress;
+  /** Where its data stood. */
+  loader: PackedLoaderState;
+}
+
+/**
+ * The state of a run in a checkpoint's meta file.
+ *
+ * @throws {UserError} when the checkpoint is not of a run of this package.
+ */
+export function savedRun(meta: CheckpointMeta, path: string): SavedRun {
+  const state = meta.raw.run_state as (RunProgress & { loader?: PackedLoaderState }) | undefined;
+  const numbers = [state?.step, state?.progress, state?.smoothedLoss, state?.trainingSeconds];
+  if (!state?.loader || !numbers.every(Number.isFinite)) {
+    throw new UserError(`${path}: holds no run to go on with`, { detail: { kind: "noRun" } });
+  }
+  const { loader, ...at } = state;
+  return { at, loader };
+}

@@ -1,0 +1,80 @@
+/**
+ * The settings of a run: its options, with what is left out inherited from the base checkpoint.
+ *
+ * @module
+ */
+import { UserError } from "../errors.ts";
+import { snakeCase } from "./spelling.ts";
+
+/** What a run inherits where it was not told. */
+export interface InheritedSettings {
+  /** Tokens in a row, T. */
+  maxSeqLen: number;
+  /** Rows in a micro-batch, B. */
+  deviceBatchSize: number;
+  /** Tokens in an optimizer step. */
+  totalBatchSize: number;
+  /** Learning rate of the embeddings. */
+  embeddingLr: number;
+  /** Learning rate of the output layer. */
+  unembeddingLr: number;
+  /** Learning rate of the matrices. */
+  matrixLr: number;
+}
+
+/** nanochat's values where neither an option nor the checkpoint has one. */
+const FALLBACK: InheritedSettings = {
+  maxSeqLen: 2048,
+  deviceBatchSize: 32,
+  totalBatchSize: 524288,
+  embeddingLr: 0.3,
+  unembeddingLr: 0.004,
+  matrixLr: 0.02,
+};
+
+/**
+ * Fills the settings from options, the base checkpoint's meta file, and nanochat's defaults.
+ *
+ * @param options What the run was told.
+ * @param meta The base checkpoint's meta file: sizes at its top, learning rates in `user_config`.
+ * @param note Told a line about each setting for the person to read.
+ */
+export function inheritSettings(
+  options: Partial<InheritedSettings>,
+  meta: Record<string, unknown>,
+  note: (line: string) => void = () => {},
+): InheritedSettings {
+  const userConfig = (meta.user_config ?? {}) as Record<string, unknown>;
+  const settings = { ...FALLBACK };
+  for (const field of Object.keys(FALLBACK) as (keyof InheritedSettings)[]) {
+    const key = snakeCase(field);
+    const stored = meta[key] ?? userConfig[key];
+    const inherited = typeof stored === "number" && stored > 0 ? stored : undefined;
+    const given = options[field];
+    settings[field] = given ?? inherited ?? FALLBACK[field];
+    if (given === undefined) {
+      const from = inherited === undefined ? "by default" : "inherited from the base checkpoint";
+      note(`${key}=${settings[field]} ${from}`);
+    } else if (inherited !== undefined && inherited !== given) {
+      note(`NOTE: ${key}=${given} overrides the base checkpoint's ${inherited}`);
+    }
+  }
+  return settings;
+}
+
+/**
+ * Micro-batches of an optimizer step.
+ *
+ * @throws {UserError} naming the numbers if the total is no multiple of a micro-batch.
+ */
+export function accumulationSteps(settings: InheritedSettings, worldSize = 1): number {
+  const { maxSeqLen: T, deviceBatchSize: B, totalBatchSize: total } = settings;
+  const micro = B * T * worldSize;
+  if (total % micro !== 0) {
+    const [totalBatchSize, deviceBatchSize, maxSeqLen] = [total, B, T];
+    throw new UserError(`a step of ${total} tokens is no multiple of micro-batches of ${micro}`, {
+      detail: { kind: "batchSize", totalBatchSize, deviceBatchSize, maxSeqLen, worldSize },
+    });
+  }
+  return total / micro;
+}

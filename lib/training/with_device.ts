@@ -1,0 +1,26 @@
+/**
+ * Opening a device for a command, and closing it again.
+ *
+ * @module
+ */
+import { type Device, type DeviceOptions, openDevice } from "../device/mod.ts";
+import type { RunIo } from "./io.ts";
+
+/**
+ * Opens a device, says which and why, runs something with it, and closes it.
+ *
+ * @throws {UserError} when it cannot be opened.
+ */
+export async function withDevice<T>(
+  { deviceType, threads, blas }: DeviceOptions,
+  { terminal, now }: Pick<RunIo, "terminal" | "now">,
+  run: (device: Device) => Promise<T>,
+): Promise<T> {
+  const { device, reason } = await openDevice({ deviceType, threads, blas, now });
+  try {
+    terminal.info(`Device: ${device.kind}, ${device.name} (${reason})`);
+    return await run(device);
+  } finally {
+    await device.close();
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * Opening a checkpoint for a command that uses it as it is.
+ *
+ * @module
+ */
+import type { CheckpointSource } from "../checkpoint/mod.ts";
+import type { DeviceOptions } from "../device/mod.ts";
+import { whereModelsAre } from "./model_folders.ts";
+import type { RunIo } from "./io.ts";
+import { type OpenedModel, openModel } from "./open_model.ts";
+import { withDevice } from "./with_device.ts";
+
+/** Which checkpoint is opened; each is the command line's flag of the same name. */
+export interface ModelOptions {
+  /** Whether a fine-tuned or a base one. */
+  source: CheckpointSource;
+  /** Its folder; the deepest model unless given. */
+  modelTag?: string;
+  /** Its step; the last unless given. */
+  step?: number;
+}
+
+/**
+ * Opens a device and a checkpoint's model on it, says which, runs something with it, and closes
+ * the device.
+ *
+ * @throws {UserError} when one of them cannot be opened.
+ */
+export async function withModel<T, Io extends Pick<RunIo, "terminal" | "baseDir" | "now">>(
+  options: ModelOptions & DeviceOptions,
+  givenIo: Io,
+  run: (opened: OpenedModel, io: Io) => Promise<T>,
+): Promise<T> {
+  const io = await whereModelsAre(givenIo);
+  const { terminal, baseDir } = io;
+  return await withDevice(options, io, async (device) => {
+    const { source, modelTag: tag, step } = options;
+    const opened = await openModel(device, baseDir, { source, tag, step });
+    terminal.info(`Checkpoint: ${opened.files.model}`);
+    return await run(opened, io);
+  });
+}

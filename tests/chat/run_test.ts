@@ -1,0 +1,41 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { chatOptions } from "../../cli/options.ts";
+import { runChat, type RunChatOptions } from "../../lib/chat/mod.ts";
+import { MODEL, world } from "../training/small_world.ts";
+
+/** What a conversation of the given lines shows; every second answer is stopped at once. */
+async function talk(lines: string[], options: Partial<RunChatOptions> = {}): Promise<string> {
+  const { io, console } = world();
+  let answers = 0;
+  await runChat(chatOptions({ ...MODEL, maxNewTokens: 5, ...options }), {
+    ...io,
+    write: (text) => console.stdout += text,
+    readLine: () => Promise.resolve(lines.shift()),
+    interruptible: (answer) => {
+      const controller = new AbortController();
+      if (answers++ % 2 === 1) controller.abort();
+      return answer(controller.signal);
+    },
+  });
+  return console.stdout + console.stderr;
+}
+
+Deno.test("chat answers line by line, and can be stopped", async () => {
+  const shown = await talk(["Hi", "", "And now?", "/clear", "Hi"]);
+  const [help, first, second, third, end] = shown.split("\n").slice(-5);
+  assertStringIncludes(help, "Ctrl-D leaves");
+  assertMatch(first, /^.+ \(cut off here; .*\)$/);
+  assertMatch(second, /^.* \(stopped\)$/);
+  assertEquals([third, end], [first, ""]);
+});
+
+Deno.test("chat says what it forgets, and goes on after a question that is too long", async () => {
+  const shown = await talk([..."abcdefgh", "x".repeat(500), "y"]);
+  assertMatch(shown, /\(the context is full: the oldest (turn was|\d turns were) forgotten\)/);
+  assertMatch(shown, /error: the message is \d+ tokens long, but the model's context holds 64/);
+});
+
+Deno.test("chat answers a single question", async () => {
+  const shown = await talk([], { prompt: "Hi", maxNewTokens: 3, temperature: 0 });
+  assertEquals(shown.split("\n").length, 4);
+});

@@ -1,0 +1,106 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { findCheckpoint } from "../../../lib/checkpoint/disk/mod.ts";
+import { UserError } from "../../../lib/errors.ts";
+import { inTempDir } from "../../temp_dir.ts";
+
+/** Makes empty files at these paths under `dir`. */
+async function touch(dir: string, ...paths: string[]): Promise<void> {
+  for (const path of paths) {
+    await Deno.mkdir(`${dir}/${path}`.replace(/[^/]*$/, ""), { recursive: true });
+    await Deno.writeTextFile(`${dir}/${path}`, "");
+  }
+}
+
+/** The files of a complete checkpoint of nanochat. */
+function complete(folder: string, step: number): string[] {
+  const digits = String(step).padStart(6, "0");
+  return [`${folder}/model_${digits}.pt`, `${folder}/meta_${digits}.json`];
+}
+
+Deno.test("the deepest model and its last step are the defaults", async () => {
+  await inTempDir(async (dir) => {
+    const base = "base_checkpoints";
+    await touch(dir, ...complete(`${base}/d4`, 900), ...complete(`${base}/zz`, 1));
+    await touch(dir, ...complete(`${base}/d12`, 500), ...complete(`${base}/d12`, 1000000));
+    await touch(dir, `${base}/d12/optim_000500_rank0.pt`, `${base}/d12/optim_000500_rank1.pt`);
+    const last = await findCheckpoint(dir, { source: "base" });
+    assertEquals([last.tag, last.step, last.optimizers.size], ["d12", 1000000, 0]);
+    assertEquals(await findCheckpoint(dir, { source: "base", tag: "d12", step: 500 }), {
+      directory: `${dir}/${base}/d12`,
+      tag: "d12",
+      step: 500,
+      model: `${dir}/${base}/d12/model_000500.pt`,
+      meta: `${dir}/${base}/d12/meta_000500.json`,
+      optimizers: new Map([
+        [0, `${dir}/${base}/d12/optim_000500_rank0.pt`],
+        [1, `${dir}/${base}/d12/optim_000500_rank1.pt`],
+      ]),
+    });
+    assertEquals((await findCheckpoint(dir, { source: "base", tag: "d4" })).step, 900);
+  });
+});
+
+Deno.test("without a d{N} the newest directory is the default", async () => {
+  await inTempDir(async (dir) => {
+    for (const [tag, time] of [["old", 1], ["newest", 3], ["newer", 2]] as const) {
+      await touch(dir, ...complete(`base_checkpoints/${tag}`, 1), "base_checkpoints/notes.txt");
+      await Deno.utime(`${dir}/base_checkpoints/${tag}`, time, time);
+    }
+    await touch(dir, ...complete("base_checkpoints/.hidden", 1));
+    await Deno.symlink(`${dir}/nowhere`, `${dir}/base_checkpoints/broken`);
+    assertEquals((await findCheckpoint(dir, { source: "base" })).tag, "newest");
+  });
+});
+
+Deno.test("our own names are found, before nanochat's of the same step", async () => {
+  await inTempDir(async (dir) => {
+    const folder = "chatsft_checkpoints/d4";
+    await touch(dir, `${folder}/step_12_model.pt`, `${folder}/step_12_meta.json`);
+    await touch(dir, `${folder}/step_12_optimizer.pt`, ...complete(folder, 12));
+    const files = await findCheckpoint(dir, { source: "sft" });
+    assertEquals(files.model, `${dir}/${folder}/step_12_model.pt`);
+    assertEquals(files.optimizers, new Map([[0, `${dir}/${folder}/step_12_optimizer.pt`]]));
+    await Deno.remove(`${dir}/${folder}/step_12_meta.json`);
+    const others = await findCheckpoint(dir, { source: "sft" });
+    assertEquals(others.meta, `${dir}/${folder}/meta_000012.json`);
+  });
+});
+
+Deno.test("an incomplete last step is passed over, and named when asked for", async () => {
+  await inTempDir(async (dir) => {
+    const folder = "base_checkpoints/d4";
+    await touch(dir, ...complete(folder, 10), `${folder}/model_000020.pt`);
+    assertEquals((await findCheckpoint(dir, { source: "base" })).step, 10);
+    await assertRejects(
+      () => findCheckpoint(dir, { source: "base", step: 20 }),
+      UserError,
+      "step 20 is incomplete: there is model_000020.pt but no meta file; complete are 10",
+    );
+    await Deno.remove(`${dir}/${folder}/model_000010.pt`);
+    await assertRejects(() => findCheckpoint(dir, { source: "base" }), UserError, "step 20 is inc");
+    await assertRejects(
+      () => findCheckpoint(dir, { source: "base", step: 10 }),
+      UserError,
+      "there is meta_000010.json but no model file",
+    );
+  });
+});
+
+Deno.test("what is missing is named with what is there", async () => {
+  await inTempDir(async (dir) => {
+    const find = (options: { tag?: string; step?: number } = {}, baseDir = dir) =>
+      findCheckpoint(baseDir, { source: "base", ...options });
+    await assertRejects(() => find({}, `${dir}/none`), UserError, "none: no such directory");
+    await touch(dir, "tokenizer/tokenizer.pkl");
+    await assertRejects(() => find(), UserError, "holds tokenizer");
+    await Deno.mkdir(`${dir}/base_checkpoints`);
+    await assertRejects(() => find(), UserError, "holds no model");
+    await touch(dir, ...complete("base_checkpoints/d4", 10), "base_checkpoints/d8/log.txt");
+    await assertRejects(() => find({ tag: "d6" }), UserError, "d4");
+    await assertRejects(() => find({ tag: "d4", step: 7 }), UserError, "no step 7; it has 10");
+    await assertRejects(() => find(), UserError, "d8: holds no checkpoint");
+    for (const tag of ["../d4", "", "..", ".d4", "a\\b"]) {
+      await assertRejects(() => find({ tag }), UserError, "model tag");
+    }
+  });
+});

@@ -1,0 +1,178 @@
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import {
+  findCheckpoint,
+  openTorchFile,
+  readMeta,
+  saveBaseCheckpoint,
+  saveCheckpoint,
+} from "../../../lib/checkpoint/disk/mod.ts";
+import {
+  OrderedDict,
+  readStateDict,
+  tensorFromArray,
+  type TensorSource,
+} from "../../../lib/checkpoint/mod.ts";
+import { UserError } from "../../../lib/errors.ts";
+import { inTempDir } from "../../temp_dir.ts";
+
+const modelConfig = {
+  sequenceLen: 8,
+  vocabSize: 3,
+  nLayer: 1,
+  nHead: 1,
+  nKvHead: 1,
+  nEmbd: 2,
+  windowPattern: "L",
+};
+
+/** A tiny model whose numbers are all `value`. */
+function stateDict(value: number): Map<string, TensorSource> {
+  const tensor = (...shape: number[]): TensorSource => {
+    const data = new Float32Array(shape.reduce((a, b) => a * b)).fill(value);
+    return tensorFromArray("float32", shape, data);
+  };
+  return new Map([
+    ["transformer.wte.weight", { ...tensor(4, 2), dtype: "bfloat16" }],
+    ["transformer.h.0.attn.c_q.weight", tensor(2, 2)],
+  ]);
+}
+
+const optimizer = { state: new Map([[0, { step: 5 }]]), param_groups: [{ lr: 0.1 }] };
+const names = (dir: string) => Array.from(Deno.readDirSync(dir), ({ name }) => name).sort();
+
+Deno.test("a saved checkpoint lies under both names and loads again", async () => {
+  await inTempDir(async (dir) => {
+    const meta = { val_bpb: 1.5, user_config: { run: "dummy" } };
+    const saved = await saveCheckpoint(dir, "d1", {
+      step: 12,
+      modelConfig,
+      stateDict: stateDict(2),
+      optimizer,
+      meta,
+    });
+    assertEquals(await findCheckpoint(dir, { source: "sft" }), saved);
+    assertEquals(names(saved.directory), [
+      "meta_000012.json",
+      "model_000012.pt",
+      "optim_000012_rank0.pt",
+      "step_12_meta.json",
+      "step_12_model.pt",
+      "step_12_optimizer.pt",
+    ]);
+    const read = await readMeta(`${saved.directory}/meta_000012.json`);
+    assertEquals([read.step, read.modelConfig], [12, modelConfig]);
+    assertEquals([read.raw.val_bpb, read.raw.user_config], [1.5, { run: "dummy" }]);
+    using file = await openTorchFile(`${saved.directory}/model_000012.pt`);
+    assertInstanceOf(file.root, OrderedDict);
+    const { tensors } = readStateDict(file, read.modelConfig);
+    const wte = tensors.get("transformer.wte.weight")!;
+    assertEquals([wte.dtype, await wte.readFloat32(6)], ["bfloat16", Float32Array.of(2, 2)]);
+    const inode = async (name: string) => (await Deno.stat(`${saved.directory}/${name}`)).ino;
+    assertEquals(await inode("step_12_model.pt"), await inode("model_000012.pt"));
+  });
+});
+
+Deno.test("saving a step again replaces all its files under both names", async () => {
+  await inTempDir(async (dir) => {
+    const contents = { step: 3, modelConfig, meta: {} };
+    await saveCheckpoint(dir, "d1", { ...contents, stateDict: stateDict(1), optimizer });
+    const { directory } = await saveCheckpoint(dir, "d1", { ...contents, stateDict: stateDict(7) });
+    const left = ["meta_000003.json", "model_000003.pt", "step_3_meta.json", "step_3_model.pt"];
+    assertEquals(names(directory), left);
+    for (const name of ["model_000003.pt", "step_3_model.pt"]) {
+      using file = await openTorchFile(`${directory}/${name}`);
+      const { tensors } = readStateDict(file, modelConfig);
+      const weight = tensors.get("transformer.h.0.attn.c_q.weight")!;
+      assertEquals((await weight.readFloat32())[0], 7);
+    }
+  });
+});
+
+Deno.test("a base checkpoint lies under nanochat's names, and a later one replaces it", async () => {
+  await inTempDir(async (dir) => {
+    const contents = { step: 3, modelConfig, meta: { val_bpb: 1.5 } };
+    await saveBaseCheckpoint(dir, "d1", { ...contents, stateDict: stateDict(1), optimizer });
+    const first = await findCheckpoint(dir, { source: "base" });
+    assertEquals([first.tag, first.step, [...first.optimizers.keys()]], ["d1", 3, [0]]);
+    const path = await saveBaseCheckpoint(dir, "d1", { ...contents, stateDict: stateDict(7) });
+    const { directory, model, meta } = await findCheckpoint(dir, { source: "base" });
+    assertEquals(names(directory), ["meta_000003.json", "model_000003.pt"]);
+    assertEquals([model, (await readMeta(meta)).raw.val_bpb], [path, 1.5]);
+    using file = await openTorchFile(path);
+    const weight = readStateDict(file, modelConfig).tensors.get("transformer.wte.weight")!;
+    assertEquals((await weight.readFloat32())[0], 7);
+  });
+});
+
+Deno.test("a save that fails leaves the checkpoint before it as it was", async () => {
+  await inTempDir(async (dir) => {
+    const contents = { step: 3, modelConfig, meta: {}, stateDict: stateDict(1), optimizer };
+    const { directory } = await saveCheckpoint(dir, "d1", contents);
+    const before = names(directory);
+    const lost = {
+      dtype: "float32" as const,
+      shape: [1],
+      read: () => Promise.reject(new Error("device lost")),
+    };
+    await assertRejects(
+      () => saveCheckpoint(dir, "d1", { ...contents, optimizer: { state: lost } }),
+      Error,
+      "device lost",
+    );
+    assertEquals(names(directory), before);
+    assertEquals((await findCheckpoint(dir, { source: "sft" })).step, 3);
+  });
+});
+
+Deno.test("a process killed at any moment leaves nothing that looks complete but is not", async () => {
+  await inTempDir(async (dir) => {
+    // Play the save's last part: stop after each change of the directory, and look.
+    const changes = ["remove", "rename", "link"] as const;
+    const contents = { step: 3, modelConfig, meta: {}, optimizer };
+    for (let survived = 0, finished = false; !finished; survived++) {
+      const baseDir = `${dir}/${survived}`;
+      await saveCheckpoint(baseDir, "d1", { ...contents, stateDict: stateDict(1) });
+      const originals = changes.map((name) => Deno[name]);
+      let left = survived;
+      for (const [i, name] of changes.entries()) {
+        Deno[name] = ((...args: [string, string]) => {
+          if (left-- > 0) return (originals[i] as (...args: [string, string]) => unknown)(...args);
+          return Promise.reject(new Error("killed"));
+        }) as never;
+      }
+      try {
+        const again = { ...contents, stateDict: stateDict(7), meta: { again: true } };
+        await saveCheckpoint(baseDir, "d1", again);
+        finished = true;
+      } catch (error) {
+        assertInstanceOf(error, UserError);
+      } finally {
+        changes.forEach((name, i) => Deno[name] = originals[i] as never);
+      }
+      const directory = `${baseDir}/chatsft_checkpoints/d1`;
+      const present = new Set(names(directory));
+      const pairs = [["step_3_model.pt", "step_3_meta.json"], [
+        "model_000003.pt",
+        "meta_000003.json",
+      ]];
+      for (const [model, meta] of pairs) {
+        if (!present.has(model) || !present.has(meta)) continue;
+        using file = await openTorchFile(`${directory}/${model}`);
+        const weight = readStateDict(file, modelConfig).tensors.get("transformer.wte.weight")!;
+        const isNew = (await readMeta(`${directory}/${meta}`)).raw.again === true;
+        assertEquals((await weight.readFloat32())[0], isNew ? 7 : 1, `after ${survived} changes`);
+      }
+      assert(survived < 50);
+    }
+  });
+});
+
+Deno.test("a directory that cannot be made is a clear error", async () => {
+  await inTempDir(async (dir) => {
+    await Deno.writeTextFile(`${dir}/file`, "");
+    const contents = { step: 1, modelConfig, meta: {}, stateDict: stateDict(1) };
+    for (const save of [saveCheckpoint, saveBaseCheckpoint]) {
+      await assertRejects(() => save(`${dir}/file`, "d1", contents), UserError, "cannot be");
+    }
+  });
+});

@@ -1,0 +1,58 @@
+import { assert, assertEquals } from "@std/assert";
+import { baseCommand } from "../../cli/base.ts";
+import { chatCommand } from "../../cli/chat.ts";
+import { evalCommand } from "../../cli/eval.ts";
+import { defaultOf, type Flag, flagOf, FLAGS, flagsOf } from "../../cli/flags.ts";
+import { inspectCommand } from "../../cli/inspect.ts";
+import { sftCommand } from "../../cli/sft.ts";
+import { tokTrainCommand } from "../../cli/tok_train.ts";
+import { flagsPage } from "../../docs/make_flags.ts";
+
+Deno.test("flags are names in kebab case", () => {
+  assertEquals(flagOf("gsm8kEpochs"), "--gsm8k-epochs");
+  assertEquals(flagOf("simpleSpellingSize"), "--simple-spelling-size");
+});
+
+Deno.test("docs/flags.md is what the table of flags gives", async () => {
+  const page = await Deno.readTextFile(new URL("../../docs/flags.md", import.meta.url));
+  assertEquals(page, flagsPage(), "run deno run -A docs/make_flags.ts");
+});
+
+Deno.test("a command's help shows its flags under their headings, with their defaults", () => {
+  const commands = {
+    "sft": sftCommand(),
+    "chat": chatCommand(),
+    "eval": evalCommand(),
+    "inspect": inspectCommand(),
+    "tok-train": tokTrainCommand(),
+    "base": baseCommand(),
+  };
+  for (const [name, command] of Object.entries(commands)) {
+    const help = command.getHelp();
+    const shown = help.split("\n").flatMap((line) =>
+      /^\s+(?:-\w, )?(--[\w-]+)/.exec(line)?.[1] ?? []
+    );
+    const wanted = flagsOf(name as keyof typeof commands).map(([key]) => flagOf(key));
+    assertEquals(shown.filter((flag) => flag !== "--help"), wanted);
+  }
+  const help = commands.sft.getHelp().replaceAll(/\s+/g, " ");
+  for (
+    const words of [
+      "-1 only at the end. (default: 200)",
+      "Learning rates:",
+      "(default: the deepest)",
+    ]
+  ) {
+    assert(help.includes(words), words);
+  }
+});
+
+Deno.test("every default is a value that its flag takes", () => {
+  for (const [name, flag] of Object.entries<Flag>(FLAGS)) {
+    for (const command of Object.keys(flag.of) as (keyof Flag["of"])[]) {
+      const value = defaultOf(flag, command);
+      const rule = flag.rule as { allows(value: unknown): boolean } | undefined;
+      assert(value === undefined || !rule || rule.allows(value), `${command} ${flagOf(name)}`);
+    }
+  }
+});

@@ -1,0 +1,88 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { wordError } from "../../cli/errors.ts";
+import { baseOptions, chatOptions, evalOptions, sftOptions } from "../../cli/options.ts";
+import type { BaseOptions } from "../../lib/base/mod.ts";
+import type { RunChatOptions } from "../../lib/chat/mod.ts";
+import { type ErrorDetail, UserError } from "../../lib/errors.ts";
+import type { SftOptions } from "../../lib/sft/mod.ts";
+import type { EvalOptions } from "../../lib/training/mod.ts";
+
+Deno.test("an error of a lower floor is worded with the flag that mends it", () => {
+  const sizes = { totalBatchSize: 5000, deviceBatchSize: 4, maxSeqLen: 512 };
+  const words = (message: string, detail: ErrorDetail) =>
+    wordError(new UserError(message, { detail }));
+  assertEquals(
+    words("?", { kind: "batchSize", worldSize: 1, ...sizes }),
+    "--total-batch-size 5000 is no multiple of --device-batch-size 4 x --max-seq-len 512 = 2048 " +
+      "tokens; 4096 would be",
+  );
+  assertEquals(
+    words("It is full", { kind: "memory", tensor: "x", bytes: 9 }),
+    "It is full; lower --device-batch-size or --max-seq-len",
+  );
+  assertEquals(
+    words("It is gone", { kind: "deviceLost" }),
+    "It is gone; lower --device-batch-size, or run on the CPU with --device-type cpu",
+  );
+  assertEquals(words("Nothing there", { kind: "noRun" }), "Nothing there; start without --resume");
+});
+
+Deno.test("options left out or undefined take nanochat's defaults", () => {
+  const defaults = sftOptions();
+  assertEquals([defaults.evalTokens, defaults.initLrFrac, defaults.gsm8kEpochs], [
+    20971520,
+    0.8,
+    4,
+  ]);
+  assertEquals([defaults.matrixLr, defaults.given], [undefined, []]);
+  const options = sftOptions({ numIterations: undefined, matrixLr: 0.02 });
+  assertEquals(options, { ...defaults, matrixLr: 0.02, given: ["matrixLr"] });
+  assertEquals(baseOptions({ depth: undefined }), baseOptions());
+});
+
+/** Values are refused in words that name the flag. */
+function refuses<Given>(make: (given: Given) => unknown, wrong: [Given, string][]): void {
+  for (const [given, message] of wrong) {
+    const error = assertThrows(() => make(given), UserError);
+    const line = wordError(error);
+    assertEquals(line.slice(0, message.length), message);
+    assertEquals(line.includes("\n"), false);
+  }
+}
+
+Deno.test("a value out of range is refused by the name of its flag", () => {
+  refuses<Partial<SftOptions>>(sftOptions, [
+    [{ numIterations: 0 }, "--num-iterations must be -1 or a whole number from 1, but is 0"],
+    [{ deviceBatchSize: 1.5 }, "--device-batch-size must be a whole number from 1, but is 1.5"],
+    [{ gsm8kEpochs: -1 }, "--gsm8k-epochs must be a whole number from 0, but is -1"],
+    [{ matrixLr: -0.1 }, "--matrix-lr must be a number from 0, but is -0.1"],
+    [{ warmupRatio: 0.6 }, "--warmdown-ratio must be at most 1 together with --warmup-ratio"],
+    [{ modelTag: "../d4" }, "--model-tag must be the name of a checkpoint's folder"],
+    [{ modelTag: ".." }, "--model-tag must be"],
+    [{ deviceType: "cuda" as "cpu" }, '--device-type must be webgpu or cpu, but is "cuda"'],
+    [{ initLrFrac: NaN }, "--init-lr-frac"],
+    [{ data: ["own.jsonl:0"] }, "--data must be a file, or file:epochs with a whole number from 1"],
+    [{ mixture: "" }, "--mixture must be the path of a file"],
+    [{ blas: "" }, "--blas must be auto, off or the path of a library"],
+    [{ run: "" }, "--run must be a name"],
+  ]);
+  refuses<Partial<BaseOptions>>(baseOptions, [
+    [{ depth: 0 }, "--depth must be a whole number from 1, but is 0"],
+    [{ headDim: 33 }, "--head-dim must be an even whole number"],
+    [{ modelTag: "a/b" }, "--model-tag must be the name of a checkpoint's folder"],
+    [{ windowPattern: "SX" }, "--window-pattern must be letters L and S"],
+    [{ warmupRatio: 0.5, warmdownRatio: 0.6 }, "--warmdown-ratio must be at most 1 together"],
+    [{ saveDtype: "int8" as "float32" }, "--save-dtype must be float32 or bfloat16"],
+    [{ deviceType: "cuda" as "cpu" }, "--device-type must be webgpu or cpu"],
+  ]);
+  refuses<Partial<RunChatOptions>>(chatOptions, [
+    [{ topP: 0 }, "--top-p must be a number above 0, at most 1, but is 0"],
+    [{ seed: -1 }, "--seed must be"],
+  ]);
+  refuses<Partial<EvalOptions>>(evalOptions, [
+    [{ maxProblems: 0 }, "--max-problems must be"],
+    [{ temperature: -1 }, "--temperature must be"],
+    [{ source: "rl" as "sft" }, "--source must be sft or base"],
+    [{ deviceType: "tpu" as "cpu" }, "--device-type must be"],
+  ]);
+});

@@ -1,0 +1,34 @@
+import { checkOperation, positive, random, testOperation } from "./check_operation.ts";
+import { devices, devicesThatSplit } from "./devices.ts";
+
+const all = [...devices, ...devicesThatSplit];
+const stacks = [[1, 1, 1], [2, 4, 12], [3, 5, 7], [3, 12, 4], [5, 16, 24], [5, 24, 16]];
+
+testOperation("muonMomentum and cautiousUpdate on one matrix of a stack", all, async (device) => {
+  for (const [n, rows, cols] of [...stacks, [2, 40, 36]]) {
+    const stack = () => random([n, rows, cols]);
+    for (const slot of [0, n - 1]) {
+      const [g, p] = [random([rows, cols]), random([rows, cols])];
+      const momentum = { out: stack(), momentum: stack(), g, slot, mu: 0.95 };
+      await checkOperation(device, "muonMomentum", momentum);
+      const update = { p, x: stack(), slot, lr: 0.02, weightDecay: 0.3 };
+      await checkOperation(device, "cautiousUpdate", update);
+    }
+  }
+});
+
+testOperation("frobeniusNormalize and equilibrateRows", all, async (device) => {
+  for (const shape of stacks) {
+    const settings = { target: 1.5, margin: 1.01, eps: 1e-6 };
+    await checkOperation(device, "frobeniusNormalize", { x: random(shape), ...settings });
+    await checkOperation(device, "equilibrateRows", { x: random(shape) });
+  }
+});
+
+testOperation("muonVarianceReduction, tall, wide and square", all, async (device) => {
+  for (const [n, rows, cols] of stacks) {
+    const secondMomentum = positive(rows >= cols ? [n, rows, 1] : [n, 1, cols]);
+    const x = random([n, rows, cols]);
+    await checkOperation(device, "muonVarianceReduction", { x, secondMomentum, beta2: 0.9 });
+  }
+});

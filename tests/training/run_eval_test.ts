@@ -1,0 +1,59 @@
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { evalOptions } from "../../cli/options.ts";
+import { UserError } from "../../lib/errors.ts";
+import { type EvalOptions, runEval } from "../../lib/training/mod.ts";
+import { MODEL, world } from "./small_world.ts";
+
+async function evaluate(options: Partial<EvalOptions>, aborted = false) {
+  const { io, console, controller } = world();
+  if (aborted) controller.abort();
+  const tasks = { tasks: "gsm8k | MMLU", maxNewTokens: 4 };
+  const scores = await runEval(evalOptions({ ...MODEL, ...tasks, ...options }), io);
+  return { scores, lines: console.lines };
+}
+
+Deno.test("eval prints a line per task", async () => {
+  const { scores, lines } = await evaluate({ maxProblems: 5 });
+  assertEquals([...scores.keys()], ["MMLU", "GSM8K"]);
+  assertEquals(scores.get("GSM8K"), { passed: 0, total: 5 });
+  assertMatch(lines[0], /^Device: cpu/);
+  assertMatch(lines[1], /^Checkpoint: .*model_000007\.pt$/);
+  assertMatch(lines[2], /^MMLU +\d+\.00% +\d\/5$/);
+  assertMatch(lines[3], /^GSM8K +0\.00% +0\/5$/);
+  assertEquals(lines.length, 4);
+});
+
+Deno.test("eval --json prints one object", async () => {
+  const { lines } = await evaluate({ json: true, tasks: "GSM8K" });
+  assertEquals(JSON.parse(lines.at(-1)!), {
+    source: "base",
+    tag: "d2",
+    step: 7,
+    "chatcore/GSM8K": 0,
+    scores: { GSM8K: { passed: 0, total: 12 } },
+  });
+});
+
+Deno.test("eval --markdown prints a Markdown table, and not with --json", async () => {
+  const { lines } = await evaluate({ maxProblems: 5, markdown: true });
+  assertEquals(lines.slice(2, 4), ["| task | right | of |", "| --- | ---: | ---: |"]);
+  assertMatch(lines[4], /^\| MMLU \| \d+\.00% \| \d\/5 \|$/);
+  assertEquals(lines[5], "| GSM8K | 0.00% | 0/5 |");
+  await assertRejects(() => evaluate({ json: true, markdown: true }), UserError, "markdown");
+});
+
+Deno.test("eval that is stopped reports nothing more", async () => {
+  const { scores, lines } = await evaluate({}, true);
+  assertEquals([scores.size, lines.length], [0, 2]);
+});
+
+Deno.test("eval refuses what makes no sense", async () => {
+  const cases: [Partial<EvalOptions>, string][] = [
+    [{ tasks: "GSM9K" }, '"GSM9K"'],
+    [{ step: 8 }, "step 8"],
+    [{ source: "sft" }, "chatsft_checkpoints"],
+  ];
+  for (const [options, message] of cases) {
+    await assertRejects(() => evaluate(options), UserError, message);
+  }
+});
