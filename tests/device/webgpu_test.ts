@@ -149,9 +149,10 @@ test("an error that the driver reports is thrown, not lost", async () => {
 });
 
 Deno.test("without an adapter the error says how to get one", async () => {
-  const module = new URL("../../lib/device/webgpu/mod.ts", import.meta.url).href;
-  const program = `import { createWebGpuDevice } from "${module}";
-    await createWebGpuDevice().catch((error) => console.log(error.name, error.message));`;
+  const module = new URL("../../lib/device/open.ts", import.meta.url).href;
+  const program = `import { openDevice } from "${module}";
+    await openDevice({ deviceType: "webgpu" })
+      .catch((error) => console.log(error.name, error.message));`;
   // A backend that this operating system does not have.
   const backend = Deno.build.os === "windows" ? "metal" : "dx12";
   const { stdout } = await new Deno.Command(Deno.execPath(), {
