@@ -6,6 +6,7 @@
  */
 
 import config from "../deno.json" with { type: "json" };
+import { hasChromium } from "./webgpu/chromium.ts";
 
 interface Result {
   passed: number;
@@ -34,22 +35,26 @@ const skipped = sum.skipped > 0 ? `, ${sum.skipped} skipped` : "";
 console.log(`${sum.passed} passed, ${sum.failed} failed${skipped}`);
 Deno.exitCode = sum.failed > 0 ? 1 : 0;
 
-/** Makes a WebGPU adapter available where that can be done, and keeps Mesa quiet. */
+/** Makes a WebGPU adapter and a browser available where that can be done, and keeps Mesa quiet. */
 async function prepare(): Promise<void> {
   Deno.env.set("XDG_RUNTIME_DIR", await Deno.makeTempDir({ prefix: "nanochat-sft-" }));
   // Where Mesa's OpenGL is installed and its Vulkan is not, Deno would take OpenGL: much slower.
   if (Deno.build.os === "linux") Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
-  if (await navigator.gpu?.requestAdapter()) return;
-  if (Deno.build.os === "linux" && Deno.uid() === 0) {
-    console.log("No WebGPU adapter: installing Mesa's software adapter with apt-get");
+  const missing: string[] = [];
+  if (!await navigator.gpu?.requestAdapter()) missing.push("mesa-vulkan-drivers");
+  if (Deno.build.os === "linux" && !await hasChromium()) missing.push("chromium");
+  if (missing.length > 0 && Deno.build.os === "linux" && Deno.uid() === 0) {
+    console.log(`Installing ${missing.join(" and ")} with apt-get`);
     const options = { DEBIAN_FRONTEND: "noninteractive" };
-    const ready = await run("apt-get", ["update", "-qq"], options) &&
-      await run("apt-get", ["install", "-y", "-qq", "mesa-vulkan-drivers"], options);
-    if (ready) return;
+    await run("apt-get", ["update", "-qq"], options);
+    // One by one: a system that lacks one of them may have the other.
+    for (const name of missing.splice(0)) {
+      if (!await run("apt-get", ["install", "-y", "-qq", name], options)) missing.push(name);
+    }
   }
-  console.log(
-    "No WebGPU adapter: the tests that need one are skipped (mesa-vulkan-drivers has one)",
-  );
+  for (const name of missing) {
+    console.log(`The tests that need a GPU or a browser are skipped: ${name} would bring one`);
+  }
 }
 
 /** Runs one of Deno's subcommands and adds its outcome to the sum. */

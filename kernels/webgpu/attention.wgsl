@@ -21,21 +21,15 @@ struct Args {
 @group(0) @binding(6) var<storage, read_write> lse: array<f32>;
 //# end
 
-// What the loads below take from: vec4s to the first row, and from row to row.
-var<private> queries: u32;
-var<private> keys: u32;
-var<private> firstQuery: u32;
-var<private> firstKey: u32;
-
-fn load_row(what: u32, row: u32, d: u32) -> vec4f {
-  let t = min(firstQuery + row, args.T - 1u);
-  let value = q[queries + (t * args.H * $[D]u + d) / 4u];
+fn load_row(what: u32, queries: Lines, row: u32, d: u32) -> vec4f {
+  let t = min(queries.first + row, args.T - 1u);
+  let value = q[queries.head + (t * args.H * $[D]u + d) / 4u];
   return select(vec4f(), value, d < $[D]u);
 }
 
-fn load_column(what: u32, column: u32, d: u32) -> vec4f {
-  let s = min(firstKey + column, args.S - 1u);
-  let index = keys + (s * args.Hkv * $[D]u + d) / 4u;
+fn load_column(what: u32, keys: Lines, column: u32, d: u32) -> vec4f {
+  let s = min(keys.first + column, args.S - 1u);
+  let index = keys.head + (s * args.Hkv * $[D]u + d) / 4u;
   if (what == 0u) { return select(vec4f(), k[index], d < $[D]u); }
   return v[index];
 }
@@ -51,9 +45,9 @@ fn main(
 ) {
   let h = group.y;
   let b = group.z;
-  firstQuery = group.x * $[TY * RR]u;
-  queries = (b * args.T * args.H + h) * $[D / 4]u;
-  keys = (b * args.S * args.Hkv + h / (args.H / args.Hkv)) * $[D / 4]u;
+  let firstQuery = group.x * $[TY * RR]u;
+  let queries = Lines((b * args.T * args.H + h) * $[D / 4]u, firstQuery);
+  let keyHead = (b * args.S * args.Hkv + h / (args.H / args.Hkv)) * $[D / 4]u;
   // The position of query 0.
   var position = 0u;
 //# if CACHE
@@ -67,8 +61,9 @@ fn main(
   var highest$[i] = LOWEST;
   var total$[i] = 0.0;
 //# end
-  for (firstKey = first / $[TX * CC]u * $[TX * CC]u; firstKey <= lastQuery; firstKey += $[TX * CC]u) {
-    product(0u, thread, local);
+  for (var firstKey = first / $[TX * CC]u * $[TX * CC]u; firstKey <= lastQuery; firstKey += $[TX * CC]u) {
+    let keys = Lines(keyHead, firstKey);
+    product(0u, queries, keys, thread, local);
 //# for i < RR
     let query$[i] = position + firstQuery + row_of($[i]u, local);
     var max$[i] = LOWEST;
@@ -104,7 +99,7 @@ fn main(
 //# end
 //# end
     share_weights(local);
-    accumulate_0(1u, thread, local);
+    accumulate_0(1u, keys, thread, local);
   }
 
 //# for i < RR / 4
@@ -123,7 +118,7 @@ fn main(
   if (t$[i] < args.T) {
 //# for n < (D + 4 * TX - 1) / (4 * TX)
     if (local.x + $[n * TX]u < $[D / 4]u) {
-      out[queries + t$[i] * args.H * $[D / 4]u + local.x + $[n * TX]u] =
+      out[queries.head + t$[i] * args.H * $[D / 4]u + local.x + $[n * TX]u] =
         sum0_$[i]_$[n] / all$[i / 4][$[i % 4]];
     }
 //# end

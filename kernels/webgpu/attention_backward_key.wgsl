@@ -19,22 +19,16 @@ struct Args {
 @group(0) @binding(7) var<storage, read> lse: array<f32>;
 @group(0) @binding(8) var<storage, read> delta: array<f32>;
 
-// What the loads below take from: vec4s to the first row.
-var<private> queries: u32;
-var<private> keys: u32;
-var<private> firstQuery: u32;
-var<private> firstKey: u32;
-
-fn load_row(what: u32, row: u32, d: u32) -> vec4f {
-  let s = min(firstKey + row, args.T - 1u);
-  let index = keys + (s * args.Hkv * $[D]u + d) / 4u;
+fn load_row(what: u32, keys: Lines, row: u32, d: u32) -> vec4f {
+  let s = min(keys.first + row, args.T - 1u);
+  let index = keys.head + (s * args.Hkv * $[D]u + d) / 4u;
   if (what == 0u) { return select(vec4f(), k[index], d < $[D]u); }
   return select(vec4f(), v[index], d < $[D]u);
 }
 
-fn load_column(what: u32, column: u32, d: u32) -> vec4f {
-  let t = min(firstQuery + column, args.T - 1u);
-  let index = queries + (t * args.H * $[D]u + d) / 4u;
+fn load_column(what: u32, queries: Lines, column: u32, d: u32) -> vec4f {
+  let t = min(queries.first + column, args.T - 1u);
+  let index = queries.head + (t * args.H * $[D]u + d) / 4u;
   if (what == 0u) { return select(vec4f(), q[index], d < $[D]u); }
   return select(vec4f(), dout[index], d < $[D]u);
 }
@@ -48,16 +42,17 @@ fn main(
   let kvHead = group.y;
   let b = group.z;
   let sharing = args.H / args.Hkv;
-  firstKey = group.x * $[TY * RR]u;
-  keys = (b * args.T * args.Hkv + kvHead) * $[D / 4]u;
+  let firstKey = group.x * $[TY * RR]u;
+  let keys = Lines((b * args.T * args.Hkv + kvHead) * $[D / 4]u, firstKey);
   // The first query that sees none of these keys.
   let end = min(firstKey + $[TY * RR]u + args.window, args.T);
 
   for (var h = kvHead * sharing; h < (kvHead + 1u) * sharing; h += 1u) {
-    queries = (b * args.T * args.H + h) * $[D / 4]u;
+    let queryHead = (b * args.T * args.H + h) * $[D / 4]u;
     let statistics = (b * args.H + h) * args.T;
-    for (firstQuery = firstKey / $[TX * CC]u * $[TX * CC]u; firstQuery < end; firstQuery += $[TX * CC]u) {
-      product(0u, thread, local);
+    for (var firstQuery = firstKey / $[TX * CC]u * $[TX * CC]u; firstQuery < end; firstQuery += $[TX * CC]u) {
+      let queries = Lines(queryHead, firstQuery);
+      product(0u, keys, queries, thread, local);
 //# for j < CC / 4
       let t$[j] = vec4u(firstQuery) + columns_of($[j]u, local);
       let at$[j] = vec4u(statistics) + min(t$[j], vec4u(args.T - 1u));
@@ -74,15 +69,15 @@ fn main(
 //# end
 //# end
       share_weights(local);
-      accumulate_1(1u, thread, local);
-      product(1u, thread, local);
+      accumulate_1(1u, queries, thread, local);
+      product(1u, keys, queries, thread, local);
 //# for i < RR
 //# for j < CC / 4
       s$[i]_$[j] = args.scale * p$[i]_$[j] * (s$[i]_$[j] - delta$[j]);
 //# end
 //# end
       share_weights(local);
-      accumulate_0(0u, thread, local);
+      accumulate_0(0u, queries, thread, local);
     }
   }
 //# for i < RR
@@ -90,7 +85,7 @@ fn main(
   if (row$[i] < args.T) {
 //# for n < (D + 4 * TX - 1) / (4 * TX)
     if (local.x + $[n * TX]u < $[D / 4]u) {
-      let index = keys + row$[i] * args.Hkv * $[D / 4]u + local.x + $[n * TX]u;
+      let index = keys.head + row$[i] * args.Hkv * $[D / 4]u + local.x + $[n * TX]u;
       dk[index] = sum0_$[i]_$[n];
       dv[index] = sum1_$[i]_$[n];
     }

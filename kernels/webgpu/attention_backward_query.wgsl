@@ -18,22 +18,16 @@ struct Args {
 @group(0) @binding(6) var<storage, read> lse: array<f32>;
 @group(0) @binding(7) var<storage, read> delta: array<f32>;
 
-// What the loads below take from: vec4s to the first row.
-var<private> queries: u32;
-var<private> keys: u32;
-var<private> firstQuery: u32;
-var<private> firstKey: u32;
-
-fn load_row(what: u32, row: u32, d: u32) -> vec4f {
-  let t = min(firstQuery + row, args.T - 1u);
-  let index = queries + (t * args.H * $[D]u + d) / 4u;
+fn load_row(what: u32, queries: Lines, row: u32, d: u32) -> vec4f {
+  let t = min(queries.first + row, args.T - 1u);
+  let index = queries.head + (t * args.H * $[D]u + d) / 4u;
   if (what == 0u) { return select(vec4f(), q[index], d < $[D]u); }
   return select(vec4f(), dout[index], d < $[D]u);
 }
 
-fn load_column(what: u32, column: u32, d: u32) -> vec4f {
-  let s = min(firstKey + column, args.T - 1u);
-  let index = keys + (s * args.Hkv * $[D]u + d) / 4u;
+fn load_column(what: u32, keys: Lines, column: u32, d: u32) -> vec4f {
+  let s = min(keys.first + column, args.T - 1u);
+  let index = keys.head + (s * args.Hkv * $[D]u + d) / 4u;
   if (what == 0u) { return select(vec4f(), k[index], d < $[D]u); }
   return select(vec4f(), v[index], d < $[D]u);
 }
@@ -46,9 +40,9 @@ fn main(
 ) {
   let h = group.y;
   let b = group.z;
-  firstQuery = group.x * $[TY * RR]u;
-  queries = (b * args.T * args.H + h) * $[D / 4]u;
-  keys = (b * args.T * args.Hkv + h / (args.H / args.Hkv)) * $[D / 4]u;
+  let firstQuery = group.x * $[TY * RR]u;
+  let queries = Lines((b * args.T * args.H + h) * $[D / 4]u, firstQuery);
+  let keyHead = (b * args.T * args.Hkv + h / (args.H / args.Hkv)) * $[D / 4]u;
   let lastQuery = min(firstQuery + $[TY * RR]u, args.T) - 1u;
   let first = select(firstQuery - args.window, 0u, firstQuery < args.window);
 
@@ -58,8 +52,9 @@ fn main(
   let lse$[i] = lse[statistic$[i]];
   let delta$[i] = delta[statistic$[i]];
 //# end
-  for (firstKey = first / $[TX * CC]u * $[TX * CC]u; firstKey <= lastQuery; firstKey += $[TX * CC]u) {
-    product(0u, thread, local);
+  for (var firstKey = first / $[TX * CC]u * $[TX * CC]u; firstKey <= lastQuery; firstKey += $[TX * CC]u) {
+    let keys = Lines(keyHead, firstKey);
+    product(0u, queries, keys, thread, local);
 //# for i < RR
 //# for j < CC / 4
     let key$[i]_$[j] = vec4u(firstKey) + columns_of($[j]u, local);
@@ -68,20 +63,20 @@ fn main(
     let p$[i]_$[j] = select(vec4f(), exp(args.scale * s$[i]_$[j] - lse$[i]), seen$[i]_$[j]);
 //# end
 //# end
-    product(1u, thread, local);
+    product(1u, queries, keys, thread, local);
 //# for i < RR
 //# for j < CC / 4
     s$[i]_$[j] = args.scale * p$[i]_$[j] * (s$[i]_$[j] - delta$[i]);
 //# end
 //# end
     share_weights(local);
-    accumulate_0(0u, thread, local);
+    accumulate_0(0u, keys, thread, local);
   }
 //# for i < RR
   if (t$[i] < args.T) {
 //# for n < (D + 4 * TX - 1) / (4 * TX)
     if (local.x + $[n * TX]u < $[D / 4]u) {
-      dq[queries + t$[i] * args.H * $[D / 4]u + local.x + $[n * TX]u] = sum0_$[i]_$[n];
+      dq[queries.head + t$[i] * args.H * $[D / 4]u + local.x + $[n * TX]u] = sum0_$[i]_$[n];
     }
 //# end
   }

@@ -2,13 +2,24 @@
 // TY·RR rows (queries, or keys for their own gradients) and meets the other side C = TX·CC columns at
 // a time. A thread's rows come in fours, (i·TY + ty)·4 …, and so do its columns, (j·TX + tx)·4 ….
 //
-// The kernel provides load_row(what, row, d) and load_column(what, column, d), which give four
-// numbers of a head from d on; `what` is a constant that chooses among its tensors. From either
-// attention_tiles or attention_direct it takes
-// - product(what): s = rows · columnsᵀ over the head;
-// - accumulate_w(what): sum_w += weights · columns.
+// The kernel provides load_row(what, rows, row, d) and load_column(what, columns, column, d), which
+// give four numbers of a head from d on; `what` is a constant that chooses among its tensors. From
+// either attention_tiles or attention_direct it takes
+// - product(what, rows, columns): s = rows · columnsᵀ over the head;
+// - accumulate_w(what, columns): sum_w += weights · columns.
+//
+// Those wait at barriers, so whatever decides how often they are called must be seen to be the same
+// in all threads: a local variable, since WGSL takes a private one to differ.
 
 const LOWEST = -1.0e30;
+
+// The rows or the columns of a tile.
+struct Lines {
+  // vec4s from the start of a tensor to the head's line 0.
+  head: u32,
+  // The tile's first line.
+  first: u32,
+}
 
 // Weights of all rows by column, four rows to a vec4.
 var<workgroup> weights: array<vec4f, $[TX * CC * TY * RR / 4]>;

@@ -4,7 +4,7 @@ var<workgroup> tileRows: array<vec4f, $[TX * TY * RR]>;
 var<workgroup> tileColumns: array<vec4f, $[TX * TX * CC]>;
 
 // s = rows · columnsᵀ over the head, 4·TX numbers of it at a time.
-fn product(what: u32, thread: u32, local: vec3u) {
+fn product(what: u32, rows: Lines, columns: Lines, thread: u32, local: vec3u) {
 //# for i < RR
 //# for j < CC / 4
   s$[i]_$[j] = vec4f();
@@ -15,7 +15,7 @@ fn product(what: u32, thread: u32, local: vec3u) {
       let line = block / $[TX]u;
       let inner = block % $[TX]u * 4u;
 //# for r < 4
-      let r$[r] = load_row(what, line * 4u + $[r]u, d + inner);
+      let r$[r] = load_row(what, rows, line * 4u + $[r]u, d + inner);
 //# end
 //# for e < 4
       tileRows[(inner + $[e]u) * $[TY * RR / 4]u + line] = vec4f(r0[$e], r1[$e], r2[$e], r3[$e]);
@@ -25,7 +25,7 @@ fn product(what: u32, thread: u32, local: vec3u) {
       let line = block / $[TX]u;
       let inner = block % $[TX]u * 4u;
 //# for r < 4
-      let r$[r] = load_column(what, line * 4u + $[r]u, d + inner);
+      let r$[r] = load_column(what, columns, line * 4u + $[r]u, d + inner);
 //# end
 //# for e < 4
       tileColumns[(inner + $[e]u) * $[TX * CC / 4]u + line] = vec4f(r0[$e], r1[$e], r2[$e], r3[$e]);
@@ -53,10 +53,10 @@ fn product(what: u32, thread: u32, local: vec3u) {
 
 //# for w < OUTPUTS
 // sum$[w] += weights · columns.
-fn accumulate_$[w](what: u32, thread: u32, local: vec3u) {
+fn accumulate_$[w](what: u32, columns: Lines, thread: u32, local: vec3u) {
 //# for n < (D + 4 * TX - 1) / (4 * TX)
   for (var i = thread; i < $[TX * TX * CC]u; i += $[TX * TY]u) {
-    tileColumns[i] = load_column(what, i / $[TX]u, (i % $[TX]u + $[n * TX]u) * 4u);
+    tileColumns[i] = load_column(what, columns, i / $[TX]u, (i % $[TX]u + $[n * TX]u) * 4u);
   }
   workgroupBarrier();
   for (var c = 0u; c < $[TX * CC]u; c += 2u) {

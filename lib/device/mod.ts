@@ -22,6 +22,7 @@ export type { DType, Tensor } from "./tensor.ts";
 export { groupTokens } from "./token_groups.ts";
 export type { HostTokenGroups } from "./token_groups.ts";
 export {
+  type AdapterOptions,
   type AttentionProducts,
   createWebGpuDevice,
   type MatmulTile,

@@ -5,6 +5,7 @@
  */
 import { createCpuDevice } from "./cpu/mod.ts";
 import type { Device } from "./device.ts";
+import { adapterAdvice, memoryLimit } from "./host.ts";
 import { createWebGpuDevice, findAdapter } from "./webgpu/mod.ts";
 
 /** What is asked of {@link openDevice}. */
@@ -24,20 +25,29 @@ export interface DeviceOptions {
  * CPU.
  *
  * @returns The device, and why it was chosen, for the person to read.
+ * @throws {UserError} when WebGPU is asked for and there is no adapter; the message says how to get
+ * one on this system.
  */
 export async function openDevice(
   options: DeviceOptions = {},
 ): Promise<{ device: Device; reason: string }> {
   const { deviceType, threads, blas, now } = options;
+  const adapter = deviceType === "cpu" ? undefined : await findAdapter();
+  const software = adapter?.info.isFallbackAdapter ?? false;
+  const openWebGpu = () =>
+    createWebGpuDevice({
+      adapterAdvice: adapterAdvice(),
+      maxMemoryBytes: memoryLimit(software),
+      now,
+    });
   if (deviceType === "webgpu") {
-    return { device: await createWebGpuDevice({ now }), reason: "as asked" };
+    return { device: await openWebGpu(), reason: "as asked" };
   }
   let reason = "as asked";
   if (deviceType === undefined) {
-    const adapter = await findAdapter();
-    if (adapter && !adapter.info.isFallbackAdapter) {
+    if (adapter && !software) {
       try {
-        return { device: await createWebGpuDevice({ now }), reason: "a hardware GPU was found" };
+        return { device: await openWebGpu(), reason: "a hardware GPU was found" };
       } catch (error) {
         reason = `the GPU cannot be used: ${error instanceof Error ? error.message : error}`;
       }

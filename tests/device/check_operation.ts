@@ -76,6 +76,38 @@ export function groupsOf(ids: Int32Array, vocabSize: number): Specified<TokenGro
 
 type TokenGroupsOf = Parameters<Operations["embeddingBackward"]>[0]["groups"];
 
+/** The arguments with tensors of a device in place of specifications, and those tensors. */
+export function allocateArgs<K extends keyof Operations>(
+  device: Pick<Device, "allocate" | "write">,
+  args: SpecifiedArgs<K>,
+): { args: Parameters<Operations[K]>[0]; tensors: Map<Spec, Tensor> } {
+  const tensors = new Map<Spec, Tensor>();
+  const build = (value: unknown, name: string): unknown => {
+    if (value instanceof Spec) {
+      let tensor = tensors.get(value);
+      if (!tensor) {
+        const dtype = value.values instanceof Int32Array ? "int32" : "float32";
+        tensors.set(value, tensor = device.allocate(name, value.shape, dtype));
+        device.write(tensor, value.values);
+      }
+      return tensor;
+    }
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, build(v, key)]));
+  };
+  return { args: build(args, "") as Parameters<Operations[K]>[0], tensors };
+}
+
+/** Calls an operation by its name. */
+export function callOperation<K extends keyof Operations>(
+  operations: Operations,
+  operation: K,
+  args: Parameters<Operations[K]>[0],
+): void {
+  const run = operations[operation].bind(operations) as (given: typeof args) => void;
+  run(args);
+}
+
 /** Registers a test of one operation on each device. */
 export function testOperation(
   name: string,
@@ -106,40 +138,19 @@ export async function checkOperation<K extends keyof Operations>(
   workspaces: readonly string[] = [],
 ): Promise<void> {
   const reference = new Float64Device();
-  const tensors = new Map<Spec, { name: string; actual: Tensor; expected: Tensor }>();
-  const build = (value: unknown, name: string, side: "actual" | "expected"): unknown => {
-    if (value instanceof Spec) {
-      let pair = tensors.get(value);
-      if (!pair) {
-        const dtype = value.values instanceof Int32Array ? "int32" : "float32";
-        const [actual, expected] = [device, reference].map((d) => {
-          const tensor = d.allocate(name, value.shape, dtype);
-          d.write(tensor, value.values);
-          return tensor;
-        });
-        tensors.set(value, pair = { name, actual, expected });
-      }
-      return pair[side];
-    }
-    if (typeof value !== "object" || value === null) return value;
-    const entries = Object.entries(value).map(([key, v]) => [key, build(v, key, side)]);
-    return Object.fromEntries(entries);
-  };
-  const call = (target: Operations, side: "actual" | "expected") => {
-    const run = target[operation].bind(target) as (args: unknown) => void;
-    run(build(args, operation, side));
-  };
-  call(device, "actual");
-  call(reference, "expected");
+  const actual = allocateArgs(device, args), expected = allocateArgs(reference, args);
+  callOperation(device, operation, actual.args);
+  callOperation(reference, operation, expected.args);
 
   // All copies are asked for before the first wait, which takes WebGPU ten milliseconds.
-  const copies = [...tensors.values()].map((tensor) => ({
-    ...tensor,
-    copy: device.stage(tensor.actual).values(),
+  const copies = [...actual.tensors].map(([spec, tensor]) => ({
+    tensor,
+    copy: device.stage(tensor).values(),
+    wanted: reference.read(expected.tensors.get(spec)!),
   }));
-  for (const { name, actual, expected, copy } of copies) {
-    const [a, e] = [await copy, await reference.read(expected)];
-    device.free(actual);
+  for (const { tensor: { name, shape, dtype }, tensor, copy, wanted } of copies) {
+    const [a, e] = [await copy, await wanted];
+    device.free(tensor);
     if (workspaces.includes(name)) continue;
     const scale = Float64Array.from(e).reduce(
       (max, value) => Math.max(max, Math.abs(value)),
@@ -148,8 +159,8 @@ export async function checkOperation<K extends keyof Operations>(
     for (let i = 0; i < e.length; i++) {
       const difference = Math.abs(a[i] - e[i]);
       assert(
-        difference <= (actual.dtype === "int32" ? 0 : tolerance * scale),
-        `${operation}: ${name}[${i}] of (${actual.shape}) is ${a[i]}, not ${e[i]}, ` +
+        difference <= (dtype === "int32" ? 0 : tolerance * scale),
+        `${operation}: ${name}[${i}] of (${shape}) is ${a[i]}, not ${e[i]}, ` +
           `off by ${difference / scale} of the largest`,
       );
     }

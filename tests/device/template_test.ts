@@ -41,3 +41,21 @@ Deno.test("conditions, also nested", () => {
   assertEquals(expand(source, { A: false, B: true }), ["b", "always"]);
   assertEquals(expand(source, { A: 0, B: 0 }), ["always"]);
 });
+
+Deno.test("a block that is not closed, or not opened, is an error that shows the line", () => {
+  const wrong: [source: string, message: string][] = [
+    ["a\n//# for i < 2\nb", '"//# for i < 2" (line 2) has no //# end'],
+    ["//# if 1\na", '"//# if 1" (line 1) has no //# end'],
+    ["//# if 0\na", '"//# if 0" (line 1) has no //# end'],
+    ["//# if 1\na\n//# else\nb", '"//# if 1" (line 1) has no //# end'],
+    ["//# if 0\n//# for i < 2\n//# end", '"//# if 0" (line 1) has no //# end'],
+    ["a\n//# end", '"//# end" (line 2) belongs to no block'],
+    ["//# else", '"//# else" (line 1) belongs to no block'],
+    ["//# for i < 2\n//# else\n//# end", '"//# else" (line 2) belongs to no block'],
+    ["//# if 1\n//# else\n//# else\n//# end", '"//# else" (line 3) belongs to no block'],
+    ["  //# fi", '"//# fi" (line 1) is no line of the template language'],
+    ["//#", '"//#" (line 1) is no line of the template language'],
+    ["//# for i\n//# end", '"//# for i" (line 1) is not i < LIMIT'],
+  ];
+  for (const [source, message] of wrong) assertThrows(() => expand(source), Error, message);
+});

@@ -16,7 +16,7 @@ import { createWebGpuDevice } from "../../lib/device/webgpu/mod.ts";
 import { Transfers } from "../../lib/device/webgpu/transfers.ts";
 import { UserError } from "../../lib/errors.ts";
 import { randomNumbers } from "./check_operation.ts";
-import { webGpu } from "./devices.ts";
+import { testedGpu, webGpu } from "./devices.ts";
 
 const { device } = await webGpu("webgpu");
 
@@ -71,7 +71,11 @@ test("memory is counted, and freed while operations still need it", async (devic
 });
 
 test("what does not fit names the tensor, its size and the limit", async () => {
-  const small = await createWebGpuDevice({ maxMemoryBytes: 1e6, maxBindingBytes: 4096 });
+  const small = await createWebGpuDevice({
+    gpu: testedGpu,
+    maxMemoryBytes: 1e6,
+    maxBindingBytes: 4096,
+  });
   assertThrows(
     () => small.allocate("activations", [500, 1000]),
     UserError,
@@ -123,7 +127,7 @@ test("the same inputs give the same bits", async (device) => {
 });
 
 test("a system that limits a submission's time is given long products in parts", async () => {
-  const gpu = new Gpu((await openAdapter()).device, 1 << 20, 1 << 24);
+  const gpu = new Gpu((await openAdapter({ gpu: testedGpu })).device, 1 << 20, 1 << 24);
   const [out, a, b] = [[400, 32], [400, 64], [32, 64]].map((shape) =>
     gpu.allocate("operand", shape, "float32")
   );
@@ -141,7 +145,7 @@ test("a system that limits a submission's time is given long products in parts",
 });
 
 test("an error that the driver reports is thrown, not lost", async () => {
-  const gpu = new Gpu((await openAdapter()).device, 1 << 20, 1 << 20);
+  const gpu = new Gpu((await openAdapter({ gpu: testedGpu })).device, 1 << 20, 1 << 20);
   gpu.kernel("@compute @workgroup_size(1) fn main() { nonsense(); }");
   await gpu.device.queue.onSubmittedWorkDone();
   assertThrows(() => gpu.allocate("x", [1], "float32"), Error, "nonsense");
@@ -149,9 +153,10 @@ test("an error that the driver reports is thrown, not lost", async () => {
 });
 
 Deno.test("without an adapter the error says how to get one", async () => {
-  const module = new URL("../../lib/device/webgpu/mod.ts", import.meta.url).href;
-  const program = `import { createWebGpuDevice } from "${module}";
-    await createWebGpuDevice().catch((error) => console.log(error.name, error.message));`;
+  const module = new URL("../../lib/device/open.ts", import.meta.url).href;
+  const program = `import { openDevice } from "${module}";
+    await openDevice({ deviceType: "webgpu" })
+      .catch((error) => console.log(error.name, error.message));`;
   // A backend that this operating system does not have.
   const backend = Deno.build.os === "windows" ? "metal" : "dx12";
   const { stdout } = await new Deno.Command(Deno.execPath(), {

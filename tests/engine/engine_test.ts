@@ -4,7 +4,8 @@ import { Engine, type EngineOptions, type GenerateOptions } from "../../lib/engi
 import { UserError } from "../../lib/errors.ts";
 import { devices } from "../device/devices.ts";
 import { Float64Device } from "../device/float64_device.ts";
-import { PARITY_MODELS, parityModel } from "../model/parity.ts";
+import { parityModel } from "../model/parity.ts";
+import { PARITY_MODELS, parityFolder } from "../model/parity_folders.ts";
 import { greedyTokens } from "./uncached.ts";
 
 const SPECIALS = [
@@ -64,7 +65,7 @@ for (const { name, device } of allDevices) {
       });
 
     test("greedy decoding with the cache equals decoding without it", async (device) => {
-      const { model } = await parityModel(device, modelName);
+      const { model } = await parityModel(device, parityFolder(modelName));
       const { vocabSize, sequenceLen } = model.config;
       // The longest goes on past the sliding window of 128.
       const lengths = [1, 5, Math.floor(sequenceLen * 0.4)];
@@ -82,7 +83,7 @@ for (const { name, device } of allDevices) {
     });
 
     test("tools answer in between, however often the host looks", async (device) => {
-      const { model } = await parityModel(device, modelName);
+      const { model } = await parityModel(device, parityFolder(modelName));
       const prompts = [3, 20].map((length) => somePrompt(length, model.config.vocabSize));
       const options = { temperature: 0, maxTokens: 24 };
       const plainEngine = new Engine(model, fakeTokenizer());
@@ -134,7 +135,7 @@ async function withEngine(
   run: (engine: Engine, prompt: number[]) => Promise<void>,
   special: Record<string, number> = {},
 ): Promise<void> {
-  const { model } = await parityModel(new Float64Device(), "mha_full");
+  const { model } = await parityModel(new Float64Device(), parityFolder("mha_full"));
   await run(new Engine(model, fakeTokenizer(special)), somePrompt(5, model.config.vocabSize));
 }
 

@@ -1,14 +1,14 @@
 /** The reference's tiny models and the numbers that nanochat computed with them. */
-import { join } from "@std/path";
-import { openSafetensors, openTorchFile, readMeta } from "../../lib/checkpoint/disk/mod.ts";
-import { readStateDict } from "../../lib/checkpoint/mod.ts";
-import type { Device, Tensor } from "../../lib/device/mod.ts";
+import {
+  parseMeta,
+  readAll,
+  readStateDict,
+  SafetensorsFile,
+  TorchFile,
+} from "../../lib/checkpoint/mod.ts";
+import type { ByteSource, Folder } from "../../lib/checkpoint/mod.ts";
+import type { Device } from "../../lib/device/mod.ts";
 import { GPT } from "../../lib/model/mod.ts";
-
-const FOLDER = join(import.meta.dirname!, "../fixtures/parity");
-
-/** The folders of the fixtures. */
-export const PARITY_MODELS = ["gqa_sliding", "mha_full"] as const;
 
 /** What `expected.json` holds, as far as tests read it. */
 export interface Expected {
@@ -37,15 +37,14 @@ export interface ParityModel {
   shape(name: string): readonly number[];
 }
 
-/** Loads one, with gradients. */
-export async function parityModel(device: Device, name: string): Promise<ParityModel> {
-  const folder = join(FOLDER, name);
-  const meta = await readMeta(join(folder, "meta_000010.json"));
-  using file = await openTorchFile(join(folder, "model_000010.pt"));
+/** Loads one from its folder, with gradients. Runs in a browser too. */
+export async function parityModel(device: Device, folder: Folder): Promise<ParityModel> {
+  const meta = parseMeta(await textOf(folder, "meta_000010.json"), folder.name);
+  using file = await TorchFile.open(await open(folder, "model_000010.pt"));
   const { tensors, parts } = readStateDict(file, meta.modelConfig);
   const model = new GPT(device, meta.modelConfig, { parts, training: true });
   await model.load((name, start, count) => tensors.get(name)!.readFloat32(start, count));
-  using numbers = await openSafetensors(join(folder, "expected.safetensors"));
+  using numbers = await SafetensorsFile.open(await open(folder, "expected.safetensors"));
   const values = new Map<string, Float32Array>();
   const shapes = new Map<string, readonly number[]>();
   for (const [key, tensor] of numbers.tensors) {
@@ -55,15 +54,21 @@ export async function parityModel(device: Device, name: string): Promise<ParityM
   return {
     model,
     userConfig: meta.raw.user_config as Record<string, number>,
-    expected: JSON.parse(await Deno.readTextFile(join(folder, "expected.json"))),
+    expected: JSON.parse(await textOf(folder, "expected.json")),
     numbers: (key) => values.get(key)!,
     shape: (key) => shapes.get(key)!,
   };
 }
 
-/** The values of a tensor. */
-export async function floats(device: Device, tensor: Tensor): Promise<Float32Array> {
-  return await device.read(tensor) as Float32Array;
+async function open(folder: Folder, name: string): Promise<ByteSource> {
+  const source = await folder.open(name);
+  if (!source) throw new Error(`${folder.name} has no ${name}`);
+  return source;
+}
+
+async function textOf(folder: Folder, name: string): Promise<string> {
+  using source = await open(folder, name);
+  return new TextDecoder().decode(await readAll(source));
 }
 
 /** ‖a − b‖ / ‖b‖. */
@@ -81,12 +86,4 @@ export function maxError(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let max = 0;
   for (let i = 0; i < b.length; i++) max = Math.max(max, Math.abs(a[i] - b[i]));
   return max;
-}
-
-/**
- * Whether the gradient of a parameter is only rounding noise: in `mha_full` the remembered layer
- * is the last, and the final norm takes the scale of backout out again.
- */
-export function isNoise(folder: string, parameter: string): boolean {
-  return folder === "mha_full" && parameter === "backout_lambda";
 }

@@ -5,13 +5,13 @@
  */
 import { UserError } from "../../errors.ts";
 
-/** How to get an adapter, by operating system. */
-const ADVICE: Record<string, string> = {
-  linux: "install your GPU's Vulkan driver, or a software one " +
-    "(Debian and Ubuntu: apt-get install mesa-vulkan-drivers)",
-  darwin: "WebGPU needs Metal, on macOS 11 or later, outside of a virtual machine without a GPU",
-  windows: "install your GPU's current driver (Direct3D 12 or Vulkan)",
-};
+/** Where an adapter is looked for, and what is said if there is none. */
+export interface AdapterOptions {
+  /** Where the adapter is looked for; `navigator.gpu` unless given. */
+  gpu?: GPU;
+  /** How to get an adapter on this system, for the error where there is none. */
+  adapterAdvice?: string;
+}
 
 /** An adapter's open device and what is known of it. */
 export interface OpenAdapter {
@@ -26,13 +26,15 @@ export interface OpenAdapter {
  * Opens the most powerful adapter with its own limits, not WebGPU's much lower defaults.
  *
  * @param requiredFeatures Features beyond WebGPU's own, which the adapter must have.
- * @throws {UserError} when there is none; the message says how to get one on this system.
+ * @throws {UserError} when there is none.
  */
-export async function openAdapter(requiredFeatures: GPUFeatureName[] = []): Promise<OpenAdapter> {
-  const adapter = await findAdapter();
+export async function openAdapter(
+  { gpu, adapterAdvice: advice }: AdapterOptions = {},
+  requiredFeatures: GPUFeatureName[] = [],
+): Promise<OpenAdapter> {
+  const adapter = await findAdapter(gpu);
   if (!adapter) {
-    const advice = ADVICE[Deno.build.os] ?? "install your GPU's driver";
-    throw new UserError(`No WebGPU adapter was found: ${advice}`, {
+    throw new UserError(`No WebGPU adapter was found${advice ? `: ${advice}` : ""}`, {
       detail: { kind: "noAdapter" },
     });
   }
@@ -44,9 +46,14 @@ export async function openAdapter(requiredFeatures: GPUFeatureName[] = []): Prom
   return { device, name, software: adapter.info.isFallbackAdapter };
 }
 
-/** The most powerful adapter, if there is one. */
-export async function findAdapter(): Promise<GPUAdapter | undefined> {
-  return await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? undefined;
+/**
+ * The most powerful adapter, if there is one.
+ *
+ * @param gpu Where it is looked for: the WebGPU of this page or program, unless given.
+ */
+export async function findAdapter(gpu: GPU = navigator.gpu): Promise<GPUAdapter | undefined> {
+  // A browser without WebGPU has no `navigator.gpu`.
+  return await gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? undefined;
 }
 
 /** The limits that kernels come near to. */

@@ -4,8 +4,9 @@
  * @module
  */
 import type { Device } from "../device.ts";
+import type { Operations } from "../operations.ts";
 import { adamWOperations } from "./adamw.ts";
-import { openAdapter } from "./adapter.ts";
+import { type AdapterOptions, openAdapter } from "./adapter.ts";
 import { attentionOperations, type AttentionProducts } from "./attention.ts";
 import { elementwiseOperations } from "./elementwise.ts";
 import { embeddingOperations } from "./embedding.ts";
@@ -22,10 +23,10 @@ import { Transfers } from "./transfers.ts";
 import { valueEmbeddingOperations } from "./value_embedding.ts";
 
 /** Options of {@link createWebGpuDevice}. */
-export interface WebGpuOptions {
+export interface WebGpuOptions extends AdapterOptions {
   /** Largest range of a buffer that a kernel may see, in bytes; the adapter's limit unless given. */
   maxBindingBytes?: number;
-  /** How many bytes may be allocated in all; what the system can give, unless given. */
+  /** How many bytes may be allocated in all; as many as the adapter has, unless given. */
   maxMemoryBytes?: number;
   /** Multiply-adds, more or less, of a submission; those of 0.1 s, unless given. */
   maxWork?: number;
@@ -46,23 +47,25 @@ const measurements = new Map<string, Measured>();
 const SUBMISSION_MS = 100;
 
 /**
- * Opens the WebGPU device: the most powerful adapter that Deno finds (`DENO_WEBGPU_BACKEND` and the
+ * Opens the WebGPU device: the most powerful adapter there is (in Deno `DENO_WEBGPU_BACKEND` and the
  * driver's own variables narrow the choice). The first device of a process measures the
  * adapter's speed and which matmul tile suits it, in under a second.
  *
- * @throws {UserError} when there is no adapter; the message says how to get one on this system.
+ * @throws {UserError} when there is no adapter.
  */
 export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<Device> {
-  const { device, name, software } = await openAdapter(options.profiler && ["timestamp-query"]);
+  const features: GPUFeatureName[] = options.profiler ? ["timestamp-query"] : [];
+  const { device, name, software } = await openAdapter(options, features);
   const limit = device.limits.maxStorageBufferBindingSize;
   const maxBindingBytes = Math.min(options.maxBindingBytes ?? limit, limit);
-  const gpu = new Gpu(device, maxBindingBytes, options.maxMemoryBytes ?? memoryLimit(software));
+  const gpu = new Gpu(device, maxBindingBytes, options.maxMemoryBytes ?? Infinity);
 
   let measured = measurements.get(name);
   if (!measured && !options.matmulTile) {
     measured = await measure(gpu, software, options.now ?? (() => performance.now()));
     measurements.set(name, measured);
   }
+  const products = options.attentionProducts ?? (software ? "direct" : "tiles");
   const { matmulTile } = options, tiles = measured?.tiles ?? [];
   gpu.maxWork = options.maxWork ?? (measured ? measured.rate * SUBMISSION_MS : gpu.maxWork);
   gpu.profiler = options.profiler?.(device);
@@ -84,12 +87,28 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<D
     synchronize: () => transfers.synchronize(),
     close: () => transfers.close(),
 
+    ...operationsOn(gpu, products, (outputSize) => matmulTile ?? tileFor(tiles, outputSize)),
+  };
+}
+
+/**
+ * Every operation.
+ *
+ * @param products How attention takes its products.
+ * @param matmulTileFor How a matrix product is dealt to threads whose output has so many elements.
+ */
+export function operationsOn(
+  gpu: Gpu,
+  products: AttentionProducts,
+  matmulTileFor: (outputSize: number) => MatmulTile,
+): Operations {
+  return {
     ...adamWOperations(gpu),
-    ...attentionOperations(gpu, options.attentionProducts ?? (software ? "direct" : "tiles")),
+    ...attentionOperations(gpu, products),
     ...elementwiseOperations(gpu),
     ...embeddingOperations(gpu),
     ...lossOperations(gpu),
-    ...matmulOperations(gpu, (outputSize) => matmulTile ?? tileFor(tiles, outputSize)),
+    ...matmulOperations(gpu, matmulTileFor),
     ...muonOperations(gpu),
     ...normOperations(gpu),
     ...rotaryOperations(gpu),
@@ -97,19 +116,4 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<D
     ...smearOperations(gpu),
     ...valueEmbeddingOperations(gpu),
   };
-}
-
-/**
- * Software adapters and Apple's promise any amount of memory; the system then ends the process, or
- * swaps. Other GPUs say when theirs is full.
- */
-function memoryLimit(software: boolean): number {
-  const shared = Deno.build.os === "darwin";
-  if (!software && !shared) return Infinity;
-  try {
-    const { available, total } = Deno.systemMemoryInfo();
-    return software ? available : 0.75 * total;
-  } catch {
-    return Infinity; // Without the permission to ask, or on a system that does not tell.
-  }
 }

@@ -1,9 +1,10 @@
 /**
- * The device that runs hand-written WGSL kernels (`kernels/webgpu/`) through Deno's WebGPU.
+ * The device that runs hand-written WGSL kernels (`kernels/webgpu/`) through WebGPU, in Deno or
+ * in a browser.
  *
  * @module
  */
-export { findAdapter } from "./adapter.ts";
+export { type AdapterOptions, findAdapter } from "./adapter.ts";
 export type { AttentionProducts } from "./attention.ts";
 export { createWebGpuDevice } from "./device.ts";
 export type { WebGpuOptions } from "./device.ts";

@@ -52,50 +52,81 @@ function evaluate(expression: string, values: TemplateValues): number {
   return operation(0);
 }
 
-/** Expands a template. */
-export function expandTemplate(source: string, values: TemplateValues): string {
-  const lines = source.split("\n");
-  const output: string[] = [];
-  let next = 0;
+/** A part of a template: a line, or a block of parts. */
+type Part = string | Loop | Choice;
 
-  const skip = () => {
-    for (let depth = 1; depth > 0; next++) {
-      const word = /^\s*\/\/# (\w+)/.exec(lines[next])?.[1];
-      if (word === "for" || word === "if") depth++;
-      if (word === "end" || word === "else" && depth === 1) depth--;
-    }
+interface Loop {
+  kind: "for";
+  name: string;
+  limit: string;
+  parts: readonly Part[];
+}
+
+interface Choice {
+  kind: "if";
+  condition: string;
+  parts: readonly Part[];
+  otherwise: readonly Part[];
+}
+
+/** Takes a template's lines apart into blocks. */
+function parse(source: string): readonly Part[] {
+  const lines = source.split("\n");
+  let next = 0;
+  const fail = (number: number, problem: string): never => {
+    throw new Error(`template: "${lines[number - 1].trim()}" (line ${number}) ${problem}`);
   };
-  /** Expands up to the `end` or `else` of the open block and says which it was. */
-  const expandBlock = (values: TemplateValues): string => {
+
+  /** Parts up to the `//# end` or, where that is allowed, the `//# else` of a line's block. */
+  const partsOf = (opening: number, mayElse: boolean): { parts: Part[]; closing: string } => {
+    const parts: Part[] = [];
     while (next < lines.length) {
-      const line = lines[next++];
-      const [, word, rest] = /^\s*\/\/# (\w+)(.*)/.exec(line) ?? [];
-      if (word === "end" || word === "else") return word;
-      if (word === "if") {
-        if (evaluate(rest, values)) {
-          if (expandBlock(values) === "else") skip();
-        } else {
-          skip();
-          if (/# else/.test(lines[next - 1])) expandBlock(values);
-        }
+      const line = lines[next++], number = next;
+      const [, word, rest] = /^\s*\/\/#\s*(\w*)(.*)/.exec(line) ?? [];
+      if (word === undefined) {
+        parts.push(line);
       } else if (word === "for") {
-        const [, name, limit] = /(\w+) < (.*)/.exec(rest)!;
-        const count = evaluate(limit, values);
-        const start = next;
-        for (let i = 0; i < count; i++) {
-          next = start;
-          expandBlock({ ...values, [name]: i });
-        }
-        if (count === 0) skip();
+        const [, name, limit] = /^\s*(\w+) < (.+)/.exec(rest) ?? fail(number, "is not i < LIMIT");
+        parts.push({ kind: "for", name, limit, parts: partsOf(number, false).parts });
+      } else if (word === "if") {
+        const { parts: first, closing } = partsOf(number, true);
+        const otherwise = closing === "else" ? partsOf(number, false).parts : [];
+        parts.push({ kind: "if", condition: rest, parts: first, otherwise });
+      } else if (opening > 0 && (word === "end" || mayElse && word === "else")) {
+        return { parts, closing: word };
       } else {
-        output.push(line.replace(/\$(?:(\w+)|\[([^\]]*)\])/g, (_, name, expression) => {
+        const known = word === "end" || word === "else";
+        fail(number, known ? "belongs to no block" : "is no line of the template language");
+      }
+    }
+    if (opening > 0) fail(opening, "has no //# end");
+    return { parts, closing: "" };
+  };
+  return partsOf(0, false).parts;
+}
+
+/**
+ * Expands a template.
+ *
+ * @throws {Error} where a block has no end, an end or else no block, or a name no value.
+ */
+export function expandTemplate(source: string, values: TemplateValues): string {
+  const output: string[] = [];
+  const expand = (parts: readonly Part[], values: TemplateValues): void => {
+    for (const part of parts) {
+      if (typeof part === "string") {
+        output.push(part.replace(/\$(?:(\w+)|\[([^\]]*)\])/g, (_, name, expression) => {
           const value = values[name];
           return typeof value === "string" ? value : `${evaluate(name ?? expression, values)}`;
         }));
+      } else if (part.kind === "if") {
+        expand(evaluate(part.condition, values) ? part.parts : part.otherwise, values);
+      } else {
+        const count = evaluate(part.limit, values);
+        for (let i = 0; i < count; i++) expand(part.parts, { ...values, [part.name]: i });
       }
     }
-    return "";
   };
-  expandBlock(values);
+  expand(parse(source), values);
   return output.join("\n");
 }

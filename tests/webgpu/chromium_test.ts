@@ -1,0 +1,65 @@
+/** Parity in a real browser: Chromium's WebGPU runs the model, which its page reads from a server. */
+import { assert } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { browse, hasChromium } from "./chromium.ts";
+import type { Expected } from "../model/parity.ts";
+import { parityFolder } from "../model/parity_folders.ts";
+import { checkForward, checkTraining } from "../model/parity_checks.ts";
+import type { PageReport } from "./parity_page.ts";
+
+const folder = parityFolder("gqa_sliding");
+
+/** The page; a script that cannot be loaded reports nothing of its own accord. */
+const PAGE = `<!doctype html>
+<script type="module" src="page.js" onerror="fetch('report', {
+  method: 'POST', body: '{ &quot;error&quot;: &quot;the script cannot be loaded&quot; }'
+})"></script>
+`;
+
+/** The page's script; undefined where Deno has no bundler and cannot download it. */
+async function bundlePage(): Promise<string | undefined> {
+  const entry = fromFileUrl(new URL("parity_page.ts", import.meta.url));
+  const { success, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["bundle", "--platform", "browser", entry],
+  }).output();
+  return success ? new TextDecoder().decode(stdout) : undefined;
+}
+
+/** The part of a file of the fixture that is asked for. */
+async function serveFile(request: Request, name: string): Promise<Response> {
+  using file = await folder.open(name);
+  if (!file) return new Response(null, { status: 404 });
+  const asked = /^bytes=(\d+)-(\d+)$/.exec(request.headers.get("range") ?? "");
+  assert(asked);
+  const [start, end] = [Number(asked[1]), Math.min(Number(asked[2]) + 1, file.length)];
+  const bytes = new Uint8Array(end - start);
+  await file.readAt(start, bytes);
+  const range = `bytes ${start}-${end - 1}/${file.length}`;
+  return new Response(bytes, { status: 206, headers: { "content-range": range } });
+}
+
+const script = await hasChromium() ? await bundlePage() : undefined;
+
+Deno.test("parity in Chromium", { ignore: !script }, async () => {
+  const { promise, resolve } = Promise.withResolvers<PageReport>();
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    async (request) => {
+      const [, place, name] = new URL(request.url).pathname.split("/");
+      if (place === "page.js") {
+        return new Response(script, { headers: { "content-type": "text/javascript" } });
+      }
+      if (place === "fixture") return await serveFile(request, name);
+      if (place === "report") {
+        resolve(await request.json());
+        return new Response();
+      }
+      return new Response(PAGE, { headers: { "content-type": "text/html" } });
+    },
+  );
+  const report = await browse(`http://127.0.0.1:${server.addr.port}/`, promise, 120_000);
+  assert("forward" in report, "error" in report ? report.error : "");
+  const expected: Expected = JSON.parse(await Deno.readTextFile(`${folder.name}/expected.json`));
+  checkForward(report.forward, expected);
+  checkTraining(report.training, expected);
+});

@@ -1,0 +1,33 @@
+/**
+ * The tests of operations and of parity once more, on Dawn (Chrome's WebGPU) and SwiftShader, a
+ * GPU in software.
+ */
+import { assert } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { hasChromium, SWIFTSHADER } from "./chromium.ts";
+import { loadDawn } from "./dawn.ts";
+
+const tests = new URL("../", import.meta.url);
+const files = ["model/parity_test.ts", "device/webgpu_test.ts"];
+for (const { name } of Deno.readDirSync(new URL("device", tests))) {
+  if (/^operations_.*_test\.ts$/.test(name)) files.push(`device/${name}`);
+}
+
+const ignore = !await hasChromium() || !await loadDawn();
+
+for (const file of files) {
+  Deno.test({
+    name: `on Dawn and SwiftShader: ${file}`,
+    ignore,
+    fn: async () => {
+      const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["test", "-A", "--no-check", fromFileUrl(new URL(file, tests))],
+        env: { NANOCHAT_TEST_WEBGPU: "dawn", VK_ICD_FILENAMES: SWIFTSHADER, NO_COLOR: "1" },
+      }).output();
+      const [output, problems] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+      assert(success, output + problems);
+      // None may have been left out.
+      assert(/^ok \| [1-9]\d* passed \| 0 failed \(/m.test(output), output);
+    },
+  });
+}

@@ -1,0 +1,261 @@
+/** Arguments of every operation with every choice that reaches a kernel's text. */
+import type { Operations } from "../../lib/device/mod.ts";
+import { groupsOf, ints, positive, random, type SpecifiedArgs } from "../device/check_operation.ts";
+
+/** Every choice of one value for each name. */
+function choices<T extends Record<string, readonly unknown[]>>(
+  values: T,
+): { [Name in keyof T]: T[Name][number] }[] {
+  let all: Record<string, unknown>[] = [{}];
+  for (const [name, options] of Object.entries(values)) {
+    all = all.flatMap((choice) => options.map((value) => ({ ...choice, [name]: value })));
+  }
+  return all as { [Name in keyof T]: T[Name][number] }[];
+}
+
+const yesOrNo = [false, true] as const;
+
+/** Columns that are whole vec4s, and others. */
+const columns = [8, 7] as const;
+
+const headSizes = [20, 64, 128, 256] as const;
+
+/** Shapes of what attention works on. */
+const B = 1, H = 2, Hkv = 1;
+
+/** A tensor's element as a coefficient. */
+const coefficients = [1, { tensor: random([1]), index: 0 }] as const;
+
+function matmulVariants(): SpecifiedArgs<"matmul">[] {
+  const epilogues = [undefined, "reluSquare", "reluSquareGradient"] as const;
+  return choices({
+    layout: ["nn", "nt", "tn"] as const,
+    M: [1, 2, 3, 8, 40],
+    N: [8, 7],
+    // Whole steps of every kernel, and not.
+    K: [64, 36, 33],
+    addend: ["none", "out", "c"] as const,
+    kind: epilogues,
+  }).map(({ layout, M, N, K, addend, kind }) => ({
+    out: random([M, N]),
+    a: random(layout === "tn" ? [K, M] : [M, K]),
+    b: random(layout === "nt" ? [N, K] : [K, N]),
+    layout,
+    beta: addend === "none" ? 0 : 1,
+    c: addend === "c" ? random([M, N]) : undefined,
+    epilogue: kind === undefined
+      ? undefined
+      : kind === "reluSquare"
+      ? { kind }
+      : { kind, activation: positive([M, N]) },
+  }));
+}
+
+/** What each operation is to be called with. */
+export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>[] } {
+  const ids = Int32Array.of(0, 1, 1);
+  const settings = { lr: 0.1, beta1: 0.8, beta2: 0.9, eps: 1e-9, weightDecay: 0.1, step: 1 };
+  return {
+    zero: [{ x: random([3]) }],
+    copy: [{ out: random([3]), x: random([3]) }],
+    matmul: matmulVariants(),
+
+    embedding: columns.map((C) => ({
+      out: random([3, C]),
+      table: random([2, C]),
+      ids: ints(ids),
+    })),
+    embeddingBackward: columns.map((C) => ({
+      dtable: random([2, C]),
+      dout: random([3, C]),
+      groups: groupsOf(ids, 2),
+    })),
+    addValueEmbedding: columns.map((D) => ({
+      v: random([3, Hkv, D]),
+      table: random([2, Hkv * D]),
+      ids: ints(ids),
+      x: random([3, 8]),
+      gate: random([Hkv, 4]),
+    })),
+    addValueEmbeddingBackward: columns.map((D) => ({
+      dx: random([3, 8]),
+      dgate: random([Hkv, 4]),
+      dtable: random([2, Hkv * D]),
+      dv: random([3, Hkv, D]),
+      table: random([2, Hkv * D]),
+      ids: ints(ids),
+      groups: groupsOf(ids, 2),
+      x: random([3, 8]),
+      gate: random([Hkv, 4]),
+    })),
+
+    rmsNorm: columns.map((C) => ({ out: random([3, C]), x: random([3, C]) })),
+    rmsNormBackward: choices({ C: columns, accumulate: yesOrNo }).map(({ C, accumulate }) => ({
+      dx: random([3, C]),
+      dout: random([3, C]),
+      x: random([3, C]),
+      accumulate,
+    })),
+    rotaryNorm: choices({ half: columns, keep: yesOrNo, late: yesOrNo })
+      .map(({ half, keep, late }) => ({
+        x: random([B, 3, H, 2 * half]),
+        cos: random([3, half]),
+        sin: random([3, half]),
+        scale: 1,
+        rstd: keep ? random([3, H]) : undefined,
+        positions: late ? ints([0]) : undefined,
+      })),
+    rotaryNormBackward: columns.map((half) => ({
+      dx: random([B, 3, H, 2 * half]),
+      y: random([B, 3, H, 2 * half]),
+      rstd: random([3, H]),
+      cos: random([3, half]),
+      sin: random([3, half]),
+      scale: 1,
+    })),
+    smear: choices({ C: columns, continued: yesOrNo }).map(({ C, continued }) => ({
+      out: random([1, 3, C]),
+      x: random([1, 3, C]),
+      gate: random([1, 4]),
+      lambda: random([1]),
+      previous: continued ? random([1, C]) : undefined,
+    })),
+    smearBackward: columns.map((C) => ({
+      dx: random([1, 3, C]),
+      dgate: random([1, 4]),
+      dlambda: random([1]),
+      dout: random([1, 3, C]),
+      x: random([1, 3, C]),
+      gate: random([1, 4]),
+      lambda: random([1]),
+    })),
+
+    combine: choices({ C: columns, a: coefficients, b: coefficients, inPlace: yesOrNo })
+      .map(({ C, a, b, inPlace }) => {
+        const x = random([C]);
+        return { out: inPlace ? x : random([C]), x, y: random([C]), a, b };
+      }),
+    combineBackward: choices({
+      C: columns,
+      a: coefficients,
+      b: coefficients,
+      da: yesOrNo,
+      db: yesOrNo,
+      inPlace: yesOrNo,
+      overwriteDy: yesOrNo,
+    }).map(({ C, a, b, da, db, inPlace, overwriteDy }) => {
+      const dout = random([C]);
+      return {
+        dx: inPlace ? dout : random([C]),
+        dy: random([C]),
+        da: da ? random([1]) : undefined,
+        db: db ? random([1]) : undefined,
+        dout,
+        x: random([C]),
+        y: random([C]),
+        a,
+        b,
+        overwriteDy,
+      };
+    }),
+    softcap: columns.map((C) => ({ x: random([C]), cap: 15 })),
+    sum: choices({ C: columns, weighted: yesOrNo }).map(({ C, weighted }) => ({
+      out: random([1]),
+      x: random([C]),
+      weights: weighted ? random([C]) : undefined,
+      scale: 1,
+    })),
+
+    attention: headSizes.map((D) => ({
+      out: random([B, 3, H, D]),
+      lse: random([B, H, 3]),
+      q: random([B, 3, H, D]),
+      k: random([B, 3, Hkv, D]),
+      v: random([B, 3, Hkv, D]),
+      window: 3,
+    })),
+    attentionBackward: headSizes.map((D) => ({
+      dq: random([B, 3, H, D]),
+      dk: random([B, 3, Hkv, D]),
+      dv: random([B, 3, Hkv, D]),
+      delta: random([B, H, 3]),
+      dout: random([B, 3, H, D]),
+      out: random([B, 3, H, D]),
+      lse: random([B, H, 3]),
+      q: random([B, 3, H, D]),
+      k: random([B, 3, Hkv, D]),
+      v: random([B, 3, Hkv, D]),
+      window: 3,
+    })),
+    attentionWithCache: choices({ D: headSizes, T: [1, 40] }).map(({ D, T }) => ({
+      out: random([B, T, H, D]),
+      q: random([B, T, H, D]),
+      kCache: random([B, 50, Hkv, D]),
+      vCache: random([B, 50, Hkv, D]),
+      positions: ints([0]),
+      window: 50,
+    })),
+    appendCache: columns.map((D) => ({
+      cache: random([B, 5, Hkv, D]),
+      x: random([B, 1, Hkv, D]),
+      positions: ints([0]),
+    })),
+    gatherRows: columns.map((C) => ({ out: random([1, C]), x: random([3, C]), index: ints([2]) })),
+    scatterRows: columns.map((C) => ({ out: random([3, C]), x: random([1, C]), index: ints([2]) })),
+
+    softcapCrossEntropy: choices({ V: columns, gradientScale: [undefined, 1] })
+      .map(({ V, gradientScale }) => ({
+        losses: random([3]),
+        logits: random([3, V]),
+        targets: ints(ids),
+        start: 0,
+        vocabSize: 5,
+        cap: 15,
+        gradientScale,
+      })),
+    sample: [{
+      out: ints([0]),
+      logits: random([1, 8]),
+      vocabSize: 8,
+      uniforms: random([1]),
+      temperature: 1,
+      topK: 5,
+      topP: 0.9,
+      minP: 0.1,
+    }],
+
+    adamW: columns.map((C) => ({
+      p: random([C]),
+      g: random([C]),
+      m: random([C]),
+      v: positive([C]),
+      ...settings,
+    })),
+    muonMomentum: columns.map((C) => ({
+      out: random([1, 3, C]),
+      momentum: random([1, 3, C]),
+      g: random([3, C]),
+      slot: 0,
+      mu: 0.9,
+    })),
+    cautiousUpdate: columns.map((C) => ({
+      p: random([3, C]),
+      x: random([1, 3, C]),
+      slot: 0,
+      lr: 0.1,
+      weightDecay: 0.1,
+    })),
+    frobeniusNormalize: columns.map((C) => ({
+      x: random([1, 3, C]),
+      target: 1,
+      margin: 1,
+      eps: 1e-6,
+    })),
+    equilibrateRows: columns.map((C) => ({ x: random([1, 3, C]) })),
+    muonVarianceReduction: choices({ rows: [3, 9], C: columns }).map(({ rows, C }) => ({
+      x: random([1, rows, C]),
+      secondMomentum: positive(rows >= C ? [1, rows, 1] : [1, 1, C]),
+      beta2: 0.9,
+    })),
+  };
+}
