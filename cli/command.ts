@@ -2,14 +2,8 @@
 
 import { Command } from "@cliffy/command";
 import { optionError } from "../lib/errors.ts";
-import {
-  type CommandName,
-  defaultWords,
-  type Flag,
-  flagOf,
-  flagsOf,
-  type FlagValues,
-} from "./flags.ts";
+import { type CommandName, defaultWords, type Flag, flagOf } from "./flag.ts";
+import { flagsOf, type FlagValues } from "./flags.ts";
 
 /** What a command is beside its flags. */
 export interface CommandParts<Name extends CommandName> {
@@ -26,9 +20,9 @@ export interface CommandParts<Name extends CommandName> {
 export function commandOf<Name extends CommandName>(name: Name, parts: CommandParts<Name>) {
   const command = new Command().description(parts.description);
   if (parts.arguments) command.arguments(parts.arguments);
-  let heading: string | undefined;
-  for (const [key, flag] of flagsOf(name)) {
-    if (flag.group !== heading) command.group(heading = flag.group);
+  let shown: string | undefined;
+  for (const { name: key, heading, flag } of flagsOf(name)) {
+    if (heading !== shown) command.group(shown = heading);
     const value = flag.value ? ` <${flag.value}>` : "";
     const collect = flag.isRepeatable === true;
     command.option(flagOf(key) + value, helpWords(flag, name), { collect });
@@ -51,7 +45,7 @@ function valuesOf<Name extends CommandName>(
   parsed: Record<string, unknown>,
 ): Partial<FlagValues<Name>> {
   const values: Record<string, unknown> = {};
-  for (const [key, flag] of flagsOf(name)) {
+  for (const { name: key, flag } of flagsOf(name)) {
     const value = parsed[key];
     if (value === undefined || value === flag.none) continue;
     values[key] = flag.isSwitch ? toBoolean(key, value) : value;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { UserError } from "../lib/errors.ts";
-import { flagOf } from "./flags.ts";
+import { flagOf } from "./flag.ts";
 
 const LOWER_BATCH = `lower ${flagOf("deviceBatchSize")}`;
 const USE_CPU = `run on the CPU with ${flagOf("deviceType")} cpu`;

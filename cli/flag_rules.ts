@@ -4,6 +4,8 @@
  * @module
  */
 
+import { isModelTag } from "../lib/checkpoint/mod.ts";
+
 /** Which values a flag takes. */
 export interface FlagRule<Value> {
   /** What is allowed, for the error. */
@@ -63,4 +65,9 @@ export function oneOf<const Word extends string>(...words: Word[]): FlagRule<Wor
 export const windowLetters: FlagRule<string> = {
   wanted: "letters L and S",
   allows: (value) => /^[LS]+$/i.test(value),
+};
+/** The name of a model's folder. */
+export const modelTag: FlagRule<string> = {
+  wanted: "the name of a checkpoint's folder, such as d12",
+  allows: isModelTag,
 };

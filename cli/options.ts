@@ -10,7 +10,8 @@ import type { ScheduleOptions } from "../lib/optim/mod.ts";
 import type { SftOptions } from "../lib/sft/mod.ts";
 import { parseOwnData } from "../lib/tasks/mod.ts";
 import type { EvalOptions } from "../lib/training/mod.ts";
-import { type CommandName, defaultOf, flagOf, flagsOf, type FlagValues } from "./flags.ts";
+import { type CommandName, defaultOf, flagOf } from "./flag.ts";
+import { flagsOf, type FlagValues } from "./flags.ts";
 
 /**
  * The values of a command's flags: those given, which are checked, and the defaults for the rest.
@@ -23,7 +24,7 @@ export function completeFlags<Command extends CommandName>(
   given: Partial<FlagValues<Command>>,
 ): FlagValues<Command> {
   const values = Object.fromEntries(
-    flagsOf(command).map(([name, flag]) => {
+    flagsOf(command).map(({ name, flag }) => {
       const value = (given as Record<string, unknown>)[name];
       if (value === undefined) return [name, defaultOf(flag, command)];
       // A rule is asked about values of its own flag's type.

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type CommandName, defaultWords, flagOf, flagsOf } from "../cli/flags.ts";
+import { type CommandName, defaultWords, flagOf } from "../cli/flag.ts";
+import { flagsOf } from "../cli/flags.ts";
 
 const COMMANDS: Record<CommandName, string> = {
   "sft": "fine-tunes a base model",
@@ -17,7 +18,7 @@ const COMMANDS: Record<CommandName, string> = {
 /** The page with a table for each command. */
 export function flagsPage(): string {
   const tables = Object.entries(COMMANDS).map(([command, words]) => {
-    const rows = flagsOf(command as CommandName).map(([name, flag]) => [
+    const rows = flagsOf(command as CommandName).map(({ name, flag }) => [
       `\`${flagOf(name)}\``,
       escaped(defaultWords(flag, command as CommandName)),
       escaped(flag.words),

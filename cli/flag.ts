@@ -1,0 +1,70 @@
+/**
+ * What a flag is, apart from which ones there are.
+ *
+ * @module
+ */
+import type { FlagRule } from "./flag_rules.ts";
+
+/** The commands, as a person writes them. */
+export type CommandName = "sft" | "chat" | "eval" | "inspect" | "tok-train" | "base";
+
+/** What a flag is when it is left out, in words: its value is undefined then. */
+export interface Absent {
+  /** What is taken instead. */
+  absent: string;
+}
+
+/** Says what is taken where a flag is left out. */
+export function absent(words: string): Absent {
+  return { absent: words };
+}
+
+/** A flag; its name is its key in the table. */
+export interface Flag {
+  /** The value's name in the help, and its type; without one the flag is there or not. */
+  value?: `${string}:${"integer" | "number" | "string"}`;
+  /** Whether the values are 1 for yes and 0 for no. */
+  isSwitch?: true;
+  /** Whether it may be given several times. */
+  isRepeatable?: true;
+  /** A value that means none. */
+  none?: string;
+  /** Which values it takes. */
+  // Each entry has a rule for its own type of value.
+  rule?: FlagRule<never>;
+  /** What it does, as one line. */
+  words: string;
+  /** The commands that have it, each with its default. */
+  of: { readonly [Command in CommandName]?: unknown };
+}
+
+/** The type of a flag's value. */
+export type ValueOf<F extends Flag> = F extends { isRepeatable: true } ? readonly string[]
+  : F extends { isSwitch: true } ? boolean
+  : F extends { value: `${string}:string` }
+    ? F extends { rule: FlagRule<infer Word extends string> } ? Word : string
+  : F extends { value: string } ? number
+  : boolean;
+
+/** The command line's spelling of a flag's name: `gsm8kEpochs` is `--gsm8k-epochs`. */
+export function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** A flag's default at a command: undefined where it has none. */
+export function defaultOf(flag: Flag, command: CommandName): unknown {
+  const value = flag.of[command];
+  return isAbsent(value) ? undefined : value;
+}
+
+/** What a flag is when it is left out, for a person: empty where it is just not there. */
+export function defaultWords(flag: Flag, command: CommandName): string {
+  const value = flag.of[command];
+  if (isAbsent(value)) return value.absent;
+  if (flag.isSwitch) return value ? "1" : "0";
+  return value === false || flag.isRepeatable ? "" : String(value);
+}
+
+function isAbsent(value: unknown): value is Absent {
+  return typeof value === "object" && value !== null && "absent" in value;
+}
