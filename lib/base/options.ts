@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DeviceOptions } from "../device/mod.ts";
+import type { DeviceChoice } from "../device/mod.ts";
 import type { ScheduleOptions } from "../optim/mod.ts";
 import type { InheritedSettings } from "../training/mod.ts";
 
@@ -11,7 +11,7 @@ import type { InheritedSettings } from "../training/mod.ts";
  * Options of a pretraining run. Each is the command line's flag of the same name (`maxSeqLen` is
  * `--max-seq-len`).
  */
-export interface BaseOptions extends DeviceOptions, ScheduleOptions, InheritedSettings {
+export interface BaseOptions extends DeviceChoice, ScheduleOptions, InheritedSettings {
   /** Blocks of the model. */
   depth: number;
   /** Width per block: the model is depth · aspectRatio wide, rounded up to whole heads. */

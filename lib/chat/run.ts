@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DeviceOptions } from "../device/mod.ts";
+import type { DeviceChoice } from "../device/mod.ts";
 import { type ChatEvent, ChatSession, Engine, type SamplingOptions } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
 import type { Terminal } from "../tracking/mod.ts";
@@ -16,7 +16,7 @@ export interface ChatSettings extends Required<SamplingOptions> {
 }
 
 /** What {@link runChat} can be told. */
-export interface RunChatOptions extends ChatSettings, ModelOptions, DeviceOptions {
+export interface RunChatOptions extends ChatSettings, ModelOptions, DeviceChoice {
   /** A single question; without it there is a conversation. */
   prompt?: string;
 }

@@ -14,7 +14,7 @@ export type {
   SamplingArgs,
   TokenGroups,
 } from "./operations.ts";
-export { type DeviceOptions, openDevice } from "./open.ts";
+export { type DeviceChoice, type DeviceOptions, openDevice } from "./open.ts";
 export { attentionSizes, checkShapes, matmulSizes, rowsOf } from "./shapes.ts";
 export type { MatmulSizes } from "./shapes.ts";
 export { sizeOf } from "../shapes.ts";

@@ -8,14 +8,18 @@ import type { Device } from "./device.ts";
 import { adapterAdvice, memoryLimit } from "./host.ts";
 import { createWebGpuDevice, findAdapter } from "./webgpu/mod.ts";
 
-/** What is asked of {@link openDevice}. */
-export interface DeviceOptions {
+/** Which device is asked for. */
+export interface DeviceChoice {
   /** `webgpu`, `cpu`, or undefined for a hardware GPU if there is one, else the CPU. */
   deviceType?: "webgpu" | "cpu";
   /** Threads of the CPU device; one per core unless given. */
   threads?: number;
   /** BLAS library of the CPU device: `off` (the default), `auto`, or a file. */
   blas?: string;
+}
+
+/** What is asked of {@link openDevice}. */
+export interface DeviceOptions extends DeviceChoice {
   /** A clock in milliseconds, for measuring a GPU; `performance.now` unless given. */
   now?: () => number;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DeviceOptions } from "../device/mod.ts";
+import type { DeviceChoice } from "../device/mod.ts";
 import type { ScheduleOptions } from "../optim/mod.ts";
 import type {
   ChatcoreRunOptions,
@@ -18,7 +18,7 @@ import type {
  */
 export interface SftOptions
   extends
-    DeviceOptions,
+    DeviceChoice,
     ScheduleOptions,
     ChatcoreRunOptions,
     MeasurementOptions,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DeviceOptions } from "../device/mod.ts";
+import type { DeviceChoice } from "../device/mod.ts";
 import { PythonSandbox } from "../engine/sandbox/mod.ts";
 import { optionError } from "../errors.ts";
 import {
@@ -38,7 +38,7 @@ export interface EvalSettings {
 }
 
 /** What {@link runEval} can be told. */
-export interface EvalOptions extends EvalSettings, ModelOptions, DeviceOptions {
+export interface EvalOptions extends EvalSettings, ModelOptions, DeviceChoice {
   /** Names of tasks with `|` between them; all unless given. */
   tasks?: string;
   /** Whether one JSON object is printed instead of a table. */

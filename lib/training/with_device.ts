@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Device, type DeviceOptions, openDevice } from "../device/mod.ts";
+import { type Device, type DeviceChoice, openDevice } from "../device/mod.ts";
 import type { RunIo } from "./io.ts";
 
 /**
@@ -12,7 +12,7 @@ import type { RunIo } from "./io.ts";
  * @throws {UserError} when it cannot be opened.
  */
 export async function withDevice<T>(
-  { deviceType, threads, blas }: DeviceOptions,
+  { deviceType, threads, blas }: DeviceChoice,
   { terminal, now }: Pick<RunIo, "terminal" | "now">,
   run: (device: Device) => Promise<T>,
 ): Promise<T> {

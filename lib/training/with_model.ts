@@ -4,7 +4,7 @@
  * @module
  */
 import type { CheckpointSource } from "../checkpoint/mod.ts";
-import type { DeviceOptions } from "../device/mod.ts";
+import type { DeviceChoice } from "../device/mod.ts";
 import { whereModelsAre } from "./model_folders.ts";
 import type { RunIo } from "./io.ts";
 import { type OpenedModel, openModel } from "./open_model.ts";
@@ -27,7 +27,7 @@ export interface ModelOptions {
  * @throws {UserError} when one of them cannot be opened.
  */
 export async function withModel<T, Io extends Pick<RunIo, "terminal" | "baseDir" | "now">>(
-  options: ModelOptions & DeviceOptions,
+  options: ModelOptions & DeviceChoice,
   givenIo: Io,
   run: (opened: OpenedModel, io: Io) => Promise<T>,
 ): Promise<T> {
