@@ -10,7 +10,6 @@
 import { ValidationError } from "@cliffy/command";
 import { baseCommand } from "./cli/base.ts";
 import { chatCommand } from "./cli/chat.ts";
-import { wordError } from "./cli/errors.ts";
 import { evalCommand } from "./cli/eval.ts";
 import { inspectCommand } from "./cli/inspect.ts";
 import { avoidOpenGl, Interrupted, systemTerminal } from "./cli/io.ts";
@@ -44,7 +43,7 @@ export async function main(args: string[]): Promise<number> {
   } catch (error) {
     if (error instanceof Interrupted) return 130;
     if (!(error instanceof UserError || error instanceof ValidationError)) throw error;
-    systemTerminal().error(error instanceof UserError ? wordError(error) : error.message);
+    systemTerminal().error(error.message);
     return 1;
   }
 }

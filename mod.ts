@@ -2,8 +2,9 @@
  * Supervised fine-tuning of nanochat language models, native to Deno.
  *
  * Run as a program it is the command line: `deno run -A jsr:@nanochat/sft --help`. Imported, it
- * gives every part of the package, each under the name of its own export: what is
- * `@nanochat/sft/tokenizer` alone is `tokenizer` here.
+ * gives what the commands do and their options, and every part of the package by its name: what is
+ * `@nanochat/sft/tokenizer` alone is `tokenizer` here (`eval` is `evaluation`, `checkpoint/disk` is
+ * `disk`).
  *
  * @module
  */
@@ -21,6 +22,7 @@ export * as optim from "./lib/optim/mod.ts";
 export * as random from "./lib/random/mod.ts";
 export * as tasks from "./lib/tasks/mod.ts";
 export * as tokenizer from "./lib/tokenizer/mod.ts";
+export * as training from "./lib/training/mod.ts";
 export * as tracking from "./lib/tracking/mod.ts";
 export * as jsonl from "./lib/tracking/jsonl.ts";
 export { baseOptions, chatOptions, evalOptions, sftOptions } from "./cli/options.ts";
@@ -29,7 +31,15 @@ export * from "./lib/errors.ts";
 export * from "./lib/chat/mod.ts";
 export * from "./lib/inspect/mod.ts";
 export * from "./lib/sft/mod.ts";
-export * from "./lib/training/mod.ts";
+export {
+  type EvalOptions,
+  type ModelOptions,
+  type OpenedModel,
+  openModel,
+  runEval,
+  type RunIo,
+  type RunProgress,
+} from "./lib/training/mod.ts";
 
 if (import.meta.main) {
   const { main } = await import("./cli.ts");

@@ -10,11 +10,9 @@ import { baseOptions } from "./options.ts";
  *
  * @param run What to do with the files and options.
  */
-// Its type is inferred: cliffy's.
+// Its type is cliffy's, which infers it.
 export function baseCommand(run: typeof runBase = runBase) {
   return commandOf("base", {
-    description:
-      "Pretrain a model on text: .jsonl files with a text a line, or plain text files; .gz too.",
     arguments: "<file:string> [...more:string]",
     run: async ({ quiet, ...given }, files) => {
       const options = baseOptions(given);

@@ -2,6 +2,7 @@
 
 import { runChat } from "../lib/chat/mod.ts";
 import { commandOf } from "./command.ts";
+import { wordError } from "./errors.ts";
 import { baseDir, systemTerminal, writeAll } from "./io.ts";
 import { LineEditor } from "./line_editor.ts";
 import { chatOptions } from "./options.ts";
@@ -11,10 +12,9 @@ import { chatOptions } from "./options.ts";
  *
  * @param run What to do with the options.
  */
-// Its type is inferred: cliffy's.
+// Its type is cliffy's, which infers it.
 export function chatCommand(run: typeof runChat = runChat) {
   return commandOf("chat", {
-    description: "Talk with a model. Ctrl-C stops an answer, Ctrl-D leaves.",
     run: async ({ quiet, ...given }) => {
       const options = chatOptions(given);
       // Until the first line is wanted, Ctrl-C ends the program.
@@ -25,6 +25,7 @@ export function chatCommand(run: typeof runChat = runChat) {
           baseDir: baseDir(),
           now: () => performance.now(),
           write: (text) => writeAll(Deno.stdout, text),
+          tell: (error) => systemTerminal().error(wordError(error, "chat")),
           readLine: () => (editor ??= new LineEditor()).readLine(),
           interruptible: (answer) =>
             editor?.interruptible(answer) ?? answer(new AbortController().signal),

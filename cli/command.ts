@@ -1,14 +1,13 @@
 /** A command of the command line, made of the flags that the table gives it. */
 
 import { Command } from "@cliffy/command";
-import { optionError } from "../lib/errors.ts";
-import { type CommandName, defaultWords, type Flag, flagOf } from "./flag.ts";
+import { optionError, UserError } from "../lib/errors.ts";
+import { wordError } from "./errors.ts";
+import { type CommandName, COMMANDS, defaultWords, type Flag, flagOf } from "./flag.ts";
 import { flagsOf, type FlagValues } from "./flags.ts";
 
-/** What a command is beside its flags. */
+/** What a command is beside its name and flags. */
 export interface CommandParts<Name extends CommandName> {
-  /** What it does, as one line. */
-  description: string;
   /** Its arguments as they are written down, such as `<file:string>`. */
   arguments?: string;
   /** Runs it with the values of the flags that were given, and its arguments. */
@@ -16,9 +15,9 @@ export interface CommandParts<Name extends CommandName> {
 }
 
 /** A command with the flags that {@linkcode FLAGS} has for it. */
-// Its type is inferred: cliffy computes types from what is declared, here in a loop.
+// Its type is cliffy's, which infers it.
 export function commandOf<Name extends CommandName>(name: Name, parts: CommandParts<Name>) {
-  const command = new Command().description(parts.description);
+  const command = new Command().description(COMMANDS[name]);
   if (parts.arguments) command.arguments(parts.arguments);
   let shown: string | undefined;
   for (const { name: key, heading, flag } of flagsOf(name)) {
@@ -28,7 +27,12 @@ export function commandOf<Name extends CommandName>(name: Name, parts: CommandPa
     command.option(flagOf(key) + value, helpWords(flag, name), { collect });
   }
   command.action(async (options: unknown, ...args: unknown[]) => {
-    await parts.run(valuesOf(name, options as Record<string, unknown>), args as string[]);
+    try {
+      await parts.run(valuesOf(name, options as Record<string, unknown>), args as string[]);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      throw new UserError(wordError(error, name), { cause: error });
+    }
   });
   return command;
 }

@@ -4,13 +4,23 @@
  * @module
  */
 import type { UserError } from "../lib/errors.ts";
-import { flagOf } from "./flag.ts";
+import { type CommandName, flagOf } from "./flag.ts";
+import { flagsOf } from "./flags.ts";
 
-const LOWER_BATCH = `lower ${flagOf("deviceBatchSize")}`;
-const USE_CPU = `run on the CPU with ${flagOf("deviceType")} cpu`;
+/** What makes a run need less memory. */
+const LOWERED = ["deviceBatchSize", "batchSize", "maxSeqLen"];
 
-/** An error's message as one line that names the flag to change, where there is one. */
-export function wordError({ message, detail }: UserError): string {
+/** An error's message as one line that names the flag of the command to change, if it has one. */
+export function wordError({ message, detail }: UserError, command: CommandName): string {
+  const known = new Set(flagsOf(command).map(({ name }) => name));
+  const lowered = LOWERED.filter((name) => known.has(name)).map(flagOf);
+  const lower = lowered.length > 0 ? `lower ${lowered.join(" or ")}` : undefined;
+  const useCpu = known.has("deviceType") ? `run on the CPU with ${flagOf("deviceType")} cpu` : "";
+  /** The message, and what may be done. */
+  const withAdvice = (...advice: (string | undefined)[]) => {
+    const given = advice.filter((words) => words);
+    return given.length > 0 ? `${message}; ${given.join(", or ")}` : message;
+  };
   switch (detail?.kind) {
     case "option":
       // The message begins with the option's name.
@@ -24,13 +34,13 @@ export function wordError({ message, detail }: UserError): string {
         `${worldSize > 1 ? ` x ${worldSize} ranks` : ""} = ${micro} tokens; ${fitting} would be`;
     }
     case "memory":
-      return `${message}; ${LOWER_BATCH} or ${flagOf("maxSeqLen")}`;
+      return withAdvice(lower);
     case "deviceLost":
-      return `${message}; ${LOWER_BATCH}, or ${USE_CPU}`;
+      return withAdvice(lower, useCpu);
     case "noAdapter":
-      return `${message}, or ${USE_CPU}`;
+      return withAdvice(useCpu);
     case "noRun":
-      return `${message}; start without ${flagOf("resume")}`;
+      return withAdvice(`start without ${flagOf("resume")}`);
     case undefined:
       return message;
   }

@@ -10,10 +10,9 @@ import { evalOptions } from "./options.ts";
  *
  * @param run What to do with the options.
  */
-// Its type is inferred: cliffy's.
+// Its type is cliffy's, which infers it.
 export function evalCommand(run: typeof runEval = runEval) {
   return commandOf("eval", {
-    description: "Measure a model on the tasks of ChatCORE.",
     run: async ({ quiet, ...given }) => {
       const options = evalOptions(given);
       await withSystemIo(quiet || options.json, async (io) => void await run(options, io));

@@ -5,8 +5,20 @@
  */
 import type { FlagRule } from "./flag_rules.ts";
 
-/** The commands, as a person writes them. */
-export type CommandName = "sft" | "chat" | "eval" | "inspect" | "tok-train" | "base";
+/** The commands, as a person writes them, and what each does. */
+export const COMMANDS = {
+  "sft": "Fine-tune a base model on conversations.",
+  "chat": "Talk with a model. Ctrl-C stops an answer, Ctrl-D leaves.",
+  "eval": "Measure a model on the tasks of ChatCORE.",
+  "inspect": "Look at a checkpoint, a conversation's tokens, or how a mixture packs.",
+  "tok-train":
+    "Train a tokenizer on text: .jsonl files with a text a line, or plain text files; .gz too.",
+  "base":
+    "Pretrain a model on text: .jsonl files with a text a line, or plain text files; .gz too.",
+} as const;
+
+/** The name of a command. */
+export type CommandName = keyof typeof COMMANDS;
 
 /** What a flag is when it is left out, in words: its value is undefined then. */
 export interface Absent {

@@ -34,6 +34,7 @@ export const FLAGS = {
   "What is shown": {
     conversation: {
       value: "file:string",
+      rule: notEmpty("a file, or file:number"),
       words: "Show the tokens of a conversation of this file; file:number.",
       of: { inspect: absent("a checkpoint is shown") },
     },
@@ -338,6 +339,7 @@ export const FLAGS = {
     },
     out: {
       value: "folder:string",
+      rule: notEmpty("the path of a folder"),
       words: "Where to write.",
       of: { "tok-train": absent("tokenizer in the base directory") },
     },

@@ -6,10 +6,9 @@ import { withSystemIo } from "./io.ts";
 import { completeFlags } from "./options.ts";
 
 /** The command. */
-// Its type is inferred: cliffy's.
+// Its type is cliffy's, which infers it.
 export function inspectCommand() {
   return commandOf("inspect", {
-    description: "Look at a checkpoint, a conversation's tokens, or how a mixture packs.",
     run: async (given) => {
       const options = completeFlags("inspect", given);
       await withSystemIo(false, (io) => {

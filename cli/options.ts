@@ -3,14 +3,15 @@
  *
  * @module
  */
-import type { BaseOptions } from "../lib/base/mod.ts";
+import type { BaseOptions, TokTrainOptions } from "../lib/base/mod.ts";
 import type { RunChatOptions } from "../lib/chat/mod.ts";
 import { optionError } from "../lib/errors.ts";
 import type { ScheduleOptions } from "../lib/optim/mod.ts";
+import type { PackingOptions } from "../lib/inspect/mod.ts";
 import type { SftOptions } from "../lib/sft/mod.ts";
 import { parseOwnData } from "../lib/tasks/mod.ts";
-import type { EvalOptions } from "../lib/training/mod.ts";
-import { type CommandName, defaultOf, flagOf } from "./flag.ts";
+import type { EvalOptions, ModelOptions } from "../lib/training/mod.ts";
+import { type CommandName, defaultOf } from "./flag.ts";
 import { flagsOf, type FlagValues } from "./flags.ts";
 
 /**
@@ -35,6 +36,21 @@ export function completeFlags<Command extends CommandName>(
   );
   return values as FlagValues<Command>;
 }
+
+/** What a command's flags and the options that are read lack of each other. */
+type Apart<Command extends CommandName, Options, Own extends string = "quiet"> =
+  | Exclude<keyof Options, keyof FlagValues<Command>>
+  | Exclude<keyof FlagValues<Command>, keyof Options | Own>;
+type None<Names extends never> = Names;
+/** Does not compile where a flag is read by nobody, or an option that is read has no flag. */
+export type AllAgree = None<
+  | Apart<"sft", Omit<SftOptions, "given">>
+  | Apart<"base", BaseOptions>
+  | Apart<"chat", RunChatOptions>
+  | Apart<"eval", EvalOptions>
+  | Apart<"inspect", PackingOptions & ModelOptions, "conversation" | "packing">
+  | Apart<"tok-train", TokTrainOptions>
+>;
 
 /**
  * The options of a fine-tuning run: those given, and nanochat's defaults for the rest.
@@ -105,6 +121,5 @@ function namesGiven<Options extends object>(given: Options): (keyof Options)[] {
 /** Checks that the learning rate does not have to rise and fall at once. */
 function checkSchedule({ warmupRatio, warmdownRatio }: ScheduleOptions): void {
   if (warmupRatio + warmdownRatio <= 1) return;
-  const wanted = `at most 1 together with ${flagOf("warmupRatio")}`;
-  throw optionError("warmdownRatio", wanted, warmdownRatio);
+  throw optionError("warmdownRatio", "at most 1 together with the warm-up", warmdownRatio);
 }

@@ -10,10 +10,9 @@ import { sftOptions } from "./options.ts";
  *
  * @param run What to do with the options.
  */
-// Its type is inferred: cliffy's.
+// Its type is cliffy's, which infers it.
 export function sftCommand(run: typeof runSft = runSft) {
   return commandOf("sft", {
-    description: "Fine-tune a base model on conversations.",
     run: async ({ quiet, ...given }) => {
       const options = sftOptions(given);
       await withSystemIo(quiet, async (io) => {

@@ -10,11 +10,9 @@ import { completeFlags } from "./options.ts";
  *
  * @param run What to do with the files and options.
  */
-// Its type is inferred: cliffy's.
+// Its type is cliffy's, which infers it.
 export function tokTrainCommand(run: typeof runTokTrain = runTokTrain) {
   return commandOf("tok-train", {
-    description:
-      "Train a tokenizer on text: .jsonl files with a text a line, or plain text files; .gz too.",
     arguments: "<file:string> [...more:string]",
     run: async (given, files) => {
       const { quiet, ...options } = completeFlags("tok-train", given);

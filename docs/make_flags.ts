@@ -3,17 +3,8 @@
  *
  * @module
  */
-import { type CommandName, defaultWords, flagOf } from "../cli/flag.ts";
+import { type CommandName, COMMANDS, defaultWords, flagOf } from "../cli/flag.ts";
 import { flagsOf } from "../cli/flags.ts";
-
-const COMMANDS: Record<CommandName, string> = {
-  "sft": "fine-tunes a base model",
-  "chat": "talks with a model",
-  "eval": "measures a model on ChatCORE",
-  "inspect": "shows a checkpoint, a conversation's tokens, or how a mixture packs",
-  "tok-train": "makes a tokenizer from text files",
-  "base": "pretrains a small model on text files",
-};
 
 /** The page with a table for each command. */
 export function flagsPage(): string {
@@ -23,7 +14,9 @@ export function flagsPage(): string {
       escaped(defaultWords(flag, command as CommandName)),
       escaped(flag.words),
     ]);
-    return `## ${command}: ${words}\n\n${table([["flag", "default", "meaning"], ...rows])}`;
+    return `## ${command}\n\n${escaped(words)}\n\n${
+      table([["flag", "default", "meaning"], ...rows])
+    }`;
   });
   return [
     "# Flags",

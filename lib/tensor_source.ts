@@ -29,8 +29,8 @@ export type TensorArray<Buffer extends ArrayBufferLike = ArrayBuffer> =
   | Uint8Array<Buffer>;
 
 /**
- * A tensor to be written, whose values come slice by slice when its turn comes: so what is large
- * never stands in memory whole.
+ * A tensor to be written, whose values come slice by slice when its turn comes: so of a model no
+ * more than one tensor stands in memory.
  */
 export interface TensorSource {
   /** Type of its elements in the file. */

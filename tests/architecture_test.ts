@@ -6,7 +6,7 @@ import { OtherProject } from "./other_project.ts";
 
 const root = fromFileUrl(new URL("..", import.meta.url));
 
-/** What every folder of `lib/` may import: its own files of `lib/` itself, and numbers as Python and NumPy draw them. */
+/** What every folder of `lib/` may import: files of `lib/` itself, and random numbers. */
 const GROUND = ["lib", "lib/random"];
 /** The parts that know nothing of each other's work, but for the arrows named. */
 const PARTS: Record<string, string[]> = {
@@ -49,14 +49,25 @@ function part(path: string): string {
   return first === "lib" && rest.length > 1 ? `lib/${rest[0]}` : first;
 }
 
+/** Whether `{ type A, b } from "…"` brings more than types. */
+function hasValues(imported: string): boolean {
+  const names = /\{([^}]*)\}/.exec(imported)?.[1].split(",") ?? [imported];
+  return names.some((name) => name.trim() !== "" && !name.trim().startsWith("type "));
+}
+
 /** The files that a file imports, for their types alone too. */
 async function importsOf(path: string): Promise<string[]> {
   const text = await Deno.readTextFile(path);
-  const imports = text.matchAll(/^(?:import|export|\}).*? from "(\.[^"]+)"/gm);
-  return Array.from(imports, ([, specifier]) => resolve(dirname(path), specifier));
+  const imports = text.matchAll(
+    /^(?:import|export|\}).*? from "(\.[^"]+)"|^import "(\.[^"]+)"|\bimport\("(\.[^"]+)"/gm,
+  );
+  return Array.from(imports, (found) => resolve(dirname(path), found.slice(1).find(Boolean)!));
 }
 
 Deno.test("folders import only what lies below them", async () => {
+  const folders = [...Deno.readDirSync(join(root, "lib"))].filter((entry) => entry.isDirectory);
+  const known = Object.keys(ALLOWED).filter((folder) => folder !== "kernels");
+  assertEquals(folders.map(({ name }) => `lib/${name}`).sort(), known.sort());
   const wrong: string[] = [];
   for (const [folder, allowed] of Object.entries(ALLOWED)) {
     const ground = folder.startsWith("lib/") ? GROUND : [];
@@ -99,6 +110,12 @@ Deno.test("rooms that run in a browser, and the ground, do without Deno and Node
     const code = (await Deno.readTextFile(path)).replace(/\/\*[^]*?\*\/|(?<!:)\/\/.*/g, "");
     const line = code.split("\n").find((line) => HOST_ONLY.test(line));
     if (line !== undefined) wrong.push(`${relative(root, path)}: ${line.trim()}`);
+    // Their entries bring the host with them; types do not.
+    for (const [, imported] of code.matchAll(/^(?:import|export) (?!type )([^;]*);/gm)) {
+      if (/\/(?:device|tasks)\/mod\.ts"$/.test(imported) && hasValues(imported)) {
+        wrong.push(`${relative(root, path)}: import ${imported}`);
+      }
+    }
   }
   assertEquals(wrong, []);
 });

@@ -17,4 +17,4 @@ export const BROWSER_ROOMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What only Deno or Node has. */
-export const HOST_ONLY: RegExp = /\bDeno\b\s*[.?[]|["']node:/;
+export const HOST_ONLY: RegExp = /\bDeno\b\s*(?:[.?[;,)]|$)|["']node:/;

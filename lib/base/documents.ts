@@ -5,8 +5,9 @@
  */
 import { UserError } from "../errors.ts";
 import { readJsonLines } from "../json_lines.ts";
+import { pause } from "../pause.ts";
 import { NumpyGenerator } from "../random/mod.ts";
-import { openFile } from "../tasks/files.ts";
+import { openFile } from "../tasks/mod.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
 
 /** One document in this many is held out for validation. */
@@ -75,6 +76,7 @@ export async function tokenizeDocuments(
   for await (const text of texts) {
     encoded.push(Int32Array.from(tokenizer.encode(text)));
     onText(text.length);
+    await pause();
   }
   const order = new NumpyGenerator(seed).permutation(encoded.length);
   const shuffled = Array.from(order, (index) => encoded[index]);

@@ -27,6 +27,8 @@ export interface ChatIo extends Pick<RunIo, "terminal" | "baseDir" | "now"> {
   write(text: string): void;
   /** The next line that the person types; undefined when there are no more. */
   readLine(): Promise<string | undefined>;
+  /** Tells of an error that the next question may not meet. */
+  tell(error: UserError): void;
   /** Runs an answer with a signal that is aborted when the person wants it to stop. */
   interruptible(answer: (signal: AbortSignal) => Promise<void>): Promise<void>;
 }
@@ -72,7 +74,7 @@ async function talk(
       } catch (error) {
         // Such as a question that is longer than the context: the next may be shorter.
         if (!(error instanceof UserError)) throw error;
-        io.terminal.error(error.message);
+        io.tell(error);
       }
     }
   }

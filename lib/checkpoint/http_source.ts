@@ -39,7 +39,7 @@ export class HttpSource implements ByteSource {
     const name = String(url);
     const response = await requestRange(name, 0, 1);
     await response.body?.cancel();
-    return new HttpSource(name, versionOf(response, name));
+    return new HttpSource(name, versionOf(response, name, 0));
   }
 
   /**
@@ -51,7 +51,7 @@ export class HttpSource implements ByteSource {
     if (into.length === 0) return;
     const { name, version } = this;
     const response = await requestRange(name, position, into.length);
-    const { length, tag } = versionOf(response, name);
+    const { length, tag } = versionOf(response, name, position);
     if (length !== version.length || tag !== version.tag) {
       await response.body?.cancel();
       throw changed(name);
@@ -94,12 +94,15 @@ async function requestRange(name: string, start: number, count: number): Promise
   );
 }
 
-function versionOf({ headers }: Response, name: string): Version {
-  const range = /^bytes \d+-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "");
+function versionOf({ headers }: Response, name: string, start: number): Version {
+  const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "");
   if (!range) {
     throw new UserError(`${name}: its server does not say how long it is (Content-Range)`);
   }
-  return { length: Number(range[1]), tag: headers.get("etag") ?? headers.get("last-modified") };
+  if (Number(range[1]) !== start) {
+    throw new UserError(`${name}: its server sent other bytes than it was asked for`);
+  }
+  return { length: Number(range[2]), tag: headers.get("etag") ?? headers.get("last-modified") };
 }
 
 function changed(name: string): UserError {

@@ -5,6 +5,7 @@
  */
 import type { Readback } from "../device/mod.ts";
 import type { Pass } from "../model/mod.ts";
+import { pause } from "../pause.ts";
 
 /** Inputs and targets of one batch, as the dataloader gives them. */
 export interface EvaluationBatch {
@@ -50,6 +51,7 @@ export async function bitsPerByte(
         await collect();
         pending = staged;
         onBatch(++done);
+        await pause();
         if (done >= steps) break;
       }
     }

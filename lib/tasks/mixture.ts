@@ -45,13 +45,14 @@ export const TRAIN_MIXTURE: Readonly<TrainMixtureOptions> = {
  */
 export async function trainMixture(
   source: DatasetSource,
-  options: Partial<TrainMixtureOptions> = {},
+  {
+    mmluEpochs = TRAIN_MIXTURE.mmluEpochs,
+    gsm8kEpochs = TRAIN_MIXTURE.gsm8kEpochs,
+    simpleSpellingSize = TRAIN_MIXTURE.simpleSpellingSize,
+    spellingBeeSize = TRAIN_MIXTURE.spellingBeeSize,
+  }: Partial<TrainMixtureOptions> = {},
   extra: readonly Task[] = [],
 ): Promise<TaskMixture> {
-  const { mmluEpochs, gsm8kEpochs, simpleSpellingSize, spellingBeeSize } = {
-    ...TRAIN_MIXTURE,
-    ...options,
-  };
   const tasks: Task<Conversation>[] = [await SmolTalk.load(source, { split: "train" })];
   const identity = await CustomJSON.load(await source.open(IDENTITY_FILE), IDENTITY_FILE);
   tasks.push(identity, identity);

@@ -3,6 +3,7 @@
  */
 
 import { UserError } from "../errors.ts";
+import { pause } from "../pause.ts";
 import { PairHeap } from "./heap.ts";
 import { PairTable } from "./pair_table.ts";
 import { SPECIAL_TOKENS } from "./special_tokens.ts";
@@ -60,6 +61,7 @@ export async function trainTokenizer(
     if (!pair) break;
     tokens.push(Uint8Array.from([...tokens[pair[0]], ...tokens[pair[1]]]));
     onProgress?.(done + 1, merges);
+    await pause();
   }
   const specialTokens = new Map<string, number>(
     SPECIAL_TOKENS.map((name, i) => [name, tokens.length + i]),
@@ -80,6 +82,7 @@ async function countPieces(
   const encoder = new TextEncoder(), decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const pieces = new Map<string, CountedPiece>();
   for await (const text of texts) {
+    await pause();
     for (const piece of splitText(text.toWellFormed(), splitter)) {
       const known = pieces.get(piece);
       if (known) known.count++;

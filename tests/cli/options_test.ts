@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { wordError } from "../../cli/errors.ts";
+import type { CommandName } from "../../cli/flag.ts";
 import { baseOptions, chatOptions, evalOptions, sftOptions } from "../../cli/options.ts";
 import type { BaseOptions } from "../../lib/base/mod.ts";
 import type { RunChatOptions } from "../../lib/chat/mod.ts";
@@ -9,8 +10,8 @@ import type { EvalOptions } from "../../lib/training/mod.ts";
 
 Deno.test("an error of a lower floor is worded with the flag that mends it", () => {
   const sizes = { totalBatchSize: 5000, deviceBatchSize: 4, maxSeqLen: 512 };
-  const words = (message: string, detail: ErrorDetail) =>
-    wordError(new UserError(message, { detail }));
+  const words = (message: string, detail: ErrorDetail, command: CommandName = "sft") =>
+    wordError(new UserError(message, { detail }), command);
   assertEquals(
     words("?", { kind: "batchSize", worldSize: 1, ...sizes }),
     "--total-batch-size 5000 is no multiple of --device-batch-size 4 x --max-seq-len 512 = 2048 " +
@@ -22,7 +23,19 @@ Deno.test("an error of a lower floor is worded with the flag that mends it", () 
   );
   assertEquals(
     words("It is gone", { kind: "deviceLost" }),
-    "It is gone; lower --device-batch-size, or run on the CPU with --device-type cpu",
+    "It is gone; lower --device-batch-size or --max-seq-len, or run on the CPU with --device-type cpu",
+  );
+  assertEquals(
+    words("It is gone", { kind: "deviceLost" }, "chat"),
+    "It is gone; run on the CPU with --device-type cpu",
+  );
+  assertEquals(
+    words("It is full", { kind: "memory", tensor: "x", bytes: 9 }, "chat"),
+    "It is full",
+  );
+  assertEquals(
+    words("It is full", { kind: "memory", tensor: "x", bytes: 9 }, "eval"),
+    "It is full; lower --batch-size",
   );
   assertEquals(words("Nothing there", { kind: "noRun" }), "Nothing there; start without --resume");
 });
@@ -41,22 +54,26 @@ Deno.test("options left out or undefined take nanochat's defaults", () => {
 });
 
 /** Values are refused in words that name the flag. */
-function refuses<Given>(make: (given: Given) => unknown, wrong: [Given, string][]): void {
+function refuses<Given>(
+  command: CommandName,
+  make: (given: Given) => unknown,
+  wrong: [Given, string][],
+): void {
   for (const [given, message] of wrong) {
     const error = assertThrows(() => make(given), UserError);
-    const line = wordError(error);
+    const line = wordError(error, command);
     assertEquals(line.slice(0, message.length), message);
     assertEquals(line.includes("\n"), false);
   }
 }
 
 Deno.test("a value out of range is refused by the name of its flag", () => {
-  refuses<Partial<SftOptions>>(sftOptions, [
+  refuses<Partial<SftOptions>>("sft", sftOptions, [
     [{ numIterations: 0 }, "--num-iterations must be -1 or a whole number from 1, but is 0"],
     [{ deviceBatchSize: 1.5 }, "--device-batch-size must be a whole number from 1, but is 1.5"],
     [{ gsm8kEpochs: -1 }, "--gsm8k-epochs must be a whole number from 0, but is -1"],
     [{ matrixLr: -0.1 }, "--matrix-lr must be a number from 0, but is -0.1"],
-    [{ warmupRatio: 0.6 }, "--warmdown-ratio must be at most 1 together with --warmup-ratio"],
+    [{ warmupRatio: 0.6 }, "--warmdown-ratio must be at most 1 together with the warm-up"],
     [{ modelTag: "../d4" }, "--model-tag must be the name of a checkpoint's folder"],
     [{ modelTag: ".." }, "--model-tag must be"],
     [{ deviceType: "cuda" as "cpu" }, '--device-type must be webgpu or cpu, but is "cuda"'],
@@ -66,7 +83,7 @@ Deno.test("a value out of range is refused by the name of its flag", () => {
     [{ blas: "" }, "--blas must be auto, off or the path of a library"],
     [{ run: "" }, "--run must be a name"],
   ]);
-  refuses<Partial<BaseOptions>>(baseOptions, [
+  refuses<Partial<BaseOptions>>("base", baseOptions, [
     [{ depth: 0 }, "--depth must be a whole number from 1, but is 0"],
     [{ headDim: 33 }, "--head-dim must be an even whole number"],
     [{ modelTag: "a/b" }, "--model-tag must be the name of a checkpoint's folder"],
@@ -75,11 +92,11 @@ Deno.test("a value out of range is refused by the name of its flag", () => {
     [{ saveDtype: "int8" as "float32" }, "--save-dtype must be float32 or bfloat16"],
     [{ deviceType: "cuda" as "cpu" }, "--device-type must be webgpu or cpu"],
   ]);
-  refuses<Partial<RunChatOptions>>(chatOptions, [
+  refuses<Partial<RunChatOptions>>("chat", chatOptions, [
     [{ topP: 0 }, "--top-p must be a number above 0, at most 1, but is 0"],
     [{ seed: -1 }, "--seed must be"],
   ]);
-  refuses<Partial<EvalOptions>>(evalOptions, [
+  refuses<Partial<EvalOptions>>("eval", evalOptions, [
     [{ maxProblems: 0 }, "--max-problems must be"],
     [{ temperature: -1 }, "--temperature must be"],
     [{ source: "rl" as "sft" }, "--source must be sft or base"],

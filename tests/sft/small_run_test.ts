@@ -76,7 +76,7 @@ for (
     const baseDir = await smallBaseDir();
     const fails = async (given: Partial<SftOptions>, ...words: string[]) => {
       const run = () => watchRun(baseDir, { ...FLAGS, deviceType, ...given });
-      const message = wordError(await assertRejects(run, UserError));
+      const message = wordError(await assertRejects(run, UserError), "sft");
       for (const word of words) assert(message.includes(word), `${word} in: ${message}`);
       assertEquals(message.includes("\n"), false);
     };

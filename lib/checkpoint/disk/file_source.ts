@@ -1,4 +1,5 @@
 import { UserError } from "../../errors.ts";
+import { reasonOf } from "../byte_reader.ts";
 import { type ByteSource, endsTooEarly } from "../byte_source.ts";
 
 /** An open file. Reads may overlap in time; each takes its turn at the file's cursor. */
@@ -35,10 +36,7 @@ export class FileSource implements ByteSource {
       file = await Deno.open(path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
-      if (error instanceof Deno.errors.PermissionDenied) {
-        throw new UserError(`${path}: may not be read by this user`);
-      }
-      throw error;
+      throw new UserError(`${path}: cannot be read: ${reasonOf(error)}`, { cause: error });
     }
     const { isFile, size } = await file.stat();
     if (isFile) return new FileSource(path, size, file);

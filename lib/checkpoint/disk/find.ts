@@ -1,5 +1,6 @@
 import { join } from "@std/path";
 import { UserError } from "../../errors.ts";
+import { reasonOf } from "../byte_reader.ts";
 import {
   CHECKPOINT_FOLDERS,
   type CheckpointSource,
@@ -56,7 +57,10 @@ export async function findCheckpoint(
   if (!tags.has(chosen)) {
     throw new UserError(`${parent}: has no model "${chosen}"; it has ${list([...tags.keys()])}`);
   }
-  const names = await Array.fromAsync(Deno.readDir(directory), (entry) => entry.name);
+  const names = await Array.fromAsync(Deno.readDir(directory), (entry) => entry.name)
+    .catch((error) => {
+      throw unreadable(directory, error);
+    });
   const { step: chosenStep, model, meta, optimizers } = filesOfStep(names, directory, step);
   return {
     directory,
@@ -79,11 +83,15 @@ async function listDirectories(baseDir: string, parent: string): Promise<Map<str
       if (info?.isDirectory) directories.set(name, info.mtime?.getTime() ?? 0);
     }
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!(error instanceof Deno.errors.NotFound)) throw unreadable(parent, error);
     throw new UserError(await describeMissing(baseDir, parent));
   }
   if (directories.size === 0) throw new UserError(`${parent}: holds no model`);
   return directories;
+}
+
+function unreadable(directory: string, error: unknown): UserError {
+  return new UserError(`${directory}: cannot be read: ${reasonOf(error)}`, { cause: error });
 }
 
 async function describeMissing(baseDir: string, parent: string): Promise<string> {

@@ -16,7 +16,6 @@ import delta from "../../../kernels/webgpu/attention_delta.wgsl" with { type: "t
 import common from "../../../kernels/webgpu/attention_common.wgsl" with { type: "text" };
 import direct from "../../../kernels/webgpu/attention_direct.wgsl" with { type: "text" };
 import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
-
 import tiles from "../../../kernels/webgpu/attention_tiles.wgsl" with { type: "text" };
 import type { Operations } from "../operations.ts";
 import { attentionSizes, checkShapes } from "../shapes.ts";

@@ -107,7 +107,10 @@ export class Memory {
       this.#create(
         size,
         GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-        () => new UserError(`The GPU is out of memory for a copy of ${formatBytes(bytes)} to read`),
+        () =>
+          new UserError(`The GPU is out of memory for a copy of ${formatBytes(bytes)} to read`, {
+            detail: { kind: "memory", tensor: "a copy to read", bytes },
+          }),
       );
   }
 
