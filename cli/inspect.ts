@@ -3,7 +3,7 @@
 import { inspectCheckpoint, inspectConversation, inspectPacking } from "../lib/inspect/mod.ts";
 import { commandOf } from "./command.ts";
 import { withSystemIo } from "./io.ts";
-import { completeFlags } from "./options.ts";
+import { checkOneOf, completeFlags } from "./options.ts";
 
 /** The command. */
 // Its type is cliffy's, which infers it.
@@ -11,6 +11,7 @@ export function inspectCommand() {
   return commandOf("inspect", {
     run: async (given) => {
       const options = completeFlags("inspect", given);
+      checkOneOf(options, "conversation", "packing");
       await withSystemIo(false, (io) => {
         if (options.conversation !== undefined) {
           return inspectConversation(options.conversation, io);

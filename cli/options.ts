@@ -5,13 +5,13 @@
  */
 import type { BaseOptions, TokTrainOptions } from "../lib/base/mod.ts";
 import type { RunChatOptions } from "../lib/chat/mod.ts";
-import { optionError } from "../lib/errors.ts";
+import { optionError, UserError } from "../lib/errors.ts";
 import type { ScheduleOptions } from "../lib/optim/mod.ts";
 import type { PackingOptions } from "../lib/inspect/mod.ts";
 import type { SftOptions } from "../lib/sft/mod.ts";
 import { parseOwnData } from "../lib/tasks/mod.ts";
 import type { EvalOptions, ModelOptions } from "../lib/training/mod.ts";
-import { type CommandName, defaultOf } from "./flag.ts";
+import { type CommandName, defaultOf, flagOf } from "./flag.ts";
 import { flagsOf, type FlagValues } from "./flags.ts";
 
 /**
@@ -109,6 +109,7 @@ export function chatOptions(given: Partial<RunChatOptions> = {}): RunChatOptions
  */
 export function evalOptions(given: Partial<EvalOptions> = {}): EvalOptions {
   const { quiet: _, ...options } = completeFlags("eval", given);
+  checkOneOf(options, "json", "markdown");
   return options;
 }
 
@@ -118,8 +119,23 @@ function namesGiven<Options extends object>(given: Options): (keyof Options)[] {
   return names.filter((name) => given[name] !== undefined);
 }
 
+/**
+ * Checks that no more than one of two flags was given.
+ *
+ * @throws {UserError} naming both.
+ */
+export function checkOneOf<Name extends string>(
+  options: { readonly [Flag in Name]: unknown },
+  first: Name,
+  second: Name,
+): void {
+  if (!options[first] || !options[second]) return;
+  throw new UserError(`give either ${flagOf(first)} or ${flagOf(second)}, not both`);
+}
+
 /** Checks that the learning rate does not have to rise and fall at once. */
 function checkSchedule({ warmupRatio, warmdownRatio }: ScheduleOptions): void {
   if (warmupRatio + warmdownRatio <= 1) return;
-  throw optionError("warmdownRatio", "at most 1 together with the warm-up", warmdownRatio);
+  const wanted = `at most 1 together with ${flagOf("warmupRatio")}`;
+  throw optionError("warmdownRatio", wanted, warmdownRatio);
 }

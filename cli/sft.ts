@@ -17,7 +17,7 @@ export function sftCommand(run: typeof runSft = runSft) {
       const options = sftOptions(given);
       await withSystemIo(quiet, async (io) => {
         const { isDemo } = await run(options, io);
-        if (isDemo) NEXT.forEach((line) => io.terminal.print(line));
+        if (isDemo && !io.signal.aborted) NEXT.forEach((line) => io.terminal.print(line));
       });
     },
   });

@@ -3,23 +3,10 @@
  * downloads esbuild for its first bundle; where it cannot, there is nothing to try.
  */
 import { assert, assertEquals } from "@std/assert";
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import { BROWSER_ROOMS, HOST_ONLY } from "./browser_rooms.ts";
+import { bundle } from "./bundle.ts";
 import { inTempDir } from "./temp_dir.ts";
-
-const root = fromFileUrl(new URL("..", import.meta.url));
-
-/** Bundles a module of the package for a browser. */
-async function bundle(entry: string): Promise<{ success: boolean; code: string; told: string }> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--platform", "browser", entry],
-    cwd: root,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-  }).output();
-  const text = new TextDecoder();
-  return { success, code: text.decode(stdout), told: text.decode(stderr) };
-}
 
 /** The lines of a bundle that a browser would fail at. */
 function hostLines(code: string): string[] {

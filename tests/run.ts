@@ -55,8 +55,10 @@ async function prepare(): Promise<void> {
       if (!await run([...aptGet, "install", "-y", name])) missing.push(name);
     }
   }
-  for (const name of missing) {
-    console.log(`The tests that need a GPU or a browser are skipped: ${name} would bring one`);
+  if (missing.length > 0) {
+    console.log(
+      `Tests that need a GPU or a browser are skipped; Debian's ${missing.join(" and ")} help`,
+    );
   }
 }
 

@@ -57,9 +57,6 @@ export async function runEval(
   options: EvalOptions,
   io: RunIo,
 ): Promise<ReadonlyMap<ChatcoreTask, Score>> {
-  if (options.json && options.markdown) {
-    throw optionError("markdown", "left out where one JSON object is wanted", true);
-  }
   const names = options.tasks === undefined ? CHATCORE_TASKS : parseTasks(options.tasks);
   return await withModel(options, io, async (opened, io) => {
     await using sandbox = new PythonSandbox();

@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { baseCommand } from "../../cli/base.ts";
 import { chatCommand } from "../../cli/chat.ts";
 import { evalCommand } from "../../cli/eval.ts";
-import { type CommandName, defaultOf, flagOf } from "../../cli/flag.ts";
+import { commandOf } from "../../cli/command.ts";
+import { type CommandName, COMMANDS, defaultOf, flagOf } from "../../cli/flag.ts";
 import { flagsOf } from "../../cli/flags.ts";
 import { inspectCommand } from "../../cli/inspect.ts";
 import { sftCommand } from "../../cli/sft.ts";
@@ -49,12 +50,26 @@ Deno.test("a command's help shows its flags under their headings, with their def
 });
 
 Deno.test("every default is a value that its flag takes", () => {
-  const commands: CommandName[] = ["sft", "chat", "eval", "inspect", "tok-train", "base"];
-  for (const command of commands) {
+  for (const command of Object.keys(COMMANDS) as CommandName[]) {
     for (const { name, flag } of flagsOf(command)) {
       const value = defaultOf(flag, command);
       const rule = flag.rule as { allows(value: unknown): boolean } | undefined;
       assert(value === undefined || !rule || rule.allows(value), `${command} ${flagOf(name)}`);
+    }
+  }
+});
+
+Deno.test("every flag of every command reaches what the command runs", async () => {
+  for (const command of Object.keys(COMMANDS) as CommandName[]) {
+    for (const { name, flag } of flagsOf(command)) {
+      let given: Record<string, unknown> = {};
+      const program = commandOf(command, {
+        run: (values) => Promise.resolve(void (given = values)),
+      });
+      const isText = flag.value?.endsWith(":string");
+      await program.noExit().parse([flagOf(name), ...flag.value ? [isText ? "x" : "1"] : []]);
+      const value = !flag.value || flag.isSwitch ? true : isText ? "x" : 1;
+      assertEquals(given, { [name]: flag.isRepeatable ? [value] : value });
     }
   }
 });

@@ -37,16 +37,32 @@ Deno.test("an error of a lower floor is worded with the flag that mends it", () 
     words("It is full", { kind: "memory", tensor: "x", bytes: 9 }, "eval"),
     "It is full; lower --batch-size",
   );
+  assertEquals(
+    words("No GPU", { kind: "noAdapter" }),
+    "No GPU; run on the CPU with --device-type cpu",
+  );
   assertEquals(words("Nothing there", { kind: "noRun" }), "Nothing there; start without --resume");
 });
 
 Deno.test("options left out or undefined take nanochat's defaults", () => {
   const defaults = sftOptions();
-  assertEquals([defaults.evalTokens, defaults.initLrFrac, defaults.gsm8kEpochs], [
-    20971520,
-    0.8,
-    4,
-  ]);
+  const nanochats = {
+    loadOptimizer: true,
+    numIterations: -1,
+    initLrFrac: 0.8,
+    warmupRatio: 0,
+    warmdownRatio: 0.5,
+    finalLrFrac: 0,
+    evalEvery: 200,
+    evalTokens: 20971520,
+    chatcoreEvery: 200,
+    chatcoreMaxCat: -1,
+    chatcoreMaxSample: 24,
+    mmluEpochs: 3,
+    gsm8kEpochs: 4,
+    run: "dummy",
+  };
+  assertEquals({ ...defaults, ...nanochats }, defaults);
   assertEquals([defaults.matrixLr, defaults.given], [undefined, []]);
   const options = sftOptions({ numIterations: undefined, matrixLr: 0.02 });
   assertEquals(options, { ...defaults, matrixLr: 0.02, given: ["matrixLr"] });
@@ -73,7 +89,7 @@ Deno.test("a value out of range is refused by the name of its flag", () => {
     [{ deviceBatchSize: 1.5 }, "--device-batch-size must be a whole number from 1, but is 1.5"],
     [{ gsm8kEpochs: -1 }, "--gsm8k-epochs must be a whole number from 0, but is -1"],
     [{ matrixLr: -0.1 }, "--matrix-lr must be a number from 0, but is -0.1"],
-    [{ warmupRatio: 0.6 }, "--warmdown-ratio must be at most 1 together with the warm-up"],
+    [{ warmupRatio: 0.6 }, "--warmdown-ratio must be at most 1 together with --warmup-ratio"],
     [{ modelTag: "../d4" }, "--model-tag must be the name of a checkpoint's folder"],
     [{ modelTag: ".." }, "--model-tag must be"],
     [{ deviceType: "cuda" as "cpu" }, '--device-type must be webgpu or cpu, but is "cuda"'],
@@ -101,5 +117,6 @@ Deno.test("a value out of range is refused by the name of its flag", () => {
     [{ temperature: -1 }, "--temperature must be"],
     [{ source: "rl" as "sft" }, "--source must be sft or base"],
     [{ deviceType: "tpu" as "cpu" }, "--device-type must be"],
+    [{ json: true, markdown: true }, "give either --json or --markdown, not both"],
   ]);
 });

@@ -48,7 +48,7 @@ const SMALL = { maxBindingBytes: 128 * alignment, maxWork: 4096 };
 export const devices: DeviceUnderTest[] = [await webGpu("webgpu")];
 if (!withDawn) devices.push({ name: "cpu", device: await createCpuDevice({ threads: 2 }) });
 
-/** WebGPU where kernels see a few kilobytes at a time, for the operations that split tensors. */
+/** WebGPU where kernels see little at a time (4 KiB, or 32 where bindings are coarse), for the operations that split tensors. */
 export const devicesThatSplit: readonly DeviceUnderTest[] = [
   await webGpu("webgpu with small bindings", SMALL),
 ];

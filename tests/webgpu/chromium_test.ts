@@ -1,6 +1,6 @@
 /** Parity in a real browser: Chromium's WebGPU runs the model, which its page reads from a server. */
 import { assert } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { bundle } from "../bundle.ts";
 import { browse, hasChromium } from "./chromium.ts";
 import type { Expected } from "../model/parity.ts";
 import { parityFolder } from "../model/parity_folders.ts";
@@ -16,15 +16,6 @@ const PAGE = `<!doctype html>
 })"></script>
 `;
 
-/** The page's script; undefined where Deno has no bundler and cannot download it. */
-async function bundlePage(): Promise<string | undefined> {
-  const entry = fromFileUrl(new URL("parity_page.ts", import.meta.url));
-  const { success, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--platform", "browser", entry],
-  }).output();
-  return success ? new TextDecoder().decode(stdout) : undefined;
-}
-
 /** The part of a file of the fixture that is asked for. */
 async function serveFile(request: Request, name: string): Promise<Response> {
   using file = await folder.open(name);
@@ -38,16 +29,16 @@ async function serveFile(request: Request, name: string): Promise<Response> {
   return new Response(bytes, { status: 206, headers: { "content-range": range } });
 }
 
-const script = await hasChromium() ? await bundlePage() : undefined;
+const page = await hasChromium() ? await bundle("tests/webgpu/parity_page.ts") : undefined;
 
-Deno.test("parity in Chromium", { ignore: !script }, async () => {
+Deno.test("parity in Chromium", { ignore: !page?.success }, async () => {
   const { promise, resolve } = Promise.withResolvers<PageReport>();
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     async (request) => {
       const [, place, name] = new URL(request.url).pathname.split("/");
       if (place === "page.js") {
-        return new Response(script, { headers: { "content-type": "text/javascript" } });
+        return new Response(page!.code, { headers: { "content-type": "text/javascript" } });
       }
       if (place === "fixture") return await serveFile(request, name);
       if (place === "report") {

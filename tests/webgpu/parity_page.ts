@@ -14,7 +14,7 @@ import {
 
 /** What the page posts: measures, or why there are none. */
 export type PageReport =
-  | { adapter: string; forward: ForwardMeasures; training: TrainingMeasures }
+  | { forward: ForwardMeasures; training: TrainingMeasures }
   | { error: string };
 
 const folder: Folder = {
@@ -26,7 +26,7 @@ async function measure(): Promise<PageReport> {
   const device = await createWebGpuDevice();
   const forward = await measureForward(await parityModel(device, folder));
   const training = await measureTraining(await parityModel(device, folder));
-  return { adapter: device.name, forward, training };
+  return { forward, training };
 }
 
 const report = await measure().catch((error): PageReport => ({ error: String(error) }));
