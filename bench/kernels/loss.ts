@@ -1,6 +1,6 @@
 /** The loss, and drawing tokens from logits. */
 import { type Case, type Cases, LEAST_ROWS, type ModelShape } from "./case.ts";
-import { chunkRows } from "./sizes.ts";
+import { mostChunkRows } from "../../lib/model/loss_head.ts";
 
 const CAP = 15;
 
@@ -8,7 +8,7 @@ const CAP = 15;
 export function lossCases(
   { T, V }: ModelShape,
 ): Pick<Cases, "softcapCrossEntropy" | "softcap" | "sum" | "sample"> {
-  const chunk = { dimension: "R", least: LEAST_ROWS, full: chunkRows(V) } as const;
+  const chunk = { dimension: "R", least: LEAST_ROWS, full: mostChunkRows(V) } as const;
   const sequences = { dimension: "B", least: 8, full: 8 } as const;
   const crossEntropy = (label: string, gradient: boolean): Case => ({
     label,

@@ -8,7 +8,7 @@ import {
   type ModelShape,
   type Workbench,
 } from "./case.ts";
-import { muonStack } from "./sizes.ts";
+import { mostStacked } from "../../lib/optim/muon.ts";
 
 type OptimizerOperations =
   | "adamW"
@@ -21,7 +21,7 @@ type OptimizerOperations =
 /** See {@link Cases}. */
 export function optimizerCases({ C, V }: ModelShape): Pick<Cases, OptimizerOperations> {
   const one = { dimension: "n", least: 1, full: 1 } as const;
-  const stack = { dimension: "n", least: 1, full: muonStack(C, 4 * C) } as const;
+  const stack = { dimension: "n", least: 1, full: mostStacked([C, 4 * C]) } as const;
   const wide = [C, 4 * C], tall = [4 * C, C];
   return {
     adamW: [{

@@ -8,7 +8,8 @@ import {
   type ModelShape,
   type Workbench,
 } from "./case.ts";
-import { chunkRows, muonStack } from "./sizes.ts";
+import { mostChunkRows } from "../../lib/model/loss_head.ts";
+import { mostStacked } from "../../lib/optim/muon.ts";
 
 /** What a product does besides: adds another tensor, adds to its output, or ends with a function. */
 type Besides = "+ c" | "+=" | "relu²" | "relu² gradient";
@@ -23,7 +24,7 @@ interface Sizes {
 
 /** See {@link Cases}. */
 export function productCases({ C, T, V }: ModelShape): Pick<Cases, "matmul"> {
-  const R = chunkRows(V), n = muonStack(C, C);
+  const R = mostChunkRows(V), n = mostStacked([C, C]);
   const rows = { dimension: "N", least: LEAST_ROWS, full: T } as const;
   const chunk = { dimension: "R", least: LEAST_ROWS, full: R } as const;
   const sequences = (B: number) => ({ dimension: "B", least: B, full: B } as const);

@@ -14,6 +14,11 @@ const LOGIT_CAP = 15;
 /** Elements of the logits that exist at once, unless one row of 64 already has more. */
 const CHUNK_ELEMENTS = 16 << 20;
 
+/** Rows whose logits exist at once at most, in tables of V rows: a multiple of 64. */
+export function mostChunkRows(V: number): number {
+  return Math.max(64, Math.floor(CHUNK_ELEMENTS / V / 64) * 64);
+}
+
 /** The last stage of a pass. */
 export class LossHead {
   /** Most rows that {@link logits} takes at once. */
@@ -27,8 +32,7 @@ export class LossHead {
   /** Plans memory for up to `N` rows with a target. */
   constructor(readonly model: GPT, arena: Arena, N: number, training: boolean) {
     const V = paddedVocabSize(model.config), C = model.config.nEmbd;
-    const most = Math.max(64, Math.floor(CHUNK_ELEMENTS / V / 64) * 64);
-    const rows = this.chunkRows = Math.min(N, most);
+    const rows = this.chunkRows = Math.min(N, mostChunkRows(V));
     this.#x = arena.tensor("rows of the loss head", [rows, C]);
     this.#dx = training ? arena.tensor("gradient of the loss head's rows", [rows, C]) : undefined;
     this.#logits = arena.tensor("logits", [rows, V]);

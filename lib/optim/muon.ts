@@ -21,6 +21,11 @@ const POLAR_EXPRESS: readonly (readonly [number, number, number])[] = [
 /** Elements that a stack of matrices has at most: bounds scratch memory and binding sizes. */
 const STACK_ELEMENTS = 16 << 20;
 
+/** Matrices of a shape (rows, columns) that are updated together at most. */
+export function mostStacked(shape: readonly number[]): number {
+  return Math.floor(STACK_ELEMENTS / sizeOf(shape));
+}
+
 /** Variations that later versions of nanochat have. */
 export interface MuonOptions {
   /** Rescale rows to their mean norm before orthogonalising. */
@@ -52,7 +57,7 @@ const stackSize = (group: MuonGroup) =>
     1,
     Math.min(
       group.parameters.length,
-      Math.floor(STACK_ELEMENTS / sizeOf(group.parameters[0].shape)),
+      mostStacked(group.parameters[0].shape),
     ),
   );
 
