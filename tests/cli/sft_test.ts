@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ValidationError } from "@cliffy/command";
 import { sftOptions } from "../../cli/options.ts";
 import { sftCommand } from "../../cli/sft.ts";
@@ -8,7 +8,14 @@ import type { SftOptions } from "../../lib/sft/mod.ts";
 
 /** What the run is given for a command line. */
 async function parse(...args: string[]): Promise<{ options: SftOptions; io: RunIo }> {
-  const isDemo = false;
+  return await parseAs(false, ...args);
+}
+
+/** The same; the run says whether it was the demonstration. */
+async function parseAs(
+  isDemo: boolean,
+  ...args: string[]
+): Promise<{ options: SftOptions; io: RunIo }> {
   let given: { options: SftOptions; io: RunIo } | undefined;
   const command = sftCommand((options, io) => {
     given = { options, io };
@@ -93,4 +100,21 @@ Deno.test("a wrong flag or value is an error that names it", async () => {
   ) {
     await assertRejects(() => parse(flag, value), UserError, flag);
   }
+});
+
+Deno.test("after the demonstration it says what to try next, and only then", async () => {
+  const writeSync = Deno.stdout.writeSync;
+  let printed = "";
+  Deno.stdout.writeSync = (bytes) => {
+    printed += new TextDecoder().decode(bytes);
+    return bytes.length;
+  };
+  try {
+    await parseAs(false);
+    assertEquals(printed, "");
+    await parseAs(true);
+  } finally {
+    Deno.stdout.writeSync = writeSync;
+  }
+  assertStringIncludes(printed, 'Next: add "chat"');
 });
