@@ -33,7 +33,11 @@ export type ErrorDetail =
   /** The GPU stopped working. */
   | { kind: "deviceLost" }
   /** A checkpoint is not of a run that could be gone on with. */
-  | { kind: "noRun" };
+  | { kind: "noRun" }
+  /** A run ended early; its last checkpoint is that of a step of a model's tag, if there is one. */
+  | { kind: "runEnded"; cause: UserError; saved?: { tag: string; step: number } }
+  /** What a run would measure with does not work. The message says why. */
+  | { kind: "measurement"; cause: UserError };
 
 /** An error whose one-line message is meant for the person at the keyboard. */
 export class UserError extends Error {

@@ -64,6 +64,7 @@ export interface TokenizedDocuments {
  * @param rowLength Tokens of a row, bos included.
  * @param seed Decides the order.
  * @param onText Called with the characters of each document.
+ * @param signal Breaks it off when aborted: its reason is thrown.
  */
 export async function tokenizeDocuments(
   texts: Iterable<string> | AsyncIterable<string>,
@@ -71,12 +72,13 @@ export async function tokenizeDocuments(
   rowLength: number,
   seed: number,
   onText: (characters: number) => void = () => {},
+  signal?: AbortSignal,
 ): Promise<TokenizedDocuments> {
   const encoded: Int32Array[] = [];
   for await (const text of texts) {
     encoded.push(Int32Array.from(tokenizer.encode(text)));
     onText(text.length);
-    await pause();
+    await pause(signal);
   }
   const order = new NumpyGenerator(seed).permutation(encoded.length);
   const shuffled = Array.from(order, (index) => encoded[index]);

@@ -4,7 +4,13 @@
  * @module
  */
 import { join } from "@std/path";
-import { checkpointDirectory, DiskFolder, saveBaseCheckpoint } from "../checkpoint/disk/mod.ts";
+import {
+  addToMeta,
+  checkpointDirectory,
+  type CheckpointFiles,
+  DiskFolder,
+  saveBaseCheckpoint,
+} from "../checkpoint/disk/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { GPT, initialParameters, type ModelConfig, Pass } from "../model/mod.ts";
@@ -19,6 +25,8 @@ import { Tokenizer } from "../tokenizer/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import {
   accumulationSteps,
+  attempt,
+  endedBy,
   isMultiple,
   openSinks,
   type RunIo,
@@ -38,6 +46,10 @@ export interface BaseResult {
   step: number;
   /** Bits per byte on the held-out documents; undefined if the run was stopped. */
   valBpb: number | undefined;
+  /** The folder of its checkpoints, such as `d4`. */
+  tag: string;
+  /** The step of its last checkpoint; undefined where there is none. */
+  savedStep: number | undefined;
 }
 
 /**
@@ -67,7 +79,7 @@ async function tokenizeFiles(
   files: readonly string[],
   tokenizer: Tokenizer,
   { maxSeqLen, seed }: BaseOptions,
-  { terminal }: RunIo,
+  { terminal, signal }: RunIo,
 ): Promise<TokenizedDocuments> {
   const progress = new Progress(terminal, { label: "Tokenizing", unit: "characters" });
   let characters = 0, texts = 0;
@@ -81,6 +93,7 @@ async function tokenizeFiles(
       texts++;
       progress.update(characters);
     },
+    signal,
   );
   progress.finish();
   if (texts < 2) {
@@ -120,7 +133,7 @@ export async function pretrain(
   options: BaseOptions,
   io: RunIo,
 ): Promise<BaseResult> {
-  const { terminal, baseDir } = io;
+  const { terminal, baseDir, signal } = io;
   const { maxSeqLen: T, deviceBatchSize: B } = options;
   const tag = options.modelTag ?? `d${options.depth}`;
   const model = new GPT(device, baseConfig(options, tokenizer.vocabSize), { training: true });
@@ -138,16 +151,17 @@ export async function pretrain(
   const pass = new Pass(model, B, T, { training: true });
   const loader = new DocumentLoader(documents.train, { B, T });
   const sinks = openSinks(checkpointDirectory(baseDir, "base", tag), terminal);
-  let valBpb: number | undefined;
+  let valBpb: number | undefined, written: CheckpointFiles | undefined;
 
-  const validate = () => {
+  const validate = async (step: number) => {
     const steps = Math.max(1, Math.floor(options.evalTokens / (B * T)));
     const batches = heldOutBatches(documents.heldOut, B, T);
-    return validationBpb(pass, batches, steps, tokenizer.tokenBytes, terminal);
+    valBpb = await validationBpb(pass, batches, steps, tokenizer.tokenBytes, io);
+    sinks.log(step, { "val/bpb": valBpb });
   };
   const save = async ({ step, progress }: RunProgress) => {
     const multiplier = lrMultiplier(progress, options);
-    const path = await saveBaseCheckpoint(baseDir, tag, {
+    written = await saveBaseCheckpoint(baseDir, tag, {
       step,
       modelConfig: model.config,
       stateDict: model.stateDict(options.saveDtype),
@@ -156,14 +170,14 @@ export async function pretrain(
         mu: momentumCoefficient(Math.max(0, step - 1)),
       }),
       meta: {
-        val_bpb: valBpb ?? null,
+        val_bpb: null,
         user_config: spelled(options), // its learning rates are what `sft` inherits
         device_batch_size: B,
         max_seq_len: T,
         total_batch_size: options.totalBatchSize,
       },
     });
-    terminal.print(`Saved ${path}`);
+    terminal.print(`Saved ${written.model}`);
   };
 
   try {
@@ -173,22 +187,33 @@ export async function pretrain(
       accumulationSteps: accumulationSteps(options),
       numIterations: options.numIterations,
       schedule: options,
-      signal: io.signal,
+      signal,
       now: io.now,
-      nextBatch: () => loader.next(),
+      nextBatch: () => {
+        const batch = loader.next();
+        return { ...batch, rows: batch.documents };
+      },
+      dataState: () => undefined,
+      nameRows: (rows) => `documents ${rows.join(", ")} in the order of training`,
       onStep: (step, metrics) => sinks.log(step, metrics),
       isDue: (step) => isMultiple(step, options.evalEvery) || isMultiple(step, options.saveEvery),
-      pause: async (at, last) => {
-        const { step } = at;
+      rest: async (at, _, end) => {
+        // What was learned is safe before anything is measured.
+        const isNew = at.step > (written?.step ?? 0);
+        if (isNew && (end || isMultiple(at.step, options.saveEvery))) await save(at);
         valBpb = undefined;
-        if (!io.signal.aborted && (last || isMultiple(step, options.evalEvery))) {
-          valBpb = await validate();
-          sinks.log(step, { "val/bpb": valBpb });
+        if (end === "stopped" || end === "failed") return;
+        if (end || isMultiple(at.step, options.evalEvery)) {
+          await attempt("validation bpb", io, () => validate(at.step));
         }
-        if (step > 0 && (last || isMultiple(step, options.saveEvery))) await save(at);
+        if (written?.step === at.step && valBpb !== undefined) {
+          await addToMeta(written, { val_bpb: valBpb });
+        }
       },
     });
-    return { step, valBpb };
+    return { step, valBpb, tag, savedStep: written?.step };
+  } catch (error) {
+    throw error instanceof UserError ? endedBy(error, written) : error;
   } finally {
     await sinks.close();
   }

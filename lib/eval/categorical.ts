@@ -39,6 +39,7 @@ interface Prompt {
  * @param model The model; its parameters must stay as they are meanwhile.
  * @param problems Problems, whose letters must be single tokens.
  * @param batchSize Problems per forward pass.
+ * @param signal Breaks it off when aborted: its reason is thrown.
  * @yields The choices of each batch.
  * @throws {UserError} when a letter is not a single token, or the device cannot hold the pass.
  */
@@ -47,13 +48,15 @@ export async function* chooseLetters(
   tokenizer: Tokenizer,
   problems: readonly MultipleChoiceProblem[],
   batchSize: number,
+  signal?: AbortSignal,
 ): AsyncGenerator<Choice[]> {
   if (problems.length === 0) return;
-  const prompts = problems.map((problem, index): Prompt => ({
-    problem: index,
-    letters: problem.letters,
-    ids: tokenizer.renderForCompletion(problem),
-  }));
+  const prompts: Prompt[] = [];
+  for (const [index, problem] of problems.entries()) {
+    const ids = tokenizer.renderForCompletion(problem);
+    prompts.push({ problem: index, letters: problem.letters, ids });
+    await pause(signal);
+  }
   prompts.sort((a, b) => b.ids.length - a.ids.length || a.problem - b.problem);
   const B = Math.min(batchSize, prompts.length);
   const letters = [...new Set(problems.flatMap((problem) => problem.letters))];
@@ -91,7 +94,7 @@ export async function* chooseLetters(
       if (pending) yield await collect(pending);
       pending = { batch, readback };
       // The CPU device runs without a pause: let signals and timers have their turn.
-      await pause();
+      await pause(signal);
     }
     if (pending) yield await collect(pending);
   } finally {

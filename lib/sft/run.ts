@@ -3,13 +3,22 @@
  *
  * @module
  */
-import { addToMeta, checkpointDirectory, type CheckpointFiles } from "../checkpoint/disk/mod.ts";
+import {
+  addToMeta,
+  checkpointDirectory,
+  type CheckpointFiles,
+  findCheckpoint,
+  readMeta,
+} from "../checkpoint/disk/mod.ts";
+import type { CheckpointMeta } from "../checkpoint/mod.ts";
 import { PackedLoader } from "../dataloader/mod.ts";
 import type { Device } from "../device/mod.ts";
+import { UserError } from "../errors.ts";
 import { Pass } from "../model/mod.ts";
 import {
   accumulationSteps,
   ChatcoreRun,
+  endedBy,
   inheritSettings,
   isMultiple,
   openDataSource,
@@ -20,6 +29,7 @@ import {
   RunMeasurements,
   type RunProgress,
   runTrainingLoop,
+  type SavedRun,
   savedRun,
   saveRun,
   START,
@@ -27,17 +37,22 @@ import {
   whereModelsAre,
   withDevice,
 } from "../training/mod.ts";
-import { CutCounter, describeBatches } from "./batches.ts";
+import { describeBatches } from "./batches.ts";
 import { demoOptions, needsDemo, placeDemo } from "./demo.ts";
 import type { SftOptions } from "./options.ts";
+import { resumedOptions, standing, withAbsolutePaths } from "./resume.ts";
 import { printPortraits, Showcase } from "./showcase.ts";
 
 /** What a run ended with. */
 export interface SftResult {
   /** Where the checkpoint lies. */
   directory: string;
+  /** Name of that folder, such as `d12`. */
+  tag: string;
   /** Where the run stopped. */
   at: RunProgress;
+  /** The step of its last checkpoint; undefined where there is none yet. */
+  savedStep: number | undefined;
   /** The last measurements. */
   metrics: Record<string, number>;
   /** Whether it was the model that ships, for want of another. */
@@ -51,10 +66,30 @@ export interface SftResult {
  * @throws {UserError} for whatever a person can mend; nothing is half-written.
  */
 export async function runSft(options: SftOptions, io: RunIo): Promise<SftResult> {
+  if (options.resume) return await resume(options, await whereModelsAre(io));
   const isDemo = await needsDemo(options, io.baseDir);
   return await withDevice(options, io, async (device) => {
     if (isDemo) return await demonstrate(device, options, io);
-    return await fineTune(device, options, options.resume ? await whereModelsAre(io) : io);
+    return await fineTune(device, options, io, {});
+  });
+}
+
+/** Goes on with the newest run. */
+async function resume(given: SftOptions, io: RunIo): Promise<SftResult> {
+  const { terminal } = io;
+  const { modelTag: tag, modelStep: step } = given;
+  const files = await findCheckpoint(io.baseDir, { source: "sft", tag, step });
+  const meta = await readMeta(files.meta);
+  const saved = savedRun(meta, files.meta);
+  const options = resumedOptions(given, meta, files.meta, (line) => terminal.info(line));
+  saved.at = standing(saved, options, terminal);
+  const { directory } = files, { at } = saved;
+  if (at.progress >= 1 && "val_bpb" in meta.raw) {
+    terminal.print(`The run in ${directory} is finished: it ended with step ${at.step}`);
+    return { directory, tag: files.tag, at, savedStep: at.step, metrics: {}, isDemo: false };
+  }
+  return await withDevice(options, io, async (device) => {
+    return await fineTune(device, options, io, { resumed: { files, meta, saved } });
   });
 }
 
@@ -67,28 +102,38 @@ async function demonstrate(device: Device, options: SftOptions, io: RunIo): Prom
   const demo = { ...io, baseDir: await placeDemo(io.baseDir) };
   const ownOptions = demoOptions(options);
   await using showcase = await Showcase.open(openDataSource(demo), ownOptions, demo);
-  return { ...await fineTune(device, ownOptions, demo, showcase), isDemo: true };
+  return { ...await fineTune(device, ownOptions, demo, { showcase }), isDemo: true };
+}
+
+/** What a run begins with beside its options. */
+interface Beginning {
+  /** The checkpoint it goes on from. */
+  resumed?: { files: CheckpointFiles; meta: CheckpointMeta; saved: SavedRun };
+  /** Shown before and after. */
+  showcase?: Showcase;
 }
 
 /**
  * Fine-tunes on an open device, in nanochat's order: the model, the mixture packed into rows, the
- * optimizer, then steps with measurements and checkpoints in between. A showcase is shown before
- * and after.
+ * optimizer, then steps with measurements and checkpoints in between.
  */
 async function fineTune(
   device: Device,
   options: SftOptions,
   io: RunIo,
-  showcase?: Showcase,
+  { resumed, showcase }: Beginning,
 ): Promise<SftResult> {
   const { terminal, baseDir, signal, now } = io;
-  const { resume, modelTag: tag, modelStep: step, numIterations } = options;
-  const source = resume ? "sft" : "base";
-  const opened = await openModel(device, baseDir, { source, tag, step, training: true });
+  const { numIterations } = options;
+  const checkpoint = resumed
+    ? { source: "sft", tag: resumed.files.tag, step: resumed.files.step } as const
+    : { source: "base", tag: options.modelTag, step: options.modelStep } as const;
+  const opened = await openModel(device, baseDir, { ...checkpoint, training: true, signal });
   const { model, tokenizer, meta, files } = opened;
-  terminal.info(`${resume ? "Resuming" : "Base checkpoint:"} ${files.model}`);
-  const saved = resume ? savedRun(meta, files.meta) : undefined;
-  const settings = inheritSettings(options, meta.raw, (note) => terminal.info(note));
+  terminal.info(`${resumed ? "Resuming" : "Base checkpoint:"} ${files.model}`);
+  const settings = inheritSettings(options, meta.raw, (note) => {
+    if (!resumed) terminal.info(note);
+  });
   const { maxSeqLen: T, deviceBatchSize: B } = settings;
   const steps = accumulationSteps(settings);
   describeBatches(settings, steps, model.config.nEmbd, terminal);
@@ -100,22 +145,25 @@ async function fineTune(
     : undefined;
   const render = tokenizer.renderConversation.bind(tokenizer);
   const packing = { render, bosId: tokenizer.bosId };
-  const loader = new PackedLoader(mixtures.train, { ...packing, B, T, state: saved?.loader });
-  const cuts = new CutCounter(T);
+  const { at: from, loader: state } = resumed?.saved ?? { at: START, loader: undefined };
+  const loader = new PackedLoader(mixtures.train, { ...packing, B, T, state });
 
   const rates = { ...settings, initLrFrac: options.initLrFrac };
-  const optimizer = await openOptimizer(opened, rates, options.loadOptimizer || resume, terminal);
+  const isWarm = options.loadOptimizer;
+  const optimizer = await openOptimizer(opened, rates, isWarm, terminal);
   const pass = new Pass(model, B, T, { training: true });
 
   const directory = checkpointDirectory(baseDir, "sft", files.tag);
-  const sinks = openSinks(directory, terminal, saved?.at.step);
+  const sinks = openSinks(directory, terminal, resumed?.files.step);
   const { evalTokens } = options, { tokenBytes } = tokenizer;
   const dataset = mixtures.validation;
-  const validation = { pass, dataset, loader: packing, evalTokens, tokenBytes, terminal };
+  const validation = { pass, dataset, loader: packing, evalTokens, tokenBytes, io };
   const measurements = new RunMeasurements(opened, options, validation, chatcore, sinks);
   const { metrics, bpbs } = measurements;
+  let written = resumed?.files;
 
   try {
+    await chatcore?.tryOut(opened);
     const before = await showcase?.portray(opened);
     const at = await runTrainingLoop({
       pass,
@@ -125,26 +173,33 @@ async function fineTune(
       schedule: options,
       signal,
       now,
-      nextBatch: () => cuts.count(loader.next()),
+      nextBatch: () => {
+        const batch = loader.next();
+        return { ...batch, rows: batch.conversations };
+      },
+      dataState: () => loader.state,
+      nameRows: (rows) => `conversations ${rows.join(", ")}`,
       onStep: (step, numbers) => sinks.log(step, numbers),
       isDue: (step) => measurements.isDue(step) || isMultiple(step, options.saveEvery),
-      pause: async (at, last) => {
+      rest: async (at, loader, end) => {
         // What was learned is safe before anything is measured.
-        let written: CheckpointFiles | undefined;
-        if (at.step > (saved?.at.step ?? 0) && (last || isMultiple(at.step, options.saveEvery))) {
-          const run = { model, optimizer, options, settings, at, loader: loader.state, metrics };
+        const isNew = at.step > (written?.step ?? 0);
+        if (isNew && (end || isMultiple(at.step, options.saveEvery))) {
+          const kept = withAbsolutePaths(options);
+          const run = { model, optimizer, options: kept, settings, at, loader, metrics };
           written = await saveRun(baseDir, files.tag, run);
           terminal.print(`Saved ${written.model}`);
         }
-        if (signal.aborted) return;
-        await measurements.measure(at.step, last);
-        if (written) await addToMeta(written, metrics);
+        if (end === "stopped" || end === "failed") return;
+        await measurements.measure(at.step, end === "finished");
+        if (written?.step === at.step) await addToMeta(written, metrics);
       },
-    }, saved?.at ?? START);
-    cuts.report(terminal);
+    }, from);
     const after = before && !signal.aborted ? await showcase?.portray(opened) : undefined;
-    if (before && after) printPortraits(before, after, [bpbs[0], bpbs.at(-1)!], terminal);
-    return { directory, at, metrics, isDemo: false };
+    if (before && after) printPortraits(before, after, bpbs, terminal);
+    return { directory, tag: files.tag, at, savedStep: written?.step, metrics, isDemo: false };
+  } catch (error) {
+    throw error instanceof UserError ? endedBy(error, written) : error;
   } finally {
     await sinks.close();
   }

@@ -5,6 +5,7 @@
  */
 import type { MetricSink } from "../tracking/mod.ts";
 import type { ChatcoreRun } from "./chatcore_run.ts";
+import { attempt } from "./failures.ts";
 import { validate, type ValidationOptions } from "./evaluation.ts";
 import type { OpenedModel } from "./open_model.ts";
 import { isMultiple } from "./loop.ts";
@@ -39,19 +40,30 @@ export class RunMeasurements {
     return isMultiple(step, evalEvery) || step > 0 && isMultiple(step, chatcoreEvery);
   }
 
-  /** Measures what is due after a step, and everything after the last. */
+  /**
+   * Measures what is due after a step, and everything after the last, each as an {@link attempt}.
+   *
+   * @throws {UserError} when the device was lost: nothing can go on then.
+   */
   async measure(step: number, last: boolean): Promise<void> {
-    const { metrics, options, chatcore } = this;
+    const { options, chatcore, validation: { io } } = this;
     if (last || isMultiple(step, options.evalEvery)) {
-      metrics.val_bpb = await validate(this.validation);
-      this.bpbs.push(metrics.val_bpb);
-      this.sink.log(step, { "val/bpb": metrics.val_bpb });
+      await attempt("validation bpb", io, async () => {
+        const bpb = await validate(this.validation);
+        this.bpbs.push(bpb);
+        this.#keep(step, { val_bpb: bpb }, { "val/bpb": bpb });
+      });
     }
     if (chatcore && (last || step > 0 && isMultiple(step, options.chatcoreEvery))) {
-      const scores = await chatcore.measure(this.opened);
-      if (!scores) return;
-      Object.assign(metrics, scores);
-      this.sink.log(step, scores);
+      await attempt("ChatCORE", io, async () => {
+        const scores = await chatcore.measure(this.opened);
+        if (scores) this.#keep(step, scores, scores);
+      });
     }
+  }
+
+  #keep(step: number, metrics: Record<string, number>, logged: Record<string, number>): void {
+    Object.assign(this.metrics, metrics);
+    this.sink.log(step, logged);
   }
 }

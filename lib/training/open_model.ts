@@ -15,6 +15,7 @@ import { type CheckpointMeta, type CheckpointSource, readStateDict } from "../ch
 import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { GPT } from "../model/mod.ts";
+import { pause } from "../pause.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 
 /** A checkpoint that was opened. */
@@ -33,14 +34,21 @@ export interface OpenedModel {
  * Loads a checkpoint's model onto a device.
  *
  * @param baseDir nanochat's base directory.
- * @param options Which checkpoint, see {@link findCheckpoint}; `training` adds gradients.
+ * @param options Which checkpoint, see {@link findCheckpoint}; `training` adds gradients; `signal`
+ * breaks the loading off.
  * @throws {UserError} when the checkpoint is missing, damaged, or of another vocabulary than the
  * tokenizer, or the device cannot hold it.
  */
 export async function openModel(
   device: Device,
   baseDir: string,
-  options: { source: CheckpointSource; tag?: string; step?: number; training?: boolean },
+  options: {
+    source: CheckpointSource;
+    tag?: string;
+    step?: number;
+    training?: boolean;
+    signal?: AbortSignal;
+  },
 ): Promise<OpenedModel> {
   const files = await findCheckpoint(baseDir, options);
   const meta = await readMeta(files.meta);
@@ -65,6 +73,9 @@ export async function openModel(
       );
     }
   }
-  await model.load((name, start, count) => tensors.get(name)!.readFloat32(start, count));
+  await model.load(async (name, start, count) => {
+    await pause(options.signal);
+    return await tensors.get(name)!.readFloat32(start, count);
+  });
   return { model, tokenizer, meta, files };
 }
