@@ -5,10 +5,11 @@
  * @module
  */
 import type { Readback, Tensor } from "../device/mod.ts";
+import { NOT_NUMBERS } from "../device/operations.ts";
 import { CachedPass, type GPT } from "../model/mod.ts";
 import { pause } from "../pause.ts";
 import { PythonRandom } from "../random/mod.ts";
-import { type SamplingOptions, samplingOptions } from "./sampling.ts";
+import { logitsError, type SamplingOptions, samplingOptions } from "./sampling.ts";
 import { ToolUse, type ToolUseStep, type ToolUseTokenizer } from "./tool_use.ts";
 
 /** How much is generated, and how. */
@@ -123,7 +124,8 @@ export class Engine {
    * @param prompts Token ids, each of at least one and fewer than {@link capacity}.
    * @yields For each row its next token, or undefined once its turn is over.
    * @throws {RangeError} for a prompt that is empty or has no room for an answer.
-   * @throws {UserError} for a sampling option that makes no sense.
+   * @throws {UserError} for a sampling option that makes no sense, and when the model's logits are
+   * not numbers.
    */
   async *generate(
     prompts: readonly (readonly number[])[],
@@ -169,6 +171,7 @@ export class Engine {
         for (const [i, values] of sampled.entries()) {
           if (rows.every((row) => row.completed)) break;
           const tokens = values as Int32Array<ArrayBuffer>;
+          if (tokens.includes(NOT_NUMBERS)) throw logitsError();
           const steps = rows.map((row, r) => row.completed ? undefined : row.next(tokens[r]));
           step++;
           yield steps;

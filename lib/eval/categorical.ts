@@ -4,6 +4,7 @@
  * @module
  */
 import type { Readback, Tensor } from "../device/mod.ts";
+import { logitsError } from "../engine/sampling.ts";
 import { UserError } from "../errors.ts";
 import { Arena, type GPT, Pass } from "../model/mod.ts";
 import { pause } from "../pause.ts";
@@ -41,7 +42,8 @@ interface Prompt {
  * @param batchSize Problems per forward pass.
  * @param signal Breaks it off when aborted: its reason is thrown.
  * @yields The choices of each batch.
- * @throws {UserError} when a letter is not a single token, or the device cannot hold the pass.
+ * @throws {UserError} when a letter is not a single token, the logits are not numbers, or the device
+ * cannot hold the pass.
  */
 export async function* chooseLetters(
   model: GPT,
@@ -69,6 +71,7 @@ export async function* chooseLetters(
       const values = prompt.letters.map((letter) =>
         logits[row * letters.length + letters.indexOf(letter)]
       );
+      if (!values.every(Number.isFinite)) throw logitsError();
       const best = values.indexOf(Math.max(...values));
       return { problem: prompt.problem, letter: prompt.letters[best], logits: values };
     });

@@ -26,6 +26,9 @@ const B = 1, H = 2, Hkv = 1;
 /** A tensor's element as a coefficient. */
 const coefficients = [1, { tensor: random([1]), index: 0 }] as const;
 
+/** Without a guard, and with one. */
+const guards = [undefined, ints([0])] as const;
+
 function matmulVariants(): SpecifiedArgs<"matmul">[] {
   const epilogues = [undefined, "reluSquare", "reluSquareGradient"] as const;
   return choices({
@@ -166,6 +169,8 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       scale: 1,
     })),
 
+    checkFinite: columns.map((C) => ({ x: random([C]), flag: ints([0]) })),
+
     attention: headSizes.map((D) => ({
       out: random([B, 3, H, D]),
       lse: random([B, H, 3]),
@@ -224,26 +229,29 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       minP: 0.1,
     }],
 
-    adamW: columns.map((C) => ({
+    adamW: choices({ C: columns, guard: guards }).map(({ C, guard }) => ({
       p: random([C]),
       g: random([C]),
       m: random([C]),
       v: positive([C]),
       ...settings,
+      guard,
     })),
-    muonMomentum: columns.map((C) => ({
+    muonMomentum: choices({ C: columns, guard: guards }).map(({ C, guard }) => ({
       out: random([1, 3, C]),
       momentum: random([1, 3, C]),
       g: random([3, C]),
       slot: 0,
       mu: 0.9,
+      guard,
     })),
-    cautiousUpdate: columns.map((C) => ({
+    cautiousUpdate: choices({ C: columns, guard: guards }).map(({ C, guard }) => ({
       p: random([3, C]),
       x: random([1, 3, C]),
       slot: 0,
       lr: 0.1,
       weightDecay: 0.1,
+      guard,
     })),
     frobeniusNormalize: columns.map((C) => ({
       x: random([1, 3, C]),
@@ -252,10 +260,12 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       eps: 1e-6,
     })),
     equilibrateRows: columns.map((C) => ({ x: random([1, 3, C]) })),
-    muonVarianceReduction: choices({ rows: [3, 9], C: columns }).map(({ rows, C }) => ({
-      x: random([1, rows, C]),
-      secondMomentum: positive(rows >= C ? [1, rows, 1] : [1, 1, C]),
-      beta2: 0.9,
-    })),
+    muonVarianceReduction: choices({ rows: [3, 9], C: columns, guard: guards })
+      .map(({ rows, C, guard }) => ({
+        x: random([1, rows, C]),
+        secondMomentum: positive(rows >= C ? [1, rows, 1] : [1, 1, C]),
+        beta2: 0.9,
+        guard,
+      })),
   };
 }
