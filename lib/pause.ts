@@ -16,9 +16,13 @@ let lastPause = -Infinity;
  * Lets everything that waits have its turn, unless it just had: call it wherever a loop could
  * otherwise run for long without waiting for something outside. It waits for a timer because Deno
  * looks for signals only when it has nothing to do: turns of `setImmediate` delay them by dozens.
+ *
+ * @param signal What may have been aborted in the meantime.
+ * @throws The signal's reason, if it was.
  */
-export async function pause(): Promise<void> {
+export async function pause(signal?: AbortSignal): Promise<void> {
   if (performance.now() - lastPause < INTERVAL) return;
   await new Promise<void>((resolve) => setTimeout(resolve, 0));
   lastPause = performance.now();
+  signal?.throwIfAborted();
 }
