@@ -25,6 +25,7 @@ import { Tokenizer } from "../tokenizer/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import {
   accumulationSteps,
+  areWorthSaving,
   attempt,
   endedBy,
   isMultiple,
@@ -199,8 +200,9 @@ export async function pretrain(
       isDue: (step) => isMultiple(step, options.evalEvery) || isMultiple(step, options.saveEvery),
       rest: async (at, _, end) => {
         // What was learned is safe before anything is measured.
-        const isNew = at.step > (written?.step ?? 0);
-        if (isNew && (end || isMultiple(at.step, options.saveEvery))) await save(at);
+        const isDue = at.step > (written?.step ?? 0) &&
+          (end || isMultiple(at.step, options.saveEvery));
+        if (isDue && await areWorthSaving(model, at.step, end, terminal)) await save(at);
         valBpb = undefined;
         if (end === "stopped" || end === "failed") return;
         if (end || isMultiple(at.step, options.evalEvery)) {

@@ -99,6 +99,18 @@ export class GPT {
     for (const { name } of this.parameters.values()) this.device.zero({ x: this.gradient(name) });
   }
 
+  /** Whether every parameter is a number: neither NaN nor infinite. */
+  async isFinite(): Promise<boolean> {
+    const { device } = this;
+    const flag = device.allocate("flag of the parameters", [1], "int32");
+    try {
+      for (const { value } of this.parameters.values()) device.checkFinite({ x: value, flag });
+      return (await device.read(flag))[0] === 0;
+    } finally {
+      device.free(flag);
+    }
+  }
+
   /** Parameter counts by purpose. */
   get counts(): ParameterCounts {
     return countParameters([...this.parameters.values()]);

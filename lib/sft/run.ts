@@ -17,6 +17,7 @@ import { UserError } from "../errors.ts";
 import { Pass } from "../model/mod.ts";
 import {
   accumulationSteps,
+  areWorthSaving,
   ChatcoreRun,
   endedBy,
   inheritSettings,
@@ -183,8 +184,9 @@ async function fineTune(
       isDue: (step) => measurements.isDue(step) || isMultiple(step, options.saveEvery),
       rest: async (at, loader, end) => {
         // What was learned is safe before anything is measured.
-        const isNew = at.step > (written?.step ?? 0);
-        if (isNew && (end || isMultiple(at.step, options.saveEvery))) {
+        const isDue = at.step > (written?.step ?? 0) &&
+          (end || isMultiple(at.step, options.saveEvery));
+        if (isDue && await areWorthSaving(model, at.step, end, terminal)) {
           const kept = withAbsolutePaths(options);
           const run = { model, optimizer, options: kept, settings, at, loader, metrics };
           written = await saveRun(baseDir, files.tag, run);

@@ -5,7 +5,9 @@
  */
 import type { CheckpointFiles } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
+import type { GPT } from "../model/mod.ts";
 import type { RunIo } from "./io.ts";
+import type { RunEnd } from "./loop.ts";
 
 /**
  * Measures something of a run. A measurement that fails is a warning: what is trained is worth
@@ -28,6 +30,26 @@ export async function attempt(
     const reason = error instanceof Error ? error.message : String(error);
     terminal.warn(`${what} could not be measured, and the run goes on: ${reason}`);
   }
+}
+
+/**
+ * Whether a run's weights may be saved.
+ *
+ * @param end Why the run ends, if it does: of one that failed already this is a warning only.
+ * @throws {UserError} when they hold NaN or infinity.
+ */
+export async function areWorthSaving(
+  model: GPT,
+  step: number,
+  end: RunEnd | undefined,
+  terminal: RunIo["terminal"],
+): Promise<boolean> {
+  if (await model.isFinite()) return true;
+  const message = `the weights after step ${step} hold NaN or infinity, and were not saved; ` +
+    "a lower learning rate may keep them in bounds";
+  if (end !== "failed") throw new UserError(message);
+  terminal.warn(message);
+  return false;
 }
 
 /** The error that ended a run, with what is left of it. */

@@ -205,7 +205,7 @@ class TrainingLoop<Data> {
     const submitted: SubmittedBatch[] = [];
     let guard: Readback | undefined;
     for (const [micro, { x, y, rows }] of batches.entries()) {
-      if (options.signal.aborted) return undefined;
+      if (micro > 0 && options.signal.aborted) return undefined;
       pass.batch.write(x, y);
       if (micro === 0) {
         pass.model.zeroGradients();

@@ -7,7 +7,7 @@
 export { ChatcoreRun, type ChatcoreRunOptions } from "./chatcore_run.ts";
 export { openDataSource } from "./data_source.ts";
 export { validate, validationBpb, type ValidationOptions } from "./evaluation.ts";
-export { attempt, endedBy } from "./failures.ts";
+export { areWorthSaving, attempt, endedBy } from "./failures.ts";
 export type { RunIo } from "./io.ts";
 export {
   isMultiple,
