@@ -9,6 +9,7 @@ import {
   isModelTag,
   list,
 } from "../layout.ts";
+import { runsIn } from "./runs.ts";
 
 /** The files of one complete checkpoint. */
 export interface CheckpointFiles {
@@ -41,7 +42,8 @@ export function checkpointDirectory(
 /**
  * Finds a checkpoint under nanochat's base directory.
  *
- * Default tag: the deepest `d{N}`, else the newest directory. Default step: the last complete one.
+ * Default tag: the deepest `d{N}`, else the newest directory. Default step: the last complete one of
+ * the newest run, see {@linkcode runsIn}.
  *
  * @throws {UserError} if the directory, tag or step is missing or incomplete; it lists what is
  * there.
@@ -57,11 +59,9 @@ export async function findCheckpoint(
   if (!tags.has(chosen)) {
     throw new UserError(`${parent}: has no model "${chosen}"; it has ${list([...tags.keys()])}`);
   }
-  const names = await Array.fromAsync(Deno.readDir(directory), (entry) => entry.name)
-    .catch((error) => {
-      throw unreadable(directory, error);
-    });
-  const { step: chosenStep, model, meta, optimizers } = filesOfStep(names, directory, step);
+  const names = await fileNames(directory);
+  const last = step ?? (await runsIn(directory, names)).at(-1)?.steps.at(-1)?.step;
+  const { step: chosenStep, model, meta, optimizers } = filesOfStep(names, directory, last);
   return {
     directory,
     tag: chosen,
@@ -70,6 +70,13 @@ export async function findCheckpoint(
     meta: join(directory, meta),
     optimizers: new Map(optimizers.entries().map(([rank, name]) => [rank, join(directory, name)])),
   };
+}
+
+/** The names of what lies in a directory. */
+export function fileNames(directory: string): Promise<string[]> {
+  return Array.fromAsync(Deno.readDir(directory), ({ name }) => name).catch((error) => {
+    throw unreadable(directory, error);
+  });
 }
 
 /** The directories in `parent` that can be models, by name, with the time they last changed. */
