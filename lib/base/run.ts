@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { checkpointDirectory, DiskFolder, saveBaseCheckpoint } from "../checkpoint/disk/mod.ts";
+import { type CheckpointContents, DiskFolder } from "../checkpoint/disk/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { GPT, initialParameters, type ModelConfig, Pass } from "../model/mod.ts";
@@ -21,10 +21,12 @@ import {
   accumulationSteps,
   isMultiple,
   openSinks,
+  RunCheckpoints,
   type RunIo,
   type RunProgress,
   runTrainingLoop,
   spelled,
+  START,
   validationBpb,
   withDevice,
 } from "../training/mod.ts";
@@ -123,6 +125,7 @@ export async function pretrain(
   const { terminal, baseDir } = io;
   const { maxSeqLen: T, deviceBatchSize: B } = options;
   const tag = options.modelTag ?? `d${options.depth}`;
+  await using checkpoints = await RunCheckpoints.open({ baseDir, source: "base", tag, terminal });
   const model = new GPT(device, baseConfig(options, tokenizer.vocabSize), { training: true });
   await model.load(initialParameters(model.config, options.seed));
   describe(model, terminal);
@@ -137,7 +140,6 @@ export async function pretrain(
   );
   const pass = new Pass(model, B, T, { training: true });
   const loader = new DocumentLoader(documents.train, { B, T });
-  const sinks = openSinks(checkpointDirectory(baseDir, "base", tag), terminal);
   let valBpb: number | undefined;
 
   const validate = () => {
@@ -145,26 +147,25 @@ export async function pretrain(
     const batches = heldOutBatches(documents.heldOut, B, T);
     return validationBpb(pass, batches, steps, tokenizer.tokenBytes, terminal);
   };
-  const save = async ({ step, progress }: RunProgress) => {
+  const contents = ({ step, progress }: RunProgress): CheckpointContents => {
     const multiplier = lrMultiplier(progress, options);
-    const path = await saveBaseCheckpoint(baseDir, tag, {
+    const mu = momentumCoefficient(Math.max(0, step - 1));
+    return {
       step,
       modelConfig: model.config,
       stateDict: model.stateDict(options.saveDtype),
-      optimizer: optimizerState(optimizer, {
-        multiplier,
-        mu: momentumCoefficient(Math.max(0, step - 1)),
-      }),
+      optimizer: optimizerState(optimizer, { multiplier, mu }),
       meta: {
-        val_bpb: valBpb ?? null,
+        val_bpb: null, // until it is measured
         user_config: spelled(options), // its learning rates are what `sft` inherits
         device_batch_size: B,
         max_seq_len: T,
         total_batch_size: options.totalBatchSize,
       },
-    });
-    terminal.print(`Saved ${path}`);
+    };
   };
+  await checkpoints.plan(options, contents(START), 0);
+  const sinks = openSinks(checkpoints.directory, terminal);
 
   try {
     const { step } = await runTrainingLoop({
@@ -177,15 +178,18 @@ export async function pretrain(
       now: io.now,
       nextBatch: () => loader.next(),
       onStep: (step, metrics) => sinks.log(step, metrics),
-      isDue: (step) => isMultiple(step, options.evalEvery) || isMultiple(step, options.saveEvery),
+      isDue: (step) => isMultiple(step, options.evalEvery) || checkpoints.isDue(step),
       pause: async (at, last) => {
         const { step } = at;
-        valBpb = undefined;
-        if (!io.signal.aborted && (last || isMultiple(step, options.evalEvery))) {
-          valBpb = await validate();
-          sinks.log(step, { "val/bpb": valBpb });
+        // What was learned is safe before it is measured.
+        if (step > 0 && (last || checkpoints.isDue(step))) {
+          await checkpoints.save(contents(at), last);
         }
-        if (step > 0 && (last || isMultiple(step, options.saveEvery))) await save(at);
+        valBpb = undefined;
+        if (io.signal.aborted || !last && !isMultiple(step, options.evalEvery)) return;
+        valBpb = await validate();
+        sinks.log(step, { "val/bpb": valBpb });
+        await checkpoints.measured(step, { val_bpb: valBpb }, () => contents(at));
       },
     });
     return { step, valBpb };

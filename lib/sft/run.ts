@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { addToMeta, checkpointDirectory, type CheckpointFiles } from "../checkpoint/disk/mod.ts";
+import { findCheckpoint } from "../checkpoint/disk/mod.ts";
 import { PackedLoader } from "../dataloader/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { Pass } from "../model/mod.ts";
@@ -11,17 +11,17 @@ import {
   accumulationSteps,
   ChatcoreRun,
   inheritSettings,
-  isMultiple,
   openDataSource,
   openModel,
   openOptimizer,
   openSinks,
+  RunCheckpoints,
+  runContents,
   type RunIo,
   RunMeasurements,
   type RunProgress,
   runTrainingLoop,
   savedRun,
-  saveRun,
   START,
   trainingMixture,
   whereModelsAre,
@@ -82,8 +82,11 @@ async function fineTune(
   showcase?: Showcase,
 ): Promise<SftResult> {
   const { terminal, baseDir, signal, now } = io;
-  const { resume, modelTag: tag, modelStep: step, numIterations } = options;
+  const { resume, modelTag, modelStep: step, numIterations } = options;
   const source = resume ? "sft" : "base";
+  const { tag } = await findCheckpoint(baseDir, { source, tag: modelTag, step });
+  const place = { baseDir, source: "sft", tag, resume, step, terminal } as const;
+  await using checkpoints = await RunCheckpoints.open(place);
   const opened = await openModel(device, baseDir, { source, tag, step, training: true });
   const { model, tokenizer, meta, files } = opened;
   terminal.info(`${resume ? "Resuming" : "Base checkpoint:"} ${files.model}`);
@@ -107,13 +110,18 @@ async function fineTune(
   const optimizer = await openOptimizer(opened, rates, options.loadOptimizer || resume, terminal);
   const pass = new Pass(model, B, T, { training: true });
 
-  const directory = checkpointDirectory(baseDir, "sft", files.tag);
-  const sinks = openSinks(directory, terminal, saved?.at.step);
+  const start = saved?.at ?? START;
+  const run = { model, optimizer, options, settings, at: start, loader: loader.state, metrics: {} };
+  await checkpoints.plan(options, runContents(run), start.step);
+  const { directory } = checkpoints;
+  const log = { resumeStep: saved?.at.step, keepEarlier: checkpoints.isNewRun };
+  const sinks = openSinks(directory, terminal, log);
   const { evalTokens } = options, { tokenBytes } = tokenizer;
   const dataset = mixtures.validation;
   const validation = { pass, dataset, loader: packing, evalTokens, tokenBytes, terminal };
   const measurements = new RunMeasurements(opened, options, validation, chatcore, sinks);
   const { metrics, bpbs } = measurements;
+  const contents = (at: RunProgress) => runContents({ ...run, at, loader: loader.state, metrics });
 
   try {
     const before = await showcase?.portray(opened);
@@ -127,20 +135,17 @@ async function fineTune(
       now,
       nextBatch: () => cuts.count(loader.next()),
       onStep: (step, numbers) => sinks.log(step, numbers),
-      isDue: (step) => measurements.isDue(step) || isMultiple(step, options.saveEvery),
+      isDue: (step) => measurements.isDue(step) || checkpoints.isDue(step),
       pause: async (at, last) => {
         // What was learned is safe before anything is measured.
-        let written: CheckpointFiles | undefined;
-        if (at.step > (saved?.at.step ?? 0) && (last || isMultiple(at.step, options.saveEvery))) {
-          const run = { model, optimizer, options, settings, at, loader: loader.state, metrics };
-          written = await saveRun(baseDir, files.tag, run);
-          terminal.print(`Saved ${written.model}`);
+        if (at.step > start.step && (last || checkpoints.isDue(at.step))) {
+          await checkpoints.save(contents(at), last);
         }
         if (signal.aborted) return;
-        await measurements.measure(at.step, last);
-        if (written) await addToMeta(written, metrics);
+        const measured = await measurements.measure(at.step, last);
+        await checkpoints.measured(at.step, measured, () => contents(at));
       },
-    }, saved?.at ?? START);
+    }, start);
     cuts.report(terminal);
     const after = before && !signal.aborted ? await showcase?.portray(opened) : undefined;
     if (before && after) printPortraits(before, after, [bpbs[0], bpbs.at(-1)!], terminal);

@@ -39,19 +39,25 @@ export class RunMeasurements {
     return isMultiple(step, evalEvery) || step > 0 && isMultiple(step, chatcoreEvery);
   }
 
-  /** Measures what is due after a step, and everything after the last. */
-  async measure(step: number, last: boolean): Promise<void> {
-    const { metrics, options, chatcore } = this;
+  /**
+   * Measures what is due after a step, and everything after the last.
+   *
+   * @returns What was measured now.
+   */
+  async measure(step: number, last: boolean): Promise<Record<string, number>> {
+    const { options, chatcore } = this;
+    const measured: Record<string, number> = {};
     if (last || isMultiple(step, options.evalEvery)) {
-      metrics.val_bpb = await validate(this.validation);
-      this.bpbs.push(metrics.val_bpb);
-      this.sink.log(step, { "val/bpb": metrics.val_bpb });
+      measured.val_bpb = await validate(this.validation);
+      this.bpbs.push(measured.val_bpb);
+      this.sink.log(step, { "val/bpb": measured.val_bpb });
     }
     if (chatcore && (last || step > 0 && isMultiple(step, options.chatcoreEvery))) {
       const scores = await chatcore.measure(this.opened);
-      if (!scores) return;
-      Object.assign(metrics, scores);
-      this.sink.log(step, scores);
+      if (scores) this.sink.log(step, scores);
+      Object.assign(measured, scores);
     }
+    Object.assign(this.metrics, measured);
+    return measured;
   }
 }

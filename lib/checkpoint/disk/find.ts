@@ -1,4 +1,4 @@
-import { join } from "@std/path";
+import { basename, join } from "@std/path";
 import { UserError } from "../../errors.ts";
 import { reasonOf } from "../byte_reader.ts";
 import {
@@ -61,14 +61,28 @@ export async function findCheckpoint(
   }
   const names = await fileNames(directory);
   const last = step ?? (await runsIn(directory, names)).at(-1)?.steps.at(-1)?.step;
-  const { step: chosenStep, model, meta, optimizers } = filesOfStep(names, directory, last);
+  return checkpointFiles(names, directory, last);
+}
+
+/**
+ * The files of a step in a directory.
+ *
+ * @param names The names of the directory's files.
+ * @throws {UserError} as {@linkcode filesOfStep}.
+ */
+export function checkpointFiles(
+  names: readonly string[],
+  directory: string,
+  step?: number,
+): CheckpointFiles {
+  const files = filesOfStep(names, directory, step);
   return {
     directory,
-    tag: chosen,
-    step: chosenStep,
-    model: join(directory, model),
-    meta: join(directory, meta),
-    optimizers: new Map(optimizers.entries().map(([rank, name]) => [rank, join(directory, name)])),
+    tag: basename(directory),
+    step: files.step,
+    model: join(directory, files.model),
+    meta: join(directory, files.meta),
+    optimizers: new Map([...files.optimizers].map(([rank, name]) => [rank, join(directory, name)])),
   };
 }
 

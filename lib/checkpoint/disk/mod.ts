@@ -6,7 +6,13 @@
  */
 
 export { FileSource } from "./file_source.ts";
-export { checkpointDirectory, type CheckpointFiles, fileNames, findCheckpoint } from "./find.ts";
+export {
+  checkpointDirectory,
+  type CheckpointFiles,
+  checkpointFiles,
+  fileNames,
+  findCheckpoint,
+} from "./find.ts";
 export { DiskFolder } from "./folder.ts";
 export { openSafetensors, openTorchFile, readMeta } from "./open.ts";
 export { type CheckpointSize, checkpointSize, freeBytes } from "./room.ts";
