@@ -204,6 +204,16 @@ export const FLAGS = {
       words: "Steps between checkpoints; -1 only at the end.",
       of: { sft: -1, base: -1 },
     },
+    saveBest: {
+      words: "Save too whenever bpb is the lowest so far.",
+      of: { sft: false, base: false },
+    },
+    keep: {
+      value: "checkpoints:integer",
+      rule: count,
+      words: "Newest checkpoints that stay, beside the best; 0 is all.",
+      of: { sft: 0, base: 0 },
+    },
     saveDtype: {
       value: "type:string",
       rule: oneOf("float32", "bfloat16"),

@@ -5,13 +5,14 @@
  */
 import type { DeviceChoice } from "../device/mod.ts";
 import type { ScheduleOptions } from "../optim/mod.ts";
-import type { InheritedSettings } from "../training/mod.ts";
+import type { InheritedSettings, SavingOptions } from "../training/mod.ts";
 
 /**
  * Options of a pretraining run. Each is the command line's flag of the same name (`maxSeqLen` is
  * `--max-seq-len`).
  */
-export interface BaseOptions extends DeviceChoice, ScheduleOptions, InheritedSettings {
+export interface BaseOptions
+  extends DeviceChoice, ScheduleOptions, SavingOptions, InheritedSettings {
   /** Blocks of the model. */
   depth: number;
   /** Width per block: the model is depth · aspectRatio wide, rounded up to whole heads. */
@@ -22,16 +23,12 @@ export interface BaseOptions extends DeviceChoice, ScheduleOptions, InheritedSet
   windowPattern: string;
   /** Folder under `base_checkpoints`; `d` and the depth unless given. */
   modelTag: string | undefined;
-  /** Optimizer steps; −1 for one epoch over the documents. */
-  numIterations: number;
   /** Weight decay of the matrices. */
   weightDecay: number;
   /** Steps between measurements of validation bpb; −1 for the last step only. */
   evalEvery: number;
   /** Tokens of the held-out documents that are measured. */
   evalTokens: number;
-  /** Steps between checkpoints; −1 for the last step only. */
-  saveEvery: number;
   /** Element type of the saved parameters. */
   saveDtype: "float32" | "bfloat16";
   /** Decides the initial parameters and the order of the documents. */

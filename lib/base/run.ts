@@ -4,13 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
-import {
-  addToMeta,
-  checkpointDirectory,
-  type CheckpointFiles,
-  DiskFolder,
-  saveBaseCheckpoint,
-} from "../checkpoint/disk/mod.ts";
+import { type CheckpointContents, DiskFolder } from "../checkpoint/disk/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { GPT, initialParameters, type ModelConfig, Pass } from "../model/mod.ts";
@@ -30,10 +24,12 @@ import {
   endedBy,
   isMultiple,
   openSinks,
+  RunCheckpoints,
   type RunIo,
   type RunProgress,
   runTrainingLoop,
   spelled,
+  START,
   validationBpb,
   withDevice,
 } from "../training/mod.ts";
@@ -137,6 +133,7 @@ export async function pretrain(
   const { terminal, baseDir, signal } = io;
   const { maxSeqLen: T, deviceBatchSize: B } = options;
   const tag = options.modelTag ?? `d${options.depth}`;
+  await using checkpoints = await RunCheckpoints.open({ baseDir, source: "base", tag, terminal });
   const model = new GPT(device, baseConfig(options, tokenizer.vocabSize), { training: true });
   await model.load(initialParameters(model.config, options.seed));
   describe(model, terminal);
@@ -151,34 +148,31 @@ export async function pretrain(
   );
   const pass = new Pass(model, B, T, { training: true });
   const loader = new DocumentLoader(documents.train, { B, T });
-  const sinks = openSinks(checkpointDirectory(baseDir, "base", tag), terminal);
-  let valBpb: number | undefined, written: CheckpointFiles | undefined;
-
-  const validate = async (step: number) => {
-    const steps = Math.max(1, Math.floor(options.evalTokens / (B * T)));
-    const batches = heldOutBatches(documents.heldOut, B, T);
-    valBpb = await validationBpb(pass, batches, steps, tokenizer.tokenBytes, io);
-    sinks.log(step, { "val/bpb": valBpb });
-  };
-  const save = async ({ step, progress }: RunProgress) => {
+  const contents = ({ step, progress }: RunProgress): CheckpointContents => {
     const multiplier = lrMultiplier(progress, options);
-    written = await saveBaseCheckpoint(baseDir, tag, {
+    const mu = momentumCoefficient(Math.max(0, step - 1));
+    return {
       step,
       modelConfig: model.config,
       stateDict: model.stateDict(options.saveDtype),
-      optimizer: optimizerState(optimizer, {
-        multiplier,
-        mu: momentumCoefficient(Math.max(0, step - 1)),
-      }),
+      optimizer: optimizerState(optimizer, { multiplier, mu }),
       meta: {
-        val_bpb: null,
+        val_bpb: null, // until it is measured
         user_config: spelled(options), // its learning rates are what `sft` inherits
         device_batch_size: B,
         max_seq_len: T,
         total_batch_size: options.totalBatchSize,
       },
-    });
-    terminal.print(`Saved ${written.model}`);
+    };
+  };
+  await checkpoints.plan(options, contents(START), 0);
+  const sinks = openSinks(checkpoints.directory, terminal);
+  let valBpb: number | undefined;
+
+  const validate = () => {
+    const steps = Math.max(1, Math.floor(options.evalTokens / (B * T)));
+    const batches = heldOutBatches(documents.heldOut, B, T);
+    return validationBpb(pass, batches, steps, tokenizer.tokenBytes, io);
   };
 
   try {
@@ -197,25 +191,28 @@ export async function pretrain(
       dataState: () => undefined,
       nameRows: (rows) => `documents ${rows.join(", ")} in the order of training`,
       onStep: (step, metrics) => sinks.log(step, metrics),
-      isDue: (step) => isMultiple(step, options.evalEvery) || isMultiple(step, options.saveEvery),
+      isDue: (step) => isMultiple(step, options.evalEvery) || checkpoints.isDue(step),
       rest: async (at, _, end) => {
-        // What was learned is safe before anything is measured.
-        const isDue = at.step > (written?.step ?? 0) &&
-          (end || isMultiple(at.step, options.saveEvery));
-        if (isDue && await areWorthSaving(model, at.step, end, terminal)) await save(at);
+        const { step } = at;
+        // What was learned is safe before it is measured.
+        const isDue = step > 0 && (end || checkpoints.isDue(step));
+        if (isDue && await areWorthSaving(model, step, end, terminal)) {
+          await checkpoints.save(contents(at), end !== undefined);
+        }
         valBpb = undefined;
         if (end === "stopped" || end === "failed") return;
-        if (end || isMultiple(at.step, options.evalEvery)) {
-          await attempt("validation bpb", io, () => validate(at.step));
-        }
-        if (written?.step === at.step && valBpb !== undefined) {
-          await addToMeta(written, { val_bpb: valBpb });
-        }
+        if (!end && !isMultiple(step, options.evalEvery)) return;
+        const measured: Record<string, number> = {};
+        await attempt("validation bpb", io, async () => {
+          valBpb = measured.val_bpb = await validate();
+          sinks.log(step, { "val/bpb": valBpb });
+        });
+        await checkpoints.measured(step, measured, () => contents(at));
       },
     });
-    return { step, valBpb, tag, savedStep: written?.step };
+    return { step, valBpb, tag, savedStep: checkpoints.last?.step };
   } catch (error) {
-    throw error instanceof UserError ? endedBy(error, written) : error;
+    throw error instanceof UserError ? endedBy(error, checkpoints.last) : error;
   } finally {
     await sinks.close();
   }

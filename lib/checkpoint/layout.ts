@@ -59,6 +59,20 @@ export interface StepFiles {
 }
 
 /**
+ * The steps in a checkpoint's directory that are complete, ascending, whichever names they were
+ * saved under.
+ *
+ * @param names The names of the directory's files.
+ */
+export function completeSteps(names: readonly string[]): StepFiles[] {
+  return [...foundSteps(names)]
+    .flatMap(([step, { model, meta, optimizers }]) =>
+      model && meta ? [{ step, model, meta, optimizers }] : []
+    )
+    .sort((a, b) => a.step - b.step);
+}
+
+/**
  * Picks the files of a step out of a checkpoint's directory, whichever names they were saved under.
  *
  * @param names The names of the directory's files.
@@ -67,19 +81,14 @@ export interface StepFiles {
  * @throws {UserError} if the step is missing or incomplete; it lists what is there.
  */
 export function filesOfStep(names: readonly string[], directory: string, step?: number): StepFiles {
-  const found = namings.map((naming) => groupBySteps(names, naming));
-  const steps = new Set(found.flatMap((bySteps) => [...bySteps.keys()]));
-  const at = (wanted: number) => {
-    const candidates = found.map((bySteps) => bySteps.get(wanted)).filter((f) => f !== undefined);
-    return candidates.find(({ model, meta }) => model && meta) ?? candidates[0];
-  };
-  const isComplete = (candidate: number) => Boolean(at(candidate)?.model && at(candidate)?.meta);
-  const complete = [...steps].filter(isComplete).sort((a, b) => a - b);
-  const chosenStep = step ?? complete.at(-1) ?? Math.max(...steps);
-  const files = at(chosenStep);
+  const found = foundSteps(names);
+  const complete = completeSteps(names).map(({ step }) => step);
+  const chosenStep = step ?? complete.at(-1) ??
+    [...found.keys()].reduce((a, b) => Math.max(a, b), 0);
+  const files = found.get(chosenStep);
   if (files === undefined) {
     throw new UserError(
-      steps.size === 0
+      found.size === 0
         ? `${directory}: holds no checkpoint (model_*.pt with meta_*.json)`
         : `${directory}: has no step ${chosenStep}; it has ${list(complete)}`,
     );
@@ -93,6 +102,28 @@ export function filesOfStep(names: readonly string[], directory: string, step?: 
     );
   }
   return { step: chosenStep, model, meta, optimizers };
+}
+
+/** The names of a step's files, under every scheme. */
+export function namesOfStep(names: readonly string[], step: number): string[] {
+  return names.filter((name) =>
+    namings.some(({ model, meta, optimizer }) =>
+      [model, meta, optimizer].some((pattern) => Number(pattern.exec(name)?.[1] ?? NaN) === step)
+    )
+  );
+}
+
+/** What there is of each step, under the first scheme that is complete. */
+function foundSteps(names: readonly string[]): Map<number, FoundFiles> {
+  const steps = new Map<number, FoundFiles>();
+  for (const naming of namings) {
+    for (const [step, files] of groupBySteps(names, naming)) {
+      const before = steps.get(step);
+      const isBetter = files.model && files.meta && !(before?.model && before?.meta);
+      if (before === undefined || isBetter) steps.set(step, files);
+    }
+  }
+  return steps;
 }
 
 /** What was found of a step. */

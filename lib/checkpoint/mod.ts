@@ -27,6 +27,7 @@ export { HttpSource } from "./http_source.ts";
 export {
   CHECKPOINT_FOLDERS,
   type CheckpointSource,
+  completeSteps,
   defaultTag,
   filesOfStep,
   isModelTag,

@@ -10,6 +10,7 @@ import type {
   InheritedSettings,
   MeasurementOptions,
   MixtureOptions,
+  SavingOptions,
 } from "../training/mod.ts";
 
 /**
@@ -23,6 +24,7 @@ export interface SftOptions
     ChatcoreRunOptions,
     MeasurementOptions,
     MixtureOptions,
+    SavingOptions,
     Partial<InheritedSettings> {
   /** Name of the run, kept with the metrics. */
   run: string;
@@ -34,14 +36,10 @@ export interface SftOptions
   loadOptimizer: boolean;
   /** Whether to go on with the last fine-tuned checkpoint of the tag instead of a base one. */
   resume: boolean;
-  /** Optimizer steps; −1 for one epoch over the mixture. */
-  numIterations: number;
   /** First learning rate as a fraction of the base one. */
   initLrFrac: number;
   /** Tokens of the validation mixture that are measured. */
   evalTokens: number;
-  /** Steps between checkpoints; −1 for the last step only. */
-  saveEvery: number;
   /** Names of the options that were said; the others have their defaults. */
   given: readonly (keyof SftOptions)[];
 }

@@ -3,15 +3,9 @@
  *
  * @module
  */
-import {
-  addToMeta,
-  checkpointDirectory,
-  type CheckpointFiles,
-  findCheckpoint,
-  readMeta,
-} from "../checkpoint/disk/mod.ts";
+import { type CheckpointFiles, findCheckpoint, readMeta } from "../checkpoint/disk/mod.ts";
 import type { CheckpointMeta } from "../checkpoint/mod.ts";
-import { PackedLoader } from "../dataloader/mod.ts";
+import { PackedLoader, type PackedLoaderState } from "../dataloader/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { Pass } from "../model/mod.ts";
@@ -21,18 +15,18 @@ import {
   ChatcoreRun,
   endedBy,
   inheritSettings,
-  isMultiple,
   openDataSource,
   openModel,
   openOptimizer,
   openSinks,
+  RunCheckpoints,
+  runContents,
   type RunIo,
   RunMeasurements,
   type RunProgress,
   runTrainingLoop,
   type SavedRun,
   savedRun,
-  saveRun,
   START,
   trainingMixture,
   whereModelsAre,
@@ -125,15 +119,20 @@ async function fineTune(
   { resumed, showcase }: Beginning,
 ): Promise<SftResult> {
   const { terminal, baseDir, signal, now } = io;
-  const { numIterations } = options;
-  const checkpoint = resumed
-    ? { source: "sft", tag: resumed.files.tag, step: resumed.files.step } as const
-    : { source: "base", tag: options.modelTag, step: options.modelStep } as const;
-  const opened = await openModel(device, baseDir, { ...checkpoint, training: true, signal });
-  const { model, tokenizer, meta, files } = opened;
-  terminal.info(`${resumed ? "Resuming" : "Base checkpoint:"} ${files.model}`);
+  const { numIterations, modelTag, modelStep } = options;
+  const { at: start, loader: state } = resumed?.saved ?? { at: START, loader: undefined };
+  const files = resumed?.files ??
+    await findCheckpoint(baseDir, { source: "base", tag: modelTag, step: modelStep });
+  const { tag, step } = files;
+  const resume = resumed !== undefined;
+  const place = { baseDir, source: "sft", tag, resume, step, terminal } as const;
+  await using checkpoints = await RunCheckpoints.open(place);
+  const source = resume ? "sft" : "base";
+  const opened = await openModel(device, baseDir, { source, tag, step, training: true, signal });
+  const { model, tokenizer, meta } = opened;
+  terminal.info(`${resume ? "Resuming" : "Base checkpoint:"} ${files.model}`);
   const settings = inheritSettings(options, meta.raw, (note) => {
-    if (!resumed) terminal.info(note);
+    if (!resume) terminal.info(note);
   });
   const { maxSeqLen: T, deviceBatchSize: B } = settings;
   const steps = accumulationSteps(settings);
@@ -146,25 +145,29 @@ async function fineTune(
     : undefined;
   const render = tokenizer.renderConversation.bind(tokenizer);
   const packing = { render, bosId: tokenizer.bosId };
-  const { at: from, loader: state } = resumed?.saved ?? { at: START, loader: undefined };
   const loader = new PackedLoader(mixtures.train, { ...packing, B, T, state });
 
   const rates = { ...settings, initLrFrac: options.initLrFrac };
-  const isWarm = options.loadOptimizer;
-  const optimizer = await openOptimizer(opened, rates, isWarm, terminal);
+  const optimizer = await openOptimizer(opened, rates, options.loadOptimizer, terminal);
   const pass = new Pass(model, B, T, { training: true });
 
-  const directory = checkpointDirectory(baseDir, "sft", files.tag);
-  const sinks = openSinks(directory, terminal, resumed?.files.step);
+  const run = { model, optimizer, options: withAbsolutePaths(options), settings };
+  const first = runContents({ ...run, at: start, loader: loader.state, metrics: {} });
+  await checkpoints.plan(options, first, start.step);
+  await chatcore?.tryOut(opened);
+
+  const { directory } = checkpoints;
+  const log = { resumeStep: resumed?.files.step, keepEarlier: checkpoints.isNewRun };
+  const sinks = openSinks(directory, terminal, log);
   const { evalTokens } = options, { tokenBytes } = tokenizer;
   const dataset = mixtures.validation;
   const validation = { pass, dataset, loader: packing, evalTokens, tokenBytes, io };
   const measurements = new RunMeasurements(opened, options, validation, chatcore, sinks);
   const { metrics, bpbs } = measurements;
-  let written = resumed?.files;
+  const contents = (at: RunProgress, loader: PackedLoaderState) =>
+    runContents({ ...run, at, loader, metrics });
 
   try {
-    await chatcore?.tryOut(opened);
     const before = await showcase?.portray(opened);
     const at = await runTrainingLoop({
       pass,
@@ -181,27 +184,23 @@ async function fineTune(
       dataState: () => loader.state,
       nameRows: (rows) => `conversations ${rows.join(", ")}`,
       onStep: (step, numbers) => sinks.log(step, numbers),
-      isDue: (step) => measurements.isDue(step) || isMultiple(step, options.saveEvery),
+      isDue: (step) => measurements.isDue(step) || checkpoints.isDue(step),
       rest: async (at, loader, end) => {
         // What was learned is safe before anything is measured.
-        const isDue = at.step > (written?.step ?? 0) &&
-          (end || isMultiple(at.step, options.saveEvery));
+        const isDue = at.step > start.step && (end || checkpoints.isDue(at.step));
         if (isDue && await areWorthSaving(model, at.step, end, terminal)) {
-          const kept = withAbsolutePaths(options);
-          const run = { model, optimizer, options: kept, settings, at, loader, metrics };
-          written = await saveRun(baseDir, files.tag, run);
-          terminal.print(`Saved ${written.model}`);
+          await checkpoints.save(contents(at, loader), end !== undefined);
         }
         if (end === "stopped" || end === "failed") return;
-        await measurements.measure(at.step, end === "finished");
-        if (written?.step === at.step) await addToMeta(written, metrics);
+        const measured = await measurements.measure(at.step, end === "finished");
+        await checkpoints.measured(at.step, measured, () => contents(at, loader));
       },
-    }, from);
+    }, start);
     const after = before && !signal.aborted ? await showcase?.portray(opened) : undefined;
     if (before && after) printPortraits(before, after, bpbs, terminal);
-    return { directory, tag: files.tag, at, savedStep: written?.step, metrics, isDemo: false };
+    return { directory, tag, at, savedStep: checkpoints.last?.step, metrics, isDemo: false };
   } catch (error) {
-    throw error instanceof UserError ? endedBy(error, written) : error;
+    throw error instanceof UserError ? endedBy(error, checkpoints.last) : error;
   } finally {
     await sinks.close();
   }

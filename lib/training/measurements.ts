@@ -43,27 +43,27 @@ export class RunMeasurements {
   /**
    * Measures what is due after a step, and everything after the last, each as an {@link attempt}.
    *
+   * @returns What was measured now, under nanochat's names.
    * @throws {UserError} when the device was lost: nothing can go on then.
    */
-  async measure(step: number, last: boolean): Promise<void> {
+  async measure(step: number, last: boolean): Promise<Record<string, number>> {
     const { options, chatcore, validation: { io } } = this;
+    const measured: Record<string, number> = {};
     if (last || isMultiple(step, options.evalEvery)) {
       await attempt("validation bpb", io, async () => {
-        const bpb = await validate(this.validation);
-        this.bpbs.push(bpb);
-        this.#keep(step, { val_bpb: bpb }, { "val/bpb": bpb });
+        measured.val_bpb = await validate(this.validation);
+        this.bpbs.push(measured.val_bpb);
+        this.sink.log(step, { "val/bpb": measured.val_bpb });
       });
     }
     if (chatcore && (last || step > 0 && isMultiple(step, options.chatcoreEvery))) {
       await attempt("ChatCORE", io, async () => {
         const scores = await chatcore.measure(this.opened);
-        if (scores) this.#keep(step, scores, scores);
+        if (scores) this.sink.log(step, scores);
+        Object.assign(measured, scores);
       });
     }
-  }
-
-  #keep(step: number, metrics: Record<string, number>, logged: Record<string, number>): void {
-    Object.assign(this.metrics, metrics);
-    this.sink.log(step, logged);
+    Object.assign(this.metrics, measured);
+    return measured;
   }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 export { ChatcoreRun, type ChatcoreRunOptions } from "./chatcore_run.ts";
+export { RunCheckpoints, type RunPlace, type SavingOptions } from "./checkpoints.ts";
 export { openDataSource } from "./data_source.ts";
 export { validate, validationBpb, type ValidationOptions } from "./evaluation.ts";
 export { areWorthSaving, attempt, endedBy } from "./failures.ts";
@@ -24,9 +25,9 @@ export { demoDir, holds, whereModelsAre } from "./model_folders.ts";
 export { type OpenedModel, openModel } from "./open_model.ts";
 export { openOptimizer } from "./open_optimizer.ts";
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
-export { type RunContents, type SavedRun, savedRun, saveRun } from "./save.ts";
+export { type RunContents, runContents, type SavedRun, savedRun } from "./save.ts";
 export { accumulationSteps, type InheritedSettings, inheritSettings } from "./settings.ts";
-export { openSinks } from "./sinks.ts";
+export { type LogOptions, openSinks } from "./sinks.ts";
 export { snakeCase, spelled } from "./spelling.ts";
 export { withDevice } from "./with_device.ts";
 export { type ModelOptions, withModel } from "./with_model.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type CheckpointFiles, saveCheckpoint } from "../checkpoint/disk/mod.ts";
+import type { CheckpointContents } from "../checkpoint/disk/mod.ts";
 import type { CheckpointMeta } from "../checkpoint/mod.ts";
 import type { PackedLoaderState } from "../dataloader/mod.ts";
 import { UserError } from "../errors.ts";
@@ -37,21 +37,13 @@ export interface RunContents {
   metrics: Record<string, number>;
 }
 
-/**
- * Saves a run under its tag.
- *
- * @throws {UserError} when the files cannot be written; an earlier checkpoint stays whole then.
- */
-export function saveRun(
-  baseDir: string,
-  tag: string,
-  contents: RunContents,
-): Promise<CheckpointFiles> {
-  const { model, optimizer, options, settings, at, loader, metrics } = contents;
+/** A run as a checkpoint of it; its tensors are read when they are written. */
+export function runContents(run: RunContents): CheckpointContents {
+  const { model, optimizer, options, settings, at, loader, metrics } = run;
   const { given: _, ...flags } = options;
   const multiplier = lrMultiplier(at.progress, options);
   const mu = momentumCoefficient(Math.max(0, at.step - 1));
-  return saveCheckpoint(baseDir, tag, {
+  return {
     step: at.step,
     modelConfig: model.config,
     stateDict: model.stateDict(),
@@ -64,7 +56,7 @@ export function saveRun(
       user_config: spelled({ ...flags, ...settings }),
       run_state: { ...at, loader },
     },
-  });
+  };
 }
 
 /** What `--resume` goes on with. */

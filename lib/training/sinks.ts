@@ -4,20 +4,70 @@
  * @module
  */
 import { join } from "@std/path";
+import { UserError } from "../errors.ts";
 import { JsonlSink } from "../tracking/jsonl.ts";
-import { ConsoleSink, SinkGroup, type Terminal } from "../tracking/mod.ts";
+import {
+  ConsoleSink,
+  type Metrics,
+  type MetricSink,
+  SinkGroup,
+  type Terminal,
+} from "../tracking/mod.ts";
+
+/** How a run's log begins. */
+export interface LogOptions {
+  /**
+   * The step that a run goes on from: later lines of the file are dropped. Without it the file
+   * begins anew, and one of an earlier run is kept beside it.
+   */
+  resumeStep?: number;
+  /** Whether the file is kept beside it too where a run goes on. */
+  keepEarlier?: boolean;
+}
 
 /**
- * The console, and `metrics.jsonl` beside the checkpoints.
+ * The console, and `metrics.jsonl` beside the checkpoints. A file that cannot be written is one
+ * warning, and the run goes on without it.
  *
  * @param directory Where the checkpoints lie.
- * @param resumeStep The step that a run goes on from: later lines of the file are dropped. Without
- * it the file begins anew.
- * @throws {UserError} when the file cannot be written.
  */
-export function openSinks(directory: string, terminal: Terminal, resumeStep?: number): SinkGroup {
-  return new SinkGroup([
-    new ConsoleSink(terminal),
-    JsonlSink.open(join(directory, "metrics.jsonl"), { resumeStep }),
-  ]);
+export function openSinks(
+  directory: string,
+  terminal: Terminal,
+  options: LogOptions = {},
+): SinkGroup {
+  const path = join(directory, "metrics.jsonl");
+  const file = new OptionalSink(
+    () => JsonlSink.open(path, options),
+    (reason) => terminal.warn(`${reason}; the run goes on without this log`),
+  );
+  return new SinkGroup([new ConsoleSink(terminal), file]);
+}
+
+/** A sink that a run can do without: when it fails, it is left out from there on. */
+class OptionalSink implements MetricSink {
+  #sink: MetricSink | undefined;
+
+  constructor(open: () => MetricSink, private readonly warn: (reason: string) => void) {
+    this.#try(() => this.#sink = open());
+  }
+
+  log(step: number, metrics: Metrics): void {
+    this.#try(() => this.#sink?.log(step, metrics));
+  }
+
+  async close(): Promise<void> {
+    await this.#sink?.close();
+  }
+
+  #try(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      this.#sink?.close();
+      this.#sink = undefined;
+      this.warn(error.message);
+    }
+  }
 }

@@ -44,16 +44,18 @@ Deno.test("base hands its flags on", async () => {
     evalEvery: 10,
     evalTokens: 8192,
     saveEvery: 50,
+    saveBest: true,
+    keep: 3,
     saveDtype: "bfloat16",
     seed: 7,
     deviceType: "cpu",
     threads: 2,
     blas: "auto",
   };
-  const args = Object.entries(wanted).flatMap(([field, value]) => [
-    `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
-    String(value),
-  ]);
+  const args = Object.entries(wanted).flatMap(([field, value]) => {
+    const flag = `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    return value === true ? [flag] : [flag, String(value)];
+  });
   assertEquals((await parse("a.txt", ...args)).options, { ...baseOptions(), ...wanted });
 });
 

@@ -63,6 +63,8 @@ Deno.test("sft hands its flags on", async () => {
     evalEvery: 10,
     evalTokens: 16384,
     saveEvery: 5,
+    saveBest: true,
+    keep: 3,
     chatcoreEvery: -1,
     chatcoreMaxCat: 100,
     chatcoreMaxSample: -1,
@@ -75,7 +77,7 @@ Deno.test("sft hands its flags on", async () => {
   };
   const flags = Object.entries(wanted).flatMap(([field, value]) => {
     const flag = `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    if (field === "resume") return [flag];
+    if (field === "resume" || field === "saveBest") return [flag];
     return [flag, String(field === "loadOptimizer" ? Number(value) : value)];
   });
   const { given, ...options } = (await parse(...flags)).options;

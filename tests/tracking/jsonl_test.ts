@@ -31,9 +31,39 @@ Deno.test("a resumed file keeps the steps done and drops later and half-written 
       Deno.readTextFileSync(path),
       '{"step":1,"a":1}\n{"step":2,"a":2}\n{"step":3,"a":33}\n',
     );
-    JsonlSink.open(path).close();
-    assertEquals(Deno.readTextFileSync(path), "");
     JsonlSink.open(join(folder, "new.jsonl"), { resumeStep: 5 }).close();
+  }));
+
+Deno.test("an earlier file is kept beside, each under a number of its own", () =>
+  inTempDir((folder) => {
+    const path = join(folder, "metrics.jsonl");
+    for (const step of [1, 2, 3]) {
+      const sink = JsonlSink.open(path);
+      sink.log(step, {});
+      sink.close();
+    }
+    JsonlSink.open(path, { resumeStep: 3, keepEarlier: true }).close();
+    const read = (name: string) => Deno.readTextFileSync(join(folder, name));
+    const names = ["metrics.1.jsonl", "metrics.2.jsonl", "metrics.3.jsonl", "metrics.jsonl"];
+    assertEquals(names.map(read), [1, 2, 3, 3].map((step) => `{"step":${step}}\n`));
+    // One without a line holds nothing to keep.
+    const empty = join(folder, "empty.jsonl");
+    for (let times = 0; times < 2; times++) JsonlSink.open(empty).close();
+    assertThrows(() => Deno.statSync(join(folder, "empty.1.jsonl")), Deno.errors.NotFound);
+  }));
+
+Deno.test("a damaged line ends no run: the file is kept beside, its good lines go on", () =>
+  inTempDir((folder) => {
+    const path = join(folder, "metrics.jsonl");
+    for (const damage of ["\0\0\0", '{"step":2,"a"', "null", "3", '{"a":1}', '{"step":"2"}']) {
+      const text = `{"step":1}\n${damage}\n{"step":3}\n{"step":4}\n`;
+      Deno.writeTextFileSync(path, text);
+      JsonlSink.open(path, { resumeStep: 3 }).close();
+      assertEquals(Deno.readTextFileSync(path), '{"step":1}\n{"step":3}\n', damage);
+      const beside = join(folder, "metrics.1.jsonl");
+      assertEquals(Deno.readTextFileSync(beside), text);
+      Deno.removeSync(beside);
+    }
   }));
 
 Deno.test("a file that cannot be written is a clear error", () =>
@@ -41,8 +71,7 @@ Deno.test("a file that cannot be written is a clear error", () =>
     Deno.writeTextFileSync(join(folder, "file"), "no metrics\n");
     const within = join(folder, "file", "metrics.jsonl");
     assertThrows(() => JsonlSink.open(within), UserError, `metrics cannot be written to ${within}`);
-    const other = () => JsonlSink.open(join(folder, "file"), { resumeStep: 1 });
-    assertThrows(other, UserError, "metrics cannot be written");
+    assertThrows(() => JsonlSink.open(folder), UserError, "metrics cannot be written");
   }));
 
 Deno.test("a group logs to and closes all its sinks", async () => {

@@ -1,4 +1,4 @@
-import { join } from "@std/path";
+import { basename, join } from "@std/path";
 import { UserError } from "../../errors.ts";
 import { reasonOf } from "../byte_reader.ts";
 import {
@@ -9,6 +9,7 @@ import {
   isModelTag,
   list,
 } from "../layout.ts";
+import { runsIn } from "./runs.ts";
 
 /** The files of one complete checkpoint. */
 export interface CheckpointFiles {
@@ -41,7 +42,8 @@ export function checkpointDirectory(
 /**
  * Finds a checkpoint under nanochat's base directory.
  *
- * Default tag: the deepest `d{N}`, else the newest directory. Default step: the last complete one.
+ * Default tag: the deepest `d{N}`, else the newest directory. Default step: the last complete one of
+ * the newest run, see {@linkcode runsIn}.
  *
  * @throws {UserError} if the directory, tag or step is missing or incomplete; it lists what is
  * there.
@@ -57,19 +59,38 @@ export async function findCheckpoint(
   if (!tags.has(chosen)) {
     throw new UserError(`${parent}: has no model "${chosen}"; it has ${list([...tags.keys()])}`);
   }
-  const names = await Array.fromAsync(Deno.readDir(directory), (entry) => entry.name)
-    .catch((error) => {
-      throw unreadable(directory, error);
-    });
-  const { step: chosenStep, model, meta, optimizers } = filesOfStep(names, directory, step);
+  const names = await fileNames(directory);
+  const last = step ?? (await runsIn(directory, names)).at(-1)?.steps.at(-1)?.step;
+  return checkpointFiles(names, directory, last);
+}
+
+/**
+ * The files of a step in a directory.
+ *
+ * @param names The names of the directory's files.
+ * @throws {UserError} as {@linkcode filesOfStep}.
+ */
+export function checkpointFiles(
+  names: readonly string[],
+  directory: string,
+  step?: number,
+): CheckpointFiles {
+  const files = filesOfStep(names, directory, step);
   return {
     directory,
-    tag: chosen,
-    step: chosenStep,
-    model: join(directory, model),
-    meta: join(directory, meta),
-    optimizers: new Map(optimizers.entries().map(([rank, name]) => [rank, join(directory, name)])),
+    tag: basename(directory),
+    step: files.step,
+    model: join(directory, files.model),
+    meta: join(directory, files.meta),
+    optimizers: new Map([...files.optimizers].map(([rank, name]) => [rank, join(directory, name)])),
   };
+}
+
+/** The names of what lies in a directory. */
+export function fileNames(directory: string): Promise<string[]> {
+  return Array.fromAsync(Deno.readDir(directory), ({ name }) => name).catch((error) => {
+    throw unreadable(directory, error);
+  });
 }
 
 /** The directories in `parent` that can be models, by name, with the time they last changed. */

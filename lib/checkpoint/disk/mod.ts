@@ -6,10 +6,25 @@
  */
 
 export { FileSource } from "./file_source.ts";
-export { checkpointDirectory, type CheckpointFiles, findCheckpoint } from "./find.ts";
+export {
+  checkpointDirectory,
+  type CheckpointFiles,
+  checkpointFiles,
+  fileNames,
+  findCheckpoint,
+} from "./find.ts";
 export { DiskFolder } from "./folder.ts";
 export { openSafetensors, openTorchFile, readMeta } from "./open.ts";
+export { type CheckpointSize, checkpointSize, freeBytes } from "./room.ts";
+export { RunLock } from "./run_lock.ts";
+export { type CheckpointRun, type RunIdentity, runIdentity, runsIn } from "./runs.ts";
 export { writeSafetensors } from "./safetensors_writer.ts";
-export { addToMeta, type CheckpointContents, saveBaseCheckpoint, saveCheckpoint } from "./save.ts";
-export { StagedFile } from "./staged_file.ts";
+export {
+  addToMeta,
+  type CheckpointContents,
+  removeCheckpoint,
+  saveBaseCheckpoint,
+  saveCheckpoint,
+} from "./save.ts";
+export { StagedFile, sweepTemporaryFiles, WriteError } from "./staged_file.ts";
 export { writeTorchFile } from "./torch_writer.ts";

@@ -1,12 +1,21 @@
 import { join } from "@std/path";
 import type { ModelConfig } from "../../model_config.ts";
 import type { TensorSource } from "../../tensor_source.ts";
+import { namesOfStep } from "../layout.ts";
 import { toModelConfigJson } from "../meta.ts";
 import { OrderedDict } from "../pickle_globals.ts";
-import { checkpointDirectory, type CheckpointFiles } from "./find.ts";
+import { checkpointDirectory, type CheckpointFiles, fileNames } from "./find.ts";
 import { readMeta } from "./open.ts";
-import { reportWriteErrors, StagedFile } from "./staged_file.ts";
-import { writeTorchArchive, writeTorchFile } from "./torch_writer.ts";
+import type { RunIdentity } from "./runs.ts";
+import {
+  removeIfThere,
+  reportWriteErrors,
+  StagedFile,
+  syncDirectory,
+  temporaryPathOf,
+  WriteError,
+} from "./staged_file.ts";
+import { writeTorchArchive } from "./torch_writer.ts";
 
 /** What {@linkcode saveCheckpoint} and {@linkcode saveBaseCheckpoint} save. */
 export interface CheckpointContents {
@@ -18,6 +27,8 @@ export interface CheckpointContents {
   stateDict: ReadonlyMap<string, TensorSource>;
   /** The optimizer's state in PyTorch's form: `{ state, param_groups }`. */
   optimizer?: unknown;
+  /** Which run it is of; it is told from those of others by it. */
+  run?: RunIdentity;
   /** What else the meta file says, in nanochat's spelling: `val_bpb`, `user_config`, … */
   meta: Readonly<Record<string, unknown>>;
 }
@@ -31,83 +42,77 @@ export interface CheckpointContents {
  * everything is written under temporary names first, the old meta file and links go before the new
  * files come, and each scheme's deciding file comes last.
  *
+ * Where the optimizer's state cannot be written (a full disk), the model is saved without it; where
+ * the copies cannot, without them.
+ *
  * @param baseDir nanochat's base directory.
  * @param tag The model's tag, for example `d12`.
  * @param contents What to save.
+ * @param warn Told a line about what could not be saved along with the model.
  * @returns The files.
- * @throws {UserError} if they cannot be written.
+ * @throws {UserError} if the model or its meta file cannot be written; what was there stays then.
  */
 export async function saveCheckpoint(
   baseDir: string,
   tag: string,
   contents: CheckpointContents,
+  warn: (line: string) => void = () => {},
 ): Promise<CheckpointFiles> {
-  const { step, modelConfig, stateDict, optimizer, meta } = contents;
+  const { step } = contents;
   const directory = checkpointDirectory(baseDir, "sft", tag);
-  await reportWriteErrors(directory, () => Deno.mkdir(directory, { recursive: true }));
   const own = {
     model: join(directory, `step_${step}_model.pt`),
     optimizer: join(directory, `step_${step}_optimizer.pt`),
     meta: join(directory, `step_${step}_meta.json`),
   };
   const nanochat = nanochatPaths(directory, step);
-
-  await using modelFile = await StagedFile.create(own.model);
-  await writeTorchArchive(modelFile, new OrderedDict(stateDict));
-  await modelFile.finish();
-  await using optimizerFile = optimizer === undefined
-    ? undefined
-    : await StagedFile.create(own.optimizer);
-  if (optimizerFile !== undefined && optimizer !== undefined) {
-    await writeTorchArchive(optimizerFile, optimizer);
-    await optimizerFile.finish();
-  }
-  const json = { step, model_config: toModelConfigJson(modelConfig), ...meta };
-  await using metaFile = await stageMeta(own.meta, json);
+  await using staged = await stage(directory, own, contents, warn);
 
   for (const path of [nanochat.model, own.meta, nanochat.meta, nanochat.optimizer]) {
     await removeIfThere(path);
   }
-  if (optimizerFile === undefined) await removeIfThere(own.optimizer);
-  await modelFile.commit();
-  await optimizerFile?.commit();
-  await metaFile.commit();
-  await linkOrCopy(own.meta, nanochat.meta);
-  if (optimizerFile !== undefined) await linkOrCopy(own.optimizer, nanochat.optimizer);
-  await linkOrCopy(own.model, nanochat.model);
-  const optimizers = new Map(optimizerFile === undefined ? [] : [[0, own.optimizer]]);
-  return { directory, tag, step, model: own.model, meta: own.meta, optimizers };
+  if (staged.optimizer === undefined) await removeIfThere(own.optimizer);
+  await staged.model.commit();
+  await staged.optimizer?.commit();
+  await staged.meta.commit();
+  try {
+    await linkOrCopy(own.meta, nanochat.meta);
+    if (staged.optimizer !== undefined) await linkOrCopy(own.optimizer, nanochat.optimizer);
+    await linkOrCopy(own.model, nanochat.model);
+  } catch (error) {
+    if (!(error instanceof WriteError)) throw error;
+    warn(`${error.message}; nanochat's scripts do not find this checkpoint`);
+  }
+  await syncDirectory(directory);
+  return filesOf(directory, tag, step, own, staged);
 }
 
 /**
  * Saves a pretrained model as `base_checkpoints/{tag}/model_{N}.pt`, `optim_{N}_rank0.pt` and
- * `meta_{N}.json`, where nanochat's scripts and fine-tuning look for it. Each file appears whole,
- * and the meta file, without which the others are no checkpoint, last.
+ * `meta_{N}.json`, where nanochat's scripts and fine-tuning look for it, as whole as
+ * {@linkcode saveCheckpoint} does; the model, without which the others are no checkpoint, comes last.
  *
  * @param baseDir nanochat's base directory.
  * @param tag The model's tag, for example `d12`.
  * @param contents What to save.
- * @returns The model's file.
- * @throws {UserError} if they cannot be written.
+ * @param warn Told a line where the optimizer's state could not be saved along with the model.
+ * @returns The files.
+ * @throws {UserError} if the model or its meta file cannot be written; what was there stays then.
  */
 export async function saveBaseCheckpoint(
   baseDir: string,
   tag: string,
   contents: CheckpointContents,
-): Promise<string> {
-  const { step, modelConfig, stateDict, optimizer, meta } = contents;
+  warn: (line: string) => void = () => {},
+): Promise<CheckpointFiles> {
   const directory = checkpointDirectory(baseDir, "base", tag);
-  await reportWriteErrors(directory, () => Deno.mkdir(directory, { recursive: true }));
-  const paths = nanochatPaths(directory, step);
-  // Those of an earlier run do not belong to the new files.
-  await removeIfThere(paths.meta);
-  await removeIfThere(paths.optimizer);
-  if (optimizer !== undefined) await writeTorchFile(paths.optimizer, optimizer);
-  await writeTorchFile(paths.model, new OrderedDict(stateDict));
-  const json = { step, model_config: toModelConfigJson(modelConfig), ...meta };
-  await using metaFile = await stageMeta(paths.meta, json);
-  await metaFile.commit();
-  return paths.model;
+  const paths = nanochatPaths(directory, contents.step);
+  await using staged = await stage(directory, paths, contents, warn);
+  for (const path of [paths.model, paths.meta, paths.optimizer]) await removeIfThere(path);
+  await staged.optimizer?.commit();
+  await staged.meta.commit();
+  await staged.model.commit();
+  return filesOf(directory, tag, contents.step, paths, staged);
 }
 
 /**
@@ -125,18 +130,103 @@ export async function addToMeta(
   await using metaFile = await stageMeta(files.meta, { ...raw, ...additions });
   await metaFile.commit();
   const { meta: link } = nanochatPaths(files.directory, files.step);
-  await removeIfThere(link);
-  await linkOrCopy(files.meta, link);
+  if (link !== files.meta) await linkOrCopy(files.meta, link);
 }
 
+/**
+ * Removes the checkpoint of a step, under all its names. However it is interrupted, what is left
+ * does not pass for a whole one.
+ *
+ * @throws {UserError} if a file cannot be removed.
+ */
+export async function removeCheckpoint(directory: string, step: number): Promise<void> {
+  const names = namesOfStep(await fileNames(directory), step);
+  const link = nanochatPaths(directory, step).model;
+  // The deciding files first: nanochat looks for models, this package for meta files.
+  const order = (name: string) =>
+    join(directory, name) === link ? 0 : name.endsWith(".json") ? 1 : 2;
+  for (const name of names.sort((a, b) => order(a) - order(b))) {
+    await removeIfThere(join(directory, name));
+  }
+  await syncDirectory(directory);
+}
+
+/** The paths of a checkpoint's files. */
+type Paths = Record<"model" | "optimizer" | "meta", string>;
+
 /** The names under which nanochat's scripts find the files of a step. */
-function nanochatPaths(directory: string, step: number) {
+function nanochatPaths(directory: string, step: number): Paths {
   const digits = String(step).padStart(6, "0");
   return {
     model: join(directory, `model_${digits}.pt`),
     optimizer: join(directory, `optim_${digits}_rank0.pt`),
     meta: join(directory, `meta_${digits}.json`),
   };
+}
+
+/** A checkpoint that is written, but not in its place yet. */
+interface StagedCheckpoint extends AsyncDisposable {
+  model: StagedFile;
+  meta: StagedFile;
+  optimizer: StagedFile | undefined;
+}
+
+/** Writes everything under temporary names; what is hardest to do without comes first. */
+async function stage(
+  directory: string,
+  paths: Paths,
+  { step, modelConfig, stateDict, optimizer, run, meta }: CheckpointContents,
+  warn: (line: string) => void,
+): Promise<StagedCheckpoint> {
+  await reportWriteErrors(directory, () => Deno.mkdir(directory, { recursive: true }));
+  await using files = new AsyncDisposableStack();
+  const stageTorch = async (path: string, root: unknown) => {
+    const file = files.use(await StagedFile.create(path));
+    try {
+      await writeTorchArchive(file, root);
+      await file.finish();
+    } catch (error) {
+      // On a full disk, what comes next needs its room.
+      await file[Symbol.asyncDispose]();
+      throw error;
+    }
+    return file;
+  };
+  const modelFile = await stageTorch(paths.model, new OrderedDict(stateDict));
+  // By which a copy of the folder is told from the original.
+  const saved = await modelFile.modified();
+  const model_config = toModelConfigJson(modelConfig);
+  const metaFile = files.use(
+    await stageMeta(paths.meta, { step, model_config, ...meta, run, saved }),
+  );
+  let optimizerFile: StagedFile | undefined;
+  try {
+    if (optimizer !== undefined) optimizerFile = await stageTorch(paths.optimizer, optimizer);
+  } catch (error) {
+    if (!(error instanceof WriteError)) throw error;
+    warn(
+      `${error.message}; the model is saved without the optimizer's state, and a run that goes on ` +
+        "from it begins with a fresh optimizer",
+    );
+  }
+  const staged = files.move();
+  return {
+    model: modelFile,
+    meta: metaFile,
+    optimizer: optimizerFile,
+    [Symbol.asyncDispose]: () => staged.disposeAsync(),
+  };
+}
+
+function filesOf(
+  directory: string,
+  tag: string,
+  step: number,
+  { model, meta, optimizer }: Paths,
+  staged: StagedCheckpoint,
+): CheckpointFiles {
+  const optimizers = new Map(staged.optimizer === undefined ? [] : [[0, optimizer]]);
+  return { directory, tag, step, model, meta, optimizers };
 }
 
 async function stageMeta(path: string, json: Record<string, unknown>): Promise<StagedFile> {
@@ -146,25 +236,16 @@ async function stageMeta(path: string, json: Record<string, unknown>): Promise<S
   return file;
 }
 
-function removeIfThere(path: string): Promise<void> {
-  return reportWriteErrors(path, async () => {
-    try {
-      await Deno.remove(path);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  });
-}
-
-/** Gives a file a second name; a copy appears under it only when it is whole. */
+/** Gives a file a second name, over one that was there; a copy appears only when it is whole. */
 function linkOrCopy(path: string, newPath: string): Promise<void> {
   return reportWriteErrors(newPath, async () => {
+    const temporaryPath = temporaryPathOf(newPath);
     try {
-      await Deno.link(path, newPath);
-    } catch {
-      const temporaryPath = `${newPath}.tmp`;
-      await Deno.copyFile(path, temporaryPath);
+      await Deno.link(path, temporaryPath).catch(() => Deno.copyFile(path, temporaryPath));
       await Deno.rename(temporaryPath, newPath);
+    } catch (error) {
+      await Deno.remove(temporaryPath).catch(() => {});
+      throw error;
     }
   });
 }
