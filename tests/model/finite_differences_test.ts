@@ -55,7 +55,7 @@ function checkGradients(config: ModelConfig): void {
       numbers.forEach((_, i) => numbers[i] = before[i] + h * direction[i]);
       return loss();
     };
-    const h = 1e-5;
+    const h = 2e-6;
     const slope = (at(h) - at(-h)) / (2 * h);
     numbers.set(before);
     const expected = g.reduce((sum, e, i) => sum + e * direction[i], 0);
