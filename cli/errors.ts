@@ -45,6 +45,7 @@ export function wordError({ message, detail }: UserError, command: CommandName):
       return `${wordError(detail.cause, command)}; or do without: ${flagOf("chatcoreEvery")} -1`;
     case "runEnded":
       return `${wordError(detail.cause, command)}; ${whatIsLeft(detail.saved, command)}`;
+    case "notFinite":
     case undefined:
       return message;
   }

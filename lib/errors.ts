@@ -30,8 +30,10 @@ export type ErrorDetail =
   | { kind: "memory"; tensor: string; bytes: number; limit?: number }
   /** There is no GPU. */
   | { kind: "noAdapter" }
-  /** The GPU stopped working. */
+  /** The device stopped working. */
   | { kind: "deviceLost" }
+  /** What the model computed is NaN or infinite. */
+  | { kind: "notFinite" }
   /** A checkpoint is not of a run that could be gone on with. */
   | { kind: "noRun" }
   /** A run ended early; its last checkpoint is that of a step of a model's tag, if there is one. */

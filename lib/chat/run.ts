@@ -73,11 +73,16 @@ async function talk(
         await answer(question);
       } catch (error) {
         // Such as a question that is longer than the context: the next may be shorter.
-        if (!(error instanceof UserError)) throw error;
+        if (!(error instanceof UserError) || isLasting(error)) throw error;
         io.tell(error);
       }
     }
   }
+}
+
+/** Whether every other question would meet the error as well. */
+function isLasting({ detail }: UserError): boolean {
+  return detail?.kind === "deviceLost" || detail?.kind === "notFinite";
 }
 
 /** Characters that a terminal would obey instead of showing them. */

@@ -10,6 +10,7 @@ export function logitsError(): UserError {
   return new UserError(
     "the model's logits are not numbers: its weights hold NaN or infinity, or values so large that " +
       "they lead to it; use another checkpoint",
+    { detail: { kind: "notFinite" } },
   );
 }
 

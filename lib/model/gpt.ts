@@ -12,6 +12,7 @@ import { slices, type TensorSource } from "../tensor_source.ts";
 import { flopsPerToken } from "./config.ts";
 import {
   allocateParameters,
+  checkModelConfig,
   countParameters,
   type ModelParts,
   type Parameter,
@@ -36,7 +37,7 @@ export class GPT {
    * @param device Where the model lives.
    * @param config Its shape.
    * @param options `parts` an old checkpoint lacks are switched off; `training` adds gradients.
-   * @throws {UserError} when the device cannot hold a parameter.
+   * @throws {UserError} when no such model can be, or the device cannot hold a parameter.
    */
   constructor(
     readonly device: Device,
@@ -44,6 +45,7 @@ export class GPT {
     options: { parts?: ModelParts; training?: boolean } = {},
   ) {
     const { parts = { smear: true, backout: true }, training = false } = options;
+    checkModelConfig(config, parts);
     this.parameters = allocateParameters(device, parameterSpecs(config, parts), training);
   }
 

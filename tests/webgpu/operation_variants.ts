@@ -18,7 +18,7 @@ const yesOrNo = [false, true] as const;
 /** Columns that are whole vec4s, and others. */
 const columns = [8, 7] as const;
 
-const headSizes = [20, 64, 128, 256] as const;
+const headSizes = [20, 22, 64, 128, 256] as const;
 
 /** Shapes of what attention works on. */
 const B = 1, H = 2, Hkv = 1;
@@ -192,7 +192,10 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       v: random([B, 3, Hkv, D]),
       window: 3,
     })),
-    attentionWithCache: choices({ D: headSizes, T: [1, 40] }).map(({ D, T }) => ({
+    attentionWithCache: [
+      ...choices({ D: headSizes, T: [1, 40] }),
+      ...choices({ D: [260, 258], T: [1] }),
+    ].map(({ D, T }) => ({
       out: random([B, T, H, D]),
       q: random([B, T, H, D]),
       kCache: random([B, 50, Hkv, D]),
