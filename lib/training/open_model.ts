@@ -11,10 +11,15 @@ import {
   openTorchFile,
   readMeta,
 } from "../checkpoint/disk/mod.ts";
-import { type CheckpointMeta, type CheckpointSource, readStateDict } from "../checkpoint/mod.ts";
+import {
+  checkParameters,
+  type CheckpointMeta,
+  type CheckpointSource,
+  readStateDict,
+} from "../checkpoint/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
-import { GPT } from "../model/mod.ts";
+import { GPT, parameterSpecs } from "../model/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 
 /** A checkpoint that was opened. */
@@ -55,16 +60,8 @@ export async function openModel(
   }
   using file = await openTorchFile(files.model);
   const { tensors, parts } = readStateDict(file, meta.modelConfig);
+  checkParameters(tensors, parameterSpecs(meta.modelConfig, parts), files.model);
   const model = new GPT(device, meta.modelConfig, { parts, training: options.training });
-  for (const { name, shape } of model.parameters.values()) {
-    const stored = tensors.get(name)?.shape;
-    if (stored?.join() !== shape.join()) {
-      const found = stored ? `(${stored.join(", ")})` : "missing";
-      throw new UserError(
-        `${files.model}: ${name} should be (${shape.join(", ")}), but is ${found}`,
-      );
-    }
-  }
   await model.load((name, start, count) => tensors.get(name)!.readFloat32(start, count));
   return { model, tokenizer, meta, files };
 }
