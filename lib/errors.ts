@@ -33,7 +33,9 @@ export type ErrorDetail =
   /** The GPU stopped working. */
   | { kind: "deviceLost" }
   /** A checkpoint is not of a run that could be gone on with. */
-  | { kind: "noRun" };
+  | { kind: "noRun" }
+  /** The optimizer's state cannot be taken over. */
+  | { kind: "optimizerState" };
 
 /** An error whose one-line message is meant for the person at the keyboard. */
 export class UserError extends Error {

@@ -104,7 +104,9 @@ async function fineTune(
   const cuts = new CutCounter(T);
 
   const rates = { ...settings, initLrFrac: options.initLrFrac };
-  const optimizer = await openOptimizer(opened, rates, options.loadOptimizer || resume, terminal);
+  const isWarm = options.loadOptimizer || resume && !options.given.includes("loadOptimizer");
+  const start = { isWarm, isResumed: resume };
+  const optimizer = await openOptimizer(opened, rates, start, terminal);
   const pass = new Pass(model, B, T, { training: true });
 
   const directory = checkpointDirectory(baseDir, "sft", files.tag);
