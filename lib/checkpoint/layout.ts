@@ -95,6 +95,13 @@ export function filesOfStep(names: readonly string[], directory: string, step?: 
   return { step: chosenStep, model, meta, optimizers };
 }
 
+/** Whether a checkpoint's directory with files of these names has a step that is complete. */
+export function hasCompleteStep(names: readonly string[]): boolean {
+  return namings.some((naming) =>
+    groupBySteps(names, naming).values().some(({ model, meta }) => model && meta)
+  );
+}
+
 /** What was found of a step. */
 interface FoundFiles {
   model?: string;

@@ -30,7 +30,7 @@ export interface OptimizerStart {
  * @throws {UserError} when the device cannot hold it, or the state cannot be taken over.
  */
 export async function openOptimizer(
-  { model, files }: OpenedModel,
+  { model, files }: Pick<OpenedModel, "model" | "files">,
   rates: LearningRates,
   { isWarm, isResumed }: OptimizerStart,
   terminal: Terminal,
