@@ -39,7 +39,9 @@ export type ErrorDetail =
   /** A run ended early; its last checkpoint is that of a step of a model's tag, if there is one. */
   | { kind: "runEnded"; cause: UserError; saved?: { tag: string; step: number } }
   /** What a run would measure with does not work. The message says why. */
-  | { kind: "measurement"; cause: UserError };
+  | { kind: "measurement"; cause: UserError }
+  /** The optimizer's state cannot be taken over. */
+  | { kind: "optimizerState" };
 
 /** An error whose one-line message is meant for the person at the keyboard. */
 export class UserError extends Error {

@@ -4,6 +4,7 @@
  * @module
  */
 import { UserError } from "./errors.ts";
+import { parseJson } from "./json.ts";
 
 const NEWLINE = 0x0a;
 
@@ -52,7 +53,7 @@ export async function* readJsonLines<T>(
     for await (const bytes of readLines(stream)) {
       line++;
       const text = decoder.decode(bytes);
-      if (text.trim() !== "") yield convert(JSON.parse(text), bytes);
+      if (text.trim() !== "") yield convert(parseJson(text), bytes);
     }
   } catch (error) {
     const where = line === 0 ? name : `${name}, line ${line}`;

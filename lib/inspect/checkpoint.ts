@@ -4,7 +4,7 @@
  * @module
  */
 import { findCheckpoint, openTorchFile, readMeta } from "../checkpoint/disk/mod.ts";
-import { readStateDict } from "../checkpoint/mod.ts";
+import { checkParameters, readStateDict } from "../checkpoint/mod.ts";
 import {
   countParameters,
   flopsPerToken,
@@ -29,7 +29,9 @@ export async function inspectCheckpoint(
   const { modelConfig: config, raw } = await readMeta(files.meta);
   using file = await openTorchFile(files.model);
   const { tensors, parts } = readStateDict(file, config);
-  const counts = countParameters(parameterSpecs(config, parts));
+  const specs = parameterSpecs(config, parts);
+  checkParameters(tensors, specs, files.model);
+  const counts = countParameters(specs);
   const { model_config, user_config, ...rest } = raw as Record<string, Record<string, unknown>>;
 
   terminal.print(`Model        ${files.model}`);

@@ -148,7 +148,8 @@ async function fineTune(
   const loader = new PackedLoader(mixtures.train, { ...packing, B, T, state });
 
   const rates = { ...settings, initLrFrac: options.initLrFrac };
-  const optimizer = await openOptimizer(opened, rates, options.loadOptimizer, terminal);
+  const warmth = { isWarm: options.loadOptimizer, isResumed: resume };
+  const optimizer = await openOptimizer(opened, rates, warmth, terminal);
   const pass = new Pass(model, B, T, { training: true });
 
   const run = { model, optimizer, options: withAbsolutePaths(options), settings };

@@ -11,10 +11,15 @@ import {
   openTorchFile,
   readMeta,
 } from "../checkpoint/disk/mod.ts";
-import { type CheckpointMeta, type CheckpointSource, readStateDict } from "../checkpoint/mod.ts";
+import {
+  checkParameters,
+  type CheckpointMeta,
+  type CheckpointSource,
+  readStateDict,
+} from "../checkpoint/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
-import { GPT } from "../model/mod.ts";
+import { GPT, parameterSpecs } from "../model/mod.ts";
 import { pause } from "../pause.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 
@@ -63,16 +68,8 @@ export async function openModel(
   }
   using file = await openTorchFile(files.model);
   const { tensors, parts } = readStateDict(file, meta.modelConfig);
+  checkParameters(tensors, parameterSpecs(meta.modelConfig, parts), files.model);
   const model = new GPT(device, meta.modelConfig, { parts, training: options.training });
-  for (const { name, shape } of model.parameters.values()) {
-    const stored = tensors.get(name)?.shape;
-    if (stored?.join() !== shape.join()) {
-      const found = stored ? `(${stored.join(", ")})` : "missing";
-      throw new UserError(
-        `${files.model}: ${name} should be (${shape.join(", ")}), but is ${found}`,
-      );
-    }
-  }
   await model.load(async (name, start, count) => {
     await pause(options.signal);
     return await tensors.get(name)!.readFloat32(start, count);

@@ -132,6 +132,17 @@ Deno.test("a mixture file names tasks and files, to train on and to validate wit
   });
 });
 
+Deno.test("a mixture file may begin with a byte-order mark", async () => {
+  const files = {
+    "own.jsonl": JSON.stringify(turns("own")),
+    "m.json": '\ufeff{"train": [{"file": "own.jsonl"}]}',
+  };
+  await inFolder(files, async (dir) => {
+    const { train } = await loadMixtureFile(join(dir, "m.json"), source);
+    assertEquals(questions(train), ["own"]);
+  });
+});
+
 Deno.test("without a list for validation a mixture file leaves it to the caller", async () => {
   const file = { "m.json": '{"train": [{"task": "MMLU"}]}' };
   await inFolder(file, async (dir) => {

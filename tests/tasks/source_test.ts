@@ -45,6 +45,21 @@ Deno.test("LocalSource reads a split's files in the order of their names", async
   });
 });
 
+Deno.test("rows and conversations are read as Python writes them", async () => {
+  const turn = '[{"role":"user","content":"NaN?"},{"role":"assistant","content":"No."}]';
+  const files = {
+    [`${FOLDER}/a.jsonl`]: '\ufeff{"n":NaN,"m":"-Infinity"}\n{"n":-Infinity}\n',
+    "own.jsonl":
+      `\ufeff{"score": NaN, "messages": ${turn}}\n{"messages": ${turn}, "best": Infinity}\n`,
+  };
+  await withBaseDir(files, async (source) => {
+    const rows = await source.rows("someone/things", "main", "train");
+    assertEquals([rows.get(0), rows.get(1)], [{ n: NaN, m: "-Infinity" }, { n: -Infinity }]);
+    const own = await CustomJSON.load(await source.open("own.jsonl"), "own.jsonl");
+    assertEquals([own.length, own.get(0).messages[0].content], [2, "NaN?"]);
+  });
+});
+
 Deno.test("LocalSource says which file to place where", async () => {
   await withBaseDir({}, async (source, dir) => {
     const rows = await message(() => source.rows("someone/things", "main", "train"));

@@ -1,4 +1,5 @@
 import { join } from "@std/path";
+import { formatJson } from "../../json.ts";
 import type { ModelConfig } from "../../model_config.ts";
 import type { TensorSource } from "../../tensor_source.ts";
 import { namesOfStep } from "../layout.ts";
@@ -231,7 +232,7 @@ function filesOf(
 
 async function stageMeta(path: string, json: Record<string, unknown>): Promise<StagedFile> {
   const file = await StagedFile.create(path);
-  await file.write(new TextEncoder().encode(JSON.stringify(json, null, 2) + "\n"));
+  await file.write(new TextEncoder().encode(formatJson(json, 2) + "\n"));
   await file.finish();
   return file;
 }
