@@ -1,4 +1,5 @@
 import { UserError } from "../errors.ts";
+import { parseJson } from "../json_lines.ts";
 import { NumpyGenerator } from "../random/mod.ts";
 
 /** The seed that nanochat shuffles every dataset with. */
@@ -68,7 +69,7 @@ export class CompactRows implements Rows {
   get(index: number): Row {
     const block = this.#blocks[this.#block[index]];
     const json = block.subarray(this.#start[index], this.#end[index]);
-    return JSON.parse(new TextDecoder().decode(json));
+    return parseJson(new TextDecoder().decode(json)) as Row;
   }
 
   /** The dataset's name and the row's number, counted from 0. */
