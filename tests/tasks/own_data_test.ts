@@ -173,7 +173,10 @@ Deno.test("faults of a mixture file are named with the entry, before anything is
     [entry('{"task": "ARC"}'), '"subset" must be one of ARC-Easy, ARC-Challenge, but is missing'],
     [entry('{"task": "SpellingBee"}'), '"size" must be a whole number from 1, but is missing'],
     [entry('{"file": "none.jsonl"}'), "none.jsonl"],
-    [entry('{"file": "bad.jsonl"}'), "bad.jsonl, line 1: messages are not a list"],
+    [
+      entry('{"file": "bad.jsonl"}'),
+      "bad.jsonl, line 1: is an object without keys; expected a list",
+    ],
   ];
   const untouched: DatasetSource = {
     rows: () => Promise.reject(new Error("a dataset was loaded")),
