@@ -69,6 +69,7 @@ export class RunCheckpoints implements AsyncDisposable {
   readonly #steps: Set<number>;
   /** The newest of them. */
   #last: CheckpointFiles | undefined;
+  #hasTold = false;
 
   private constructor(
     private readonly place: RunPlace,
@@ -132,22 +133,16 @@ export class RunCheckpoints implements AsyncDisposable {
     from: number,
   ): Promise<void> {
     this.#options = options;
-    const { directory, highestOfOthers, place: { terminal } } = this;
     const { numIterations, saveEvery, keep } = options;
-    if (this.isNewRun && highestOfOthers > Math.max(numIterations, from)) {
-      terminal.warn(
-        `${directory} holds step ${highestOfOthers} of an earlier run, which nanochat's scripts ` +
-          "load as the highest unless they are told a step; move it elsewhere to avoid that",
-      );
-    }
+    if (this.isNewRun) this.#tellOfHigher(Math.max(numIterations, from));
     // How many an epoch makes is not known before its end.
     const planned = saveEvery > 0 && numIterations > 0
       ? Math.max(1, Math.ceil((numIterations - from) / saveEvery))
       : 1;
     // A new one is written before an old one goes.
     const count = keep > 0 ? Math.min(planned, keep + 1) : planned;
-    const warning = await checkRoom(directory, contents, count);
-    if (warning) terminal.warn(warning);
+    const warning = await checkRoom(this.directory, contents, count);
+    if (warning) this.place.terminal.warn(warning);
   }
 
   /** The newest checkpoint of this run; undefined where there is none yet. */
@@ -186,6 +181,7 @@ export class RunCheckpoints implements AsyncDisposable {
     this.#steps.add(contents.step);
     terminal.print(`Saved ${this.#last.model}`);
     await this.#prune();
+    if (last) this.#tellOfHigher(contents.step);
   }
 
   /**
@@ -219,6 +215,16 @@ export class RunCheckpoints implements AsyncDisposable {
   /** Lets other runs write there. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.lock[Symbol.asyncDispose]();
+  }
+
+  /** Says once what nanochat makes of steps of other runs that are higher than this run's last. */
+  #tellOfHigher(last: number): void {
+    if (this.highestOfOthers <= last || this.#hasTold) return;
+    this.#hasTold = true;
+    this.place.terminal.warn(
+      `${this.directory} holds step ${this.highestOfOthers} of an earlier run, which nanochat's ` +
+        "scripts load as the highest unless they are told a step; move it elsewhere to avoid that",
+    );
   }
 
   /** Removes this run's checkpoints that are neither among the newest nor the best. */

@@ -181,18 +181,8 @@ async function stage(
 ): Promise<StagedCheckpoint> {
   await reportWriteErrors(directory, () => Deno.mkdir(directory, { recursive: true }));
   await using files = new AsyncDisposableStack();
-  const stageTorch = async (path: string, root: unknown) => {
-    const file = files.use(await StagedFile.create(path));
-    try {
-      await writeTorchArchive(file, root);
-      await file.finish();
-    } catch (error) {
-      // On a full disk, what comes next needs its room.
-      await file[Symbol.asyncDispose]();
-      throw error;
-    }
-    return file;
-  };
+  const stageTorch = async (path: string, root: unknown) =>
+    files.use(await StagedFile.written(path, (file) => writeTorchArchive(file, root)));
   const modelFile = await stageTorch(paths.model, new OrderedDict(stateDict));
   // By which a copy of the folder is told from the original.
   const saved = await modelFile.modified();
@@ -230,11 +220,9 @@ function filesOf(
   return { directory, tag, step, model, meta, optimizers };
 }
 
-async function stageMeta(path: string, json: Record<string, unknown>): Promise<StagedFile> {
-  const file = await StagedFile.create(path);
-  await file.write(new TextEncoder().encode(formatJson(json, 2) + "\n"));
-  await file.finish();
-  return file;
+function stageMeta(path: string, json: Record<string, unknown>): Promise<StagedFile> {
+  const bytes = new TextEncoder().encode(formatJson(json, 2) + "\n");
+  return StagedFile.written(path, (file) => file.write(bytes));
 }
 
 /** Gives a file a second name, over one that was there; a copy appears only when it is whole. */

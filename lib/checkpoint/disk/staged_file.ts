@@ -31,6 +31,22 @@ export class StagedFile implements AsyncDisposable {
     });
   }
 
+  /** Writes the whole file that will be `path`; of one that fails nothing stays. */
+  static async written(
+    path: string,
+    write: (file: StagedFile) => Promise<void>,
+  ): Promise<StagedFile> {
+    const file = await StagedFile.create(path);
+    try {
+      await write(file);
+      await file.finish();
+      return file;
+    } catch (error) {
+      await file[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
   /** Appends all of `bytes`. */
   write(bytes: Uint8Array): Promise<void> {
     return reportWriteErrors(this.path, async () => {

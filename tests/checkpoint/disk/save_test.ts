@@ -4,8 +4,10 @@ import {
   findCheckpoint,
   openTorchFile,
   readMeta,
+  removeCheckpoint,
   saveBaseCheckpoint,
   saveCheckpoint,
+  sweepTemporaryFiles,
 } from "../../../lib/checkpoint/disk/mod.ts";
 import {
   OrderedDict,
@@ -134,6 +136,136 @@ Deno.test("a save that fails leaves the checkpoint before it as it was", async (
     );
     assertEquals(names(directory), before);
     assertEquals((await findCheckpoint(dir, { source: "sft" })).step, 3);
+  });
+});
+
+/** Runs something on a disk that has no room for files whose names contain a word. */
+async function withoutRoomFor<T>(word: string, body: () => Promise<T>): Promise<T> {
+  const open = Deno.open;
+  Deno.open = async (path, options) => {
+    const file = await open(path, options);
+    if (options?.write && String(path).includes(word)) {
+      file.write = () => Promise.reject(new Error("No space left on device (os error 28)"));
+    }
+    return file;
+  };
+  try {
+    return await body();
+  } finally {
+    Deno.open = open;
+  }
+}
+
+Deno.test("without room for the optimizer the model is kept, and that is said", async () => {
+  for (
+    const [save, word] of [[saveCheckpoint, "optimizer"], [saveBaseCheckpoint, "optim"]] as const
+  ) {
+    await inTempDir(async (dir) => {
+      const contents = { step: 3, modelConfig, meta: {}, optimizer };
+      await save(dir, "d1", { ...contents, stateDict: stateDict(1) });
+      const lines: string[] = [];
+      const saved = await withoutRoomFor(
+        word,
+        () =>
+          save(
+            dir,
+            "d1",
+            { ...contents, stateDict: stateDict(7) },
+            (line) => void lines.push(line),
+          ),
+      );
+      assertEquals(lines.length, 1);
+      const [path, ...words] = lines[0].split(": ");
+      assert(path.startsWith(saved.directory) && path.includes(word), lines[0]);
+      assertEquals(
+        words.join(": "),
+        "cannot be written: No space left on device (os error 28); the model is saved without the " +
+          "optimizer's state, and a run that goes on from it begins with a fresh optimizer",
+      );
+      const source = save === saveCheckpoint ? "sft" : "base";
+      const found = await findCheckpoint(dir, { source });
+      assertEquals([found, found.optimizers.size], [saved, 0]);
+      // The old optimizer's state does not belong to the new model.
+      assertEquals(names(saved.directory).filter((name) => name.includes("optim")), []);
+      using file = await openTorchFile(found.model);
+      const weight = readStateDict(file, modelConfig).tensors.get("transformer.wte.weight")!;
+      assertEquals((await weight.readFloat32())[0], 7);
+    });
+  }
+});
+
+Deno.test("without room for the model or its meta file, what was there stays", async () => {
+  for (
+    const [save, words] of [[saveCheckpoint, ["model", "meta"]], [
+      saveBaseCheckpoint,
+      ["model", "meta"],
+    ]] as const
+  ) {
+    for (const word of words) {
+      await inTempDir(async (dir) => {
+        const contents = { step: 3, modelConfig, meta: {}, optimizer };
+        const { directory } = await save(dir, "d1", { ...contents, stateDict: stateDict(1) });
+        const before = names(directory);
+        const again = () => save(dir, "d1", { ...contents, stateDict: stateDict(7) });
+        const error = await assertRejects(() => withoutRoomFor(word, again), UserError);
+        assertEquals(error.message.includes("cannot be written: No space left"), true);
+        assertEquals(names(directory), before);
+        const source = save === saveCheckpoint ? "sft" : "base";
+        using file = await openTorchFile((await findCheckpoint(dir, { source })).model);
+        const weight = readStateDict(file, modelConfig).tensors.get("transformer.wte.weight")!;
+        assertEquals((await weight.readFloat32())[0], 1);
+      });
+    }
+  }
+});
+
+Deno.test("a checkpoint is removed under all its names, and never passes for whole meanwhile", async () => {
+  for (const [save, source] of [[saveCheckpoint, "sft"], [saveBaseCheckpoint, "base"]] as const) {
+    for (let survived = 0, finished = false; !finished; survived++) {
+      await inTempDir(async (dir) => {
+        const contents = { modelConfig, meta: {}, optimizer, stateDict: stateDict(1) };
+        const { directory } = await save(dir, "d1", { ...contents, step: 3 });
+        const kept = names(directory);
+        await save(dir, "d1", { ...contents, step: 13 });
+        await Deno.writeTextFile(`${directory}/optim_000013_rank1.pt`, "");
+        const remove = Deno.remove;
+        let left = survived;
+        Deno.remove = (path) => left-- > 0 ? remove(path) : Promise.reject(new Error("killed"));
+        await removeCheckpoint(directory, 13).catch(() => {});
+        Deno.remove = remove;
+        finished = left >= 0;
+        const present = new Set(names(directory));
+        if (finished) assertEquals([...present], kept);
+        const whole = (model: string, meta: string) => present.has(model) && present.has(meta);
+        // nanochat takes the highest model, and needs all its files.
+        if (present.has("model_000013.pt")) {
+          assert(present.has("meta_000013.json") && present.has("optim_000013_rank0.pt"));
+        }
+        if (whole("step_13_model.pt", "step_13_meta.json")) {
+          assert(present.has("step_13_optimizer.pt"));
+        }
+        assertEquals((await findCheckpoint(dir, { source, step: 3 })).optimizers.size, 1);
+      });
+    }
+  }
+});
+
+Deno.test("what killed processes left half-written is swept, and nothing else", async () => {
+  await inTempDir(async (dir) => {
+    const left = [
+      "step_3_model.pt.0123abcd.tmp",
+      "step_3_optimizer.pt.0123abcd.tmp",
+      "step_3_meta.json.0123abcd.tmp",
+      "model_000003.pt.0123abcd.tmp",
+      "optim_000003_rank0.pt.0123abcd.tmp",
+      "meta_000003.json.0123abcd.tmp",
+      "meta_000003.json.tmp", // of earlier versions
+      "metrics.jsonl.tmp",
+    ];
+    const others = ["notes.tmp", "step_3_model.pt", "my.pt.0123abcd.tmp", "metrics.jsonl"];
+    for (const name of [...left, ...others]) await Deno.writeTextFile(`${dir}/${name}`, "12345");
+    assertEquals(await sweepTemporaryFiles(dir), 5 * left.length);
+    assertEquals(names(dir), others.sort());
   });
 });
 

@@ -1,0 +1,76 @@
+/** Several runs under one tag: at once, one after the other, and what is left of each. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { findCheckpoint, readMeta, RunLock } from "../../lib/checkpoint/disk/mod.ts";
+import { UserError } from "../../lib/errors.ts";
+import type { SftOptions } from "../../lib/sft/mod.ts";
+import { smallBaseDir } from "../training/small_base_dir.ts";
+import { watchRun } from "./run_helpers.ts";
+
+const FLAGS: Partial<SftOptions> = {
+  maxSeqLen: 64,
+  deviceBatchSize: 2,
+  totalBatchSize: 128,
+  numIterations: 4,
+  evalEvery: -1,
+  evalTokens: 128,
+  chatcoreEvery: -1,
+  simpleSpellingSize: 0,
+  spellingBeeSize: 0,
+  deviceType: "cpu",
+  threads: 1,
+};
+
+Deno.test("a newer run is gone on with and found, not the higher step of an older one", async () => {
+  const baseDir = await smallBaseDir();
+  const folder = join(baseDir, "chatsft_checkpoints/d2");
+  const older = await watchRun(baseDir, FLAGS);
+  const newer = await watchRun(baseDir, { ...FLAGS, saveEvery: 1 }, 1);
+  const { step } = newer.result.at;
+  assert(step < 4);
+  assertEquals((await findCheckpoint(baseDir, { source: "sft" })).step, step);
+  // The log of each is there.
+  const read = (name: string) => Deno.readTextFile(join(folder, name));
+  const lines = older.metrics.map((line) => JSON.stringify(line) + "\n").join("");
+  assertEquals(await read("metrics.1.jsonl"), lines);
+  assert(newer.lines.some((line) => line.startsWith("warning: ") && line.includes("step 4")));
+
+  const resumed = await watchRun(baseDir, { ...FLAGS, saveEvery: 1, resume: true });
+  assert(resumed.lines.includes(`Resuming ${join(folder, `step_${step}_model.pt`)}`));
+  assertEquals(resumed.result.at.step, 4);
+  const runOf = async (step: number) =>
+    (await readMeta(join(folder, `step_${step}_meta.json`))).raw.run as { id: string };
+  assertEquals((await runOf(4)).id, (await runOf(1)).id);
+  const losses = resumed.metrics.filter((line) => "train/loss" in line);
+  assertEquals(losses.map((line) => line.step), [1, 2, 3, 4]);
+  assertEquals(await read("metrics.1.jsonl"), lines);
+  await Deno.remove(baseDir, { recursive: true });
+});
+
+Deno.test("a second run at once is refused before it writes, and what it would do stays undone", async () => {
+  const baseDir = await smallBaseDir();
+  const folder = join(baseDir, "chatsft_checkpoints/d2");
+  {
+    await using _other = await RunLock.acquire(folder);
+    await Deno.writeTextFile(join(folder, "metrics.jsonl"), '{"step":1}\n');
+    const error = await assertRejects(() => watchRun(baseDir, FLAGS), UserError);
+    const words = `${folder}: process ${Deno.pid} is writing a run there; wait for it or stop it`;
+    assertEquals(error.message, words);
+    const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+    assertEquals(names, ["metrics.jsonl", "run.lock"]);
+  }
+  await watchRun(baseDir, FLAGS);
+  await assertRejects(() => Deno.stat(join(folder, "run.lock")), Deno.errors.NotFound);
+  await Deno.remove(baseDir, { recursive: true });
+});
+
+Deno.test("a log that cannot be written costs a run one warning", async () => {
+  const baseDir = await smallBaseDir();
+  const log = join(baseDir, "chatsft_checkpoints/d2/metrics.jsonl");
+  await Deno.mkdir(log, { recursive: true });
+  // The helper reads the log, which is none here.
+  const error = await assertRejects(() => watchRun(baseDir, FLAGS));
+  assert(!(error instanceof UserError), `${error}`);
+  assertEquals((await findCheckpoint(baseDir, { source: "sft" })).step, 4);
+  await Deno.remove(baseDir, { recursive: true });
+});
