@@ -10,6 +10,7 @@ import { Pass } from "../model/mod.ts";
 import {
   accumulationSteps,
   ChatcoreRun,
+  checkMixtures,
   inheritSettings,
   isMultiple,
   openDataSource,
@@ -27,7 +28,7 @@ import {
   whereModelsAre,
   withDevice,
 } from "../training/mod.ts";
-import { CutCounter, describeBatches } from "./batches.ts";
+import { describeBatches } from "./batches.ts";
 import { demoOptions, needsDemo, placeDemo } from "./demo.ts";
 import type { SftOptions } from "./options.ts";
 import { printPortraits, Showcase } from "./showcase.ts";
@@ -95,13 +96,15 @@ async function fineTune(
 
   const datasets = openDataSource(io);
   const mixtures = await trainingMixture(options, datasets, (note) => terminal.info(note));
+  const checked = await checkMixtures(mixtures, { tokenizer, T }, io);
   await using chatcore = options.chatcoreEvery > 0
     ? await ChatcoreRun.open(datasets, options, io)
     : undefined;
   const render = tokenizer.renderConversation.bind(tokenizer);
   const packing = { render, bosId: tokenizer.bosId };
-  const loader = new PackedLoader(mixtures.train, { ...packing, B, T, state: saved?.loader });
-  const cuts = new CutCounter(T);
+  const { checksum } = checked.train;
+  const resumed = { checksum, state: saved?.loader };
+  const loader = new PackedLoader(mixtures.train, { ...packing, B, T, ...resumed });
 
   const rates = { ...settings, initLrFrac: options.initLrFrac };
   const optimizer = await openOptimizer(opened, rates, options.loadOptimizer || resume, terminal);
@@ -111,7 +114,8 @@ async function fineTune(
   const sinks = openSinks(directory, terminal, saved?.at.step);
   const { evalTokens } = options, { tokenBytes } = tokenizer;
   const dataset = mixtures.validation;
-  const validation = { pass, dataset, loader: packing, evalTokens, tokenBytes, terminal };
+  const validation = checked.validation &&
+    { pass, dataset, loader: packing, evalTokens, tokenBytes, terminal };
   const measurements = new RunMeasurements(opened, options, validation, chatcore, sinks);
   const { metrics, bpbs } = measurements;
 
@@ -125,7 +129,7 @@ async function fineTune(
       schedule: options,
       signal,
       now,
-      nextBatch: () => cuts.count(loader.next()),
+      nextBatch: () => loader.next(),
       onStep: (step, numbers) => sinks.log(step, numbers),
       isDue: (step) => measurements.isDue(step) || isMultiple(step, options.saveEvery),
       pause: async (at, last) => {
@@ -141,9 +145,8 @@ async function fineTune(
         if (written) await addToMeta(written, metrics);
       },
     }, saved?.at ?? START);
-    cuts.report(terminal);
     const after = before && !signal.aborted ? await showcase?.portray(opened) : undefined;
-    if (before && after) printPortraits(before, after, [bpbs[0], bpbs.at(-1)!], terminal);
+    if (before && after) printPortraits(before, after, bpbs, terminal);
     return { directory, at, metrics, isDemo: false };
   } finally {
     await sinks.close();

@@ -102,11 +102,11 @@ export class Showcase implements AsyncDisposable {
   }
 }
 
-/** Prints two portraits side by side, and the validation bpb of both moments. */
+/** Prints two portraits side by side, and the first and the last validation bpb, if there are. */
 export function printPortraits(
   before: Portrait,
   after: Portrait,
-  bpbs: readonly [number, number],
+  bpbs: readonly number[],
   terminal: Terminal,
 ): void {
   const cell = (value: number) => value.toFixed(4).padStart(10);
@@ -114,7 +114,7 @@ export function printPortraits(
     terminal.print(`${name.padEnd(24)}${cell(before)}${cell(after)}`);
   terminal.print("");
   terminal.print(`${"".padEnd(24)}${"before".padStart(10)}${"after".padStart(10)}`);
-  row("Validation bpb", bpbs);
+  if (bpbs.length > 0) row("Validation bpb", [bpbs[0], bpbs.at(-1)!]);
   for (const [name, value] of Object.entries(before.numbers)) {
     row(name, [value, after.numbers[name]]);
   }

@@ -24,11 +24,11 @@ export class RunMeasurements {
   /** Every validation's bits per byte, in order. */
   readonly bpbs: number[] = [];
 
-  /** Plans measurements; without `chatcore` it is left out. */
+  /** Plans measurements; what is undefined of `validation` and `chatcore` is left out. */
   constructor(
     private readonly opened: OpenedModel,
     private readonly options: MeasurementOptions,
-    private readonly validation: ValidationOptions,
+    private readonly validation: ValidationOptions | undefined,
     private readonly chatcore: ChatcoreRun | undefined,
     private readonly sink: MetricSink,
   ) {}
@@ -41,9 +41,9 @@ export class RunMeasurements {
 
   /** Measures what is due after a step, and everything after the last. */
   async measure(step: number, last: boolean): Promise<void> {
-    const { metrics, options, chatcore } = this;
-    if (last || isMultiple(step, options.evalEvery)) {
-      metrics.val_bpb = await validate(this.validation);
+    const { metrics, options, validation, chatcore } = this;
+    if (validation && (last || isMultiple(step, options.evalEvery))) {
+      metrics.val_bpb = await validate(validation);
       this.bpbs.push(metrics.val_bpb);
       this.sink.log(step, { "val/bpb": metrics.val_bpb });
     }

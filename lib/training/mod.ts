@@ -5,6 +5,8 @@
  * @module
  */
 export { ChatcoreRun, type ChatcoreRunOptions } from "./chatcore_run.ts";
+export { type CheckedMixtures, checkMixtures } from "./check_mixtures.ts";
+export type { CheckOptions, TaskCheck } from "./check_task.ts";
 export { openDataSource } from "./data_source.ts";
 export { validate, validationBpb, type ValidationOptions } from "./evaluation.ts";
 export type { RunIo } from "./io.ts";
