@@ -45,8 +45,8 @@ export interface PackedLoaderOptions {
 export interface PackedLoaderState {
   /** The number of conversations of the dataset. */
   datasetLength: number;
-  /** The checksum of its content; empty where none was given. */
-  checksum: string;
+  /** The checksum of its content; empty where none was given, undefined in a state of old. */
+  checksum?: string;
   /** The next conversation to read; the dataset's length or more when the pass was read. */
   cursor: number;
   /** As in {@link PackedBatch}. */
@@ -160,7 +160,7 @@ export class PackedLoader {
           `${this.#dataset.length}; use the mixture that the run began with`,
       );
     }
-    if (state.checksum !== this.#checksum) {
+    if ((state.checksum ?? this.#checksum) !== this.#checksum) {
       throw new UserError(
         `cannot continue: the data has ${state.datasetLength} conversations as before, but their ` +
           "content has changed; use the mixture that the run began with",

@@ -13,6 +13,7 @@ import {
   accumulationSteps,
   areWorthSaving,
   ChatcoreRun,
+  checkMixtures,
   endedBy,
   inheritSettings,
   openDataSource,
@@ -140,12 +141,14 @@ async function fineTune(
 
   const datasets = openDataSource(io);
   const mixtures = await trainingMixture(options, datasets, (note) => terminal.info(note));
+  const checked = await checkMixtures(mixtures, { tokenizer, T }, io);
   await using chatcore = options.chatcoreEvery > 0
     ? await ChatcoreRun.open(datasets, options, io)
     : undefined;
   const render = tokenizer.renderConversation.bind(tokenizer);
   const packing = { render, bosId: tokenizer.bosId };
-  const loader = new PackedLoader(mixtures.train, { ...packing, B, T, state });
+  const { checksum } = checked.train;
+  const loader = new PackedLoader(mixtures.train, { ...packing, B, T, checksum, state });
 
   const rates = { ...settings, initLrFrac: options.initLrFrac };
   const warmth = { isWarm: options.loadOptimizer, isResumed: resume };
@@ -162,8 +165,9 @@ async function fineTune(
   const sinks = openSinks(directory, terminal, log);
   const { evalTokens } = options, { tokenBytes } = tokenizer;
   const dataset = mixtures.validation;
-  const validation = { pass, dataset, loader: packing, evalTokens, tokenBytes, io };
-  const measurements = new RunMeasurements(opened, options, validation, chatcore, sinks);
+  const validation = checked.validation &&
+    { pass, dataset, loader: packing, evalTokens, tokenBytes, io };
+  const measurements = new RunMeasurements(opened, options, validation, chatcore, sinks, io);
   const { metrics, bpbs } = measurements;
   const contents = (at: RunProgress, loader: PackedLoaderState) =>
     runContents({ ...run, at, loader, metrics });

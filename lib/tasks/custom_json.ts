@@ -41,6 +41,11 @@ export class CustomJSON extends Task {
     return this.#rows.length;
   }
 
+  /** The rows. */
+  protected override get source(): string | undefined {
+    return this.#rows.checksum;
+  }
+
   /** One conversation of the file. */
   protected override example(index: number): Conversation {
     return this.#rows.get(index) as unknown as Conversation;

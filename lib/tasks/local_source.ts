@@ -50,6 +50,7 @@ export class LocalSource implements DatasetSource {
     await checkFiles(folder, names);
     const rows = new CompactRows(`${repo} (${subset}, ${split})`);
     for (const name of names) {
+      rows.beginFile(name);
       const read = name.endsWith(".parquet") ? readParquetRows : readJsonlRows;
       await read(join(folder, name), rows);
     }

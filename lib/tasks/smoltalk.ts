@@ -35,6 +35,11 @@ export class SmolTalk extends Task {
     return this.#rows.length;
   }
 
+  /** The rows. */
+  protected override get source(): string | undefined {
+    return this.#rows.checksum;
+  }
+
   /** One conversation of the dataset. */
   protected override example(index: number): Conversation {
     return convertRow(this.#rows, index, (row) => ({ messages: dialogueOf(row) }));

@@ -46,6 +46,21 @@ export abstract class Task<P extends Conversation = Conversation> {
   /** Makes conversation `index` of the whole task, before slicing. */
   protected abstract example(index: number): P;
 
+  /** What the task's conversations are made from, as a checksum; undefined if it does not say. */
+  protected get source(): string | undefined {
+    return undefined;
+  }
+
+  /**
+   * Tells the task from all that have other conversations, in short: its kind, its slice and what
+   * it is made from. Undefined for a task that does not say what it is made from.
+   */
+  get fingerprint(): string | undefined {
+    const { source } = this;
+    if (source === undefined) return undefined;
+    return `${this.constructor.name} [${this.#start}:${this.length}:${this.#step}] of ${source}`;
+  }
+
   /** How many conversations the slice has. */
   get length(): number {
     const span = Math.min(this.#stop, this.numExamples) - this.#start;
@@ -94,6 +109,11 @@ export class TaskSequence<P extends Conversation = Conversation> extends Task<P>
     super(slice);
     this.#tasks = tasks;
     for (const task of tasks) this.#starts.push(this.#starts.at(-1)! + task.length);
+  }
+
+  /** The tasks, in order. */
+  get tasks(): readonly Task<P>[] {
+    return this.#tasks;
   }
 
   /** How many conversations all tasks have together. */

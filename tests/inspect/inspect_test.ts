@@ -30,7 +30,8 @@ Deno.test("inspect shows a conversation's tokens", async () => {
 
 /** A mixture file of two conversations with long answers, and their lengths in tokens. */
 async function longMixture(): Promise<{ mixture: string; lengths: number[] }> {
-  const folder = await Deno.makeTempDir();
+  const folder = join(baseDir, "long");
+  await Deno.mkdir(folder);
   const conversations = [2100, 3000].map((words) => ({
     messages: [
       { role: "user" as const, content: "Write a list." },

@@ -41,7 +41,7 @@ Deno.test("LocalSource reads a split's files in the order of their names", async
     const rows = await source.rows("someone/things", "main", "train");
     const values = Array.from({ length: rows.length }, (_, i) => rows.get(i).n);
     assertEquals(values, [1, "zwei €", 3, 4]);
-    assertEquals(rows.where(2), "someone/things (main, train), row 2");
+    assertEquals(rows.where(2), "someone/things (main, train), b.jsonl, row 0");
   });
 });
 
