@@ -46,6 +46,11 @@ export abstract class Task<P extends Conversation = Conversation> {
   /** Makes conversation `index` of the whole task, before slicing. */
   protected abstract example(index: number): P;
 
+  /** Names conversation `index` of the whole task for a person. */
+  protected place(index: number): string {
+    return `${this.constructor.name}, conversation ${index}`;
+  }
+
   /** What the task's conversations are made from, as a checksum; undefined if it does not say. */
   protected get source(): string | undefined {
     return undefined;
@@ -78,6 +83,11 @@ export abstract class Task<P extends Conversation = Conversation> {
       throw new RangeError(`conversation ${index} of a task of ${this.length}`);
     }
     return this.example(this.#start + index * this.#step);
+  }
+
+  /** Names conversation `index` of the slice for a person: the dataset and the row it is made from. */
+  where(index: number): string {
+    return this.place(this.#start + index * this.#step);
   }
 }
 
@@ -123,13 +133,25 @@ export class TaskSequence<P extends Conversation = Conversation> extends Task<P>
 
   /** The conversation at a place of the row. */
   protected override example(index: number): P {
+    const [task, own] = this.#find(index);
+    return task.get(own);
+  }
+
+  /** Where it comes from. */
+  protected override place(index: number): string {
+    const [task, own] = this.#find(index);
+    return task.where(own);
+  }
+
+  /** The task of a place of the row, and which of the task's conversations is there. */
+  #find(index: number): [Task<P>, number] {
     let task = 0, end = this.#tasks.length; // the task is at or after `task` and before `end`
     while (end - task > 1) {
       const middle = task + end >> 1;
       if (this.#starts[middle] <= index) task = middle;
       else end = middle;
     }
-    return this.#tasks[task].get(index - this.#starts[task]);
+    return [this.#tasks[task], index - this.#starts[task]];
   }
 }
 
@@ -174,5 +196,10 @@ export class TaskMixture<P extends Conversation = Conversation> extends TaskSequ
   /** The conversation at a place of the shuffled order. */
   protected override example(index: number): P {
     return super.example(this.#order[index]);
+  }
+
+  /** Where it comes from. */
+  protected override place(index: number): string {
+    return super.place(this.#order[index]);
   }
 }
