@@ -5,7 +5,7 @@ import { PythonRandom } from "../random/mod.ts";
 /** The seed that every mixture is shuffled with. */
 const MIXTURE_SEED = 42;
 /** Most conversations that are shuffled together: their order takes 4 bytes each. */
-const LARGEST_MIXTURE = 2 ** 28;
+const LARGEST_MIXTURE = 2 ** 27;
 
 /** Which of a task's rows are seen: `start`, `start + step`, … below `stop`, as in Python. */
 export interface TaskSlice {
@@ -182,13 +182,7 @@ export class TaskMixture<P extends Conversation = Conversation> extends TaskSequ
    */
   constructor(tasks: readonly Task<P>[], slice?: TaskSlice) {
     super(tasks, slice);
-    if (this.numExamples > LARGEST_MIXTURE) {
-      const format = (count: number) => count.toLocaleString("en-US");
-      throw new UserError(
-        `a mixture of ${format(this.numExamples)} conversations is too large; at most ` +
-          `${format(LARGEST_MIXTURE)} are shuffled together: ask for fewer epochs`,
-      );
-    }
+    checkMixtureLength(this.numExamples);
     this.#order = new Uint32Array(this.numExamples).map((_, i) => i);
     new PythonRandom(MIXTURE_SEED).shuffle(this.#order);
   }
@@ -202,4 +196,23 @@ export class TaskMixture<P extends Conversation = Conversation> extends TaskSequ
   protected override place(index: number): string {
     return super.place(this.#order[index]);
   }
+}
+
+/**
+ * A task as often as it is to be seen.
+ *
+ * @throws {UserError} If that is more than a mixture may have.
+ */
+export function repeatTask<T extends Task>(task: T, epochs: number): T[] {
+  checkMixtureLength(task.length * epochs);
+  return task.length === 0 ? [task] : Array<T>(epochs).fill(task);
+}
+
+function checkMixtureLength(conversations: number): void {
+  if (conversations <= LARGEST_MIXTURE) return;
+  const format = (count: number) => count.toLocaleString("en-US");
+  throw new UserError(
+    `a mixture of ${format(conversations)} conversations is too large; at most ` +
+      `${format(LARGEST_MIXTURE)} are shuffled together: ask for fewer epochs`,
+  );
 }
