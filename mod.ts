@@ -43,5 +43,6 @@ export {
 
 if (import.meta.main) {
   const { main } = await import("./cli.ts");
-  Deno.exitCode = await main(Deno.args);
+  // What was broken off, such as a download, does not keep the program from ending.
+  Deno.exit(await main(Deno.args));
 }

@@ -2,6 +2,7 @@
 
 import { runBase } from "../lib/base/mod.ts";
 import { commandOf } from "./command.ts";
+import { whatIsLeft } from "./errors.ts";
 import { withSystemIo } from "./io.ts";
 import { baseOptions } from "./options.ts";
 
@@ -16,7 +17,12 @@ export function baseCommand(run: typeof runBase = runBase) {
     arguments: "<file:string> [...more:string]",
     run: async ({ quiet, ...given }, files) => {
       const options = baseOptions(given);
-      await withSystemIo(quiet, async (io) => void await run(files, options, io));
+      await withSystemIo(quiet, async (io) => {
+        const { step, tag, savedStep } = await run(files, options, io);
+        if (!io.signal.aborted) return;
+        const saved = savedStep === undefined ? undefined : { tag, step: savedStep };
+        io.terminal.print(`Stopped after step ${step}; ${whatIsLeft(saved, "base")}`);
+      });
     },
   });
 }

@@ -41,7 +41,29 @@ export function wordError({ message, detail }: UserError, command: CommandName):
       return withAdvice(useCpu);
     case "noRun":
       return withAdvice(`start without ${flagOf("resume")}`);
+    case "optimizerState":
+      return withAdvice(
+        known.has("loadOptimizer") ? `start it fresh with ${flagOf("loadOptimizer")} 0` : undefined,
+      );
+    case "measurement":
+      return `${wordError(detail.cause, command)}; or do without: ${flagOf("chatcoreEvery")} -1`;
+    case "runEnded":
+      return `${wordError(detail.cause, command)}; ${whatIsLeft(detail.saved, command)}`;
+    case "notFinite":
     case undefined:
       return message;
   }
+}
+
+/** What is left of a run that ended before its time, and how to go on with it. */
+export function whatIsLeft(
+  saved: { tag: string; step: number } | undefined,
+  command: CommandName,
+): string {
+  if (!saved) return "nothing was trained yet, so there is nothing to save";
+  const { tag, step } = saved;
+  const goOn = command === "sft"
+    ? `${flagOf("resume")} ${flagOf("modelTag")} ${tag} goes on from there`
+    : `sft ${flagOf("modelTag")} ${tag} fine-tunes it`;
+  return `what was trained is saved up to step ${step}: ${goOn}`;
 }

@@ -35,9 +35,19 @@ export function avoidOpenGl(): void {
 }
 
 /**
+ * Tells Vulkan's libraries where Wayland's socket would be. Where nothing does, as in a container,
+ * Mesa looks for it all the same and complains of the variable's absence on standard error.
+ */
+export function nameRuntimeDir(): void {
+  const variable = "XDG_RUNTIME_DIR";
+  if (Deno.build.os !== "linux" || Deno.env.get(variable)?.startsWith("/")) return;
+  Deno.env.set(variable, `/run/user/${Deno.uid()}`);
+}
+
+/**
  * Runs a command with the real world around it.
  *
- * The first Ctrl-C (or SIGTERM) aborts `io.signal`, which asks for a graceful stop; the second
+ * The first Ctrl-C (or SIGTERM, or SIGHUP of a terminal that is closed) aborts `io.signal`, which asks for a graceful stop; the second
  * ends the process with code 130.
  *
  * @throws {Interrupted} when the run ended after a graceful stop.
@@ -50,11 +60,12 @@ export async function withSystemIo(
   const controller = new AbortController();
   const interrupt = () => {
     if (controller.signal.aborted) Deno.exit(130);
-    terminal.warn("stopping after this step; press Ctrl-C again to stop at once");
+    terminal.warn("stopping; press Ctrl-C again to stop at once");
     controller.abort();
   };
-  // Windows knows no SIGTERM.
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  const signals: Deno.Signal[] = Deno.build.os === "windows"
+    ? ["SIGINT", "SIGBREAK", "SIGHUP"]
+    : ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const signal of signals) Deno.addSignalListener(signal, interrupt);
   try {
     await run({
@@ -81,8 +92,9 @@ export function baseDir(): string {
 }
 
 /**
- * Writes text, all of it, at once. Where nobody reads any more (`… | head`), it is dropped: a run
- * goes on and saves what it learned.
+ * Writes text, all of it, at once. Where it cannot be written, because nobody reads any more
+ * (`… | head`), the terminal was closed or the disk is full, it is dropped: a run goes on and saves
+ * what it learned.
  */
 export function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
   const bytes = new TextEncoder().encode(text);
@@ -90,7 +102,7 @@ export function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text:
     for (let written = 0; written < bytes.length;) {
       written += stream.writeSync(bytes.subarray(written));
     }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  } catch {
+    // There is nobody to tell.
   }
 }

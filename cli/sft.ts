@@ -2,6 +2,7 @@
 
 import { runSft } from "../lib/sft/mod.ts";
 import { commandOf } from "./command.ts";
+import { whatIsLeft } from "./errors.ts";
 import { withSystemIo } from "./io.ts";
 import { sftOptions } from "./options.ts";
 
@@ -16,8 +17,12 @@ export function sftCommand(run: typeof runSft = runSft) {
     run: async ({ quiet, ...given }) => {
       const options = sftOptions(given);
       await withSystemIo(quiet, async (io) => {
-        const { isDemo } = await run(options, io);
-        if (isDemo && !io.signal.aborted) NEXT.forEach((line) => io.terminal.print(line));
+        const { isDemo, tag, at, savedStep } = await run(options, io);
+        const { terminal, signal } = io;
+        if (signal.aborted) {
+          const saved = savedStep === undefined ? undefined : { tag, step: savedStep };
+          terminal.print(`Stopped after step ${at.step}; ${whatIsLeft(saved, "sft")}`);
+        } else if (isDemo) NEXT.forEach((line) => terminal.print(line));
       });
     },
   });

@@ -30,10 +30,18 @@ export type ErrorDetail =
   | { kind: "memory"; tensor: string; bytes: number; limit?: number }
   /** There is no GPU. */
   | { kind: "noAdapter" }
-  /** The GPU stopped working. */
+  /** The device stopped working. */
   | { kind: "deviceLost" }
+  /** What the model computed is NaN or infinite. */
+  | { kind: "notFinite" }
   /** A checkpoint is not of a run that could be gone on with. */
-  | { kind: "noRun" };
+  | { kind: "noRun" }
+  /** A run ended early; its last checkpoint is that of a step of a model's tag, if there is one. */
+  | { kind: "runEnded"; cause: UserError; saved?: { tag: string; step: number } }
+  /** What a run would measure with does not work. The message says why. */
+  | { kind: "measurement"; cause: UserError }
+  /** The optimizer's state cannot be taken over. */
+  | { kind: "optimizerState" };
 
 /** An error whose one-line message is meant for the person at the keyboard. */
 export class UserError extends Error {

@@ -16,9 +16,31 @@ let lastPause = -Infinity;
  * Lets everything that waits have its turn, unless it just had: call it wherever a loop could
  * otherwise run for long without waiting for something outside. It waits for a timer because Deno
  * looks for signals only when it has nothing to do: turns of `setImmediate` delay them by dozens.
+ *
+ * @param signal What may have asked for the end of the loop meanwhile.
+ * @throws the signal's reason, if it was aborted.
  */
-export async function pause(): Promise<void> {
-  if (performance.now() - lastPause < INTERVAL) return;
-  await new Promise<void>((resolve) => setTimeout(resolve, 0));
-  lastPause = performance.now();
+export async function pause(signal?: AbortSignal): Promise<void> {
+  if (performance.now() - lastPause >= INTERVAL) {
+    await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    lastPause = performance.now();
+  }
+  signal?.throwIfAborted();
+}
+
+/**
+ * What a promise gives, or the signal's reason thrown as soon as it is aborted: for work that
+ * cannot be broken off but need not be waited for.
+ */
+export async function unlessAborted<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (!signal) return await promise;
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", abort);
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }

@@ -11,6 +11,7 @@ import {
 import { mostStacked } from "../../lib/optim/muon.ts";
 
 type OptimizerOperations =
+  | "checkFinite"
   | "adamW"
   | "muonMomentum"
   | "equilibrateRows"
@@ -24,6 +25,22 @@ export function optimizerCases({ C, V }: ModelShape): Pick<Cases, OptimizerOpera
   const stack = { dimension: "n", least: 1, full: mostStacked([C, 4 * C]) } as const;
   const wide = [C, 4 * C], tall = [4 * C, C];
   return {
+    checkFinite: [{
+      label: `(V, ${C})`,
+      dimension: "V",
+      least: LEAST_ROWS,
+      full: V,
+      prepare(bench, V) {
+        const x = bench.numbers(V, C), flag = bench.integers(new Int32Array(1));
+        return {
+          run: (device) => device.checkFinite({ x, flag }),
+          flops: 0,
+          moved: [x],
+          results: [flag],
+        };
+      },
+    }],
+
     adamW: [{
       label: `(V, ${C})`,
       dimension: "V",

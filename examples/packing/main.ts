@@ -36,7 +36,7 @@ for (let number = 1;; number++) {
   if (done) break;
 }
 
-const stats = packingStats(conversations, { ...packing, T });
+const stats = await packingStats(conversations, { ...packing, T });
 console.log(`\n${stats.conversations} conversations in ${stats.rows} rows of ${T} tokens`);
 console.log(`${(100 * stats.paddingShare).toFixed(1)}% of the places are filled up`);
 console.log(`${(100 * stats.trainedShare).toFixed(1)}% of the tokens are trained on`);

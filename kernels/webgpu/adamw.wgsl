@@ -18,6 +18,9 @@ struct Args {
 @group(0) @binding(2) var<storage, read> g: array<Element>;
 @group(0) @binding(3) var<storage, read_write> m: array<Element>;
 @group(0) @binding(4) var<storage, read_write> v: array<Element>;
+//# if GUARDED
+@group(0) @binding(5) var<storage, read> guard: array<u32>;
+//# end
 
 @compute @workgroup_size(64)
 fn main(
@@ -27,6 +30,9 @@ fn main(
 ) {
   let i = flat_index(group, groups) * 64u + thread;
   if (i >= args.count) { return; }
+//# if GUARDED
+  if (guard[0] != 0u) { return; }
+//# end
   let gradient = g[i];
   let first = m[i] + (gradient - m[i]) * args.gradientWeight;
   let second = v[i] + (gradient * gradient - v[i]) * args.squareWeight;

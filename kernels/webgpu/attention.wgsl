@@ -11,10 +11,10 @@ struct Args {
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read_write> out: array<vec4f>;
-@group(0) @binding(2) var<storage, read> q: array<vec4f>;
-@group(0) @binding(3) var<storage, read> k: array<vec4f>;
-@group(0) @binding(4) var<storage, read> v: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> out: array<Part>;
+@group(0) @binding(2) var<storage, read> q: array<Part>;
+@group(0) @binding(3) var<storage, read> k: array<Part>;
+@group(0) @binding(4) var<storage, read> v: array<Part>;
 //# if CACHE
 @group(0) @binding(5) var<storage, read> positions: array<u32>;
 //# else
@@ -23,15 +23,24 @@ struct Args {
 
 fn load_row(what: u32, queries: Lines, row: u32, d: u32) -> vec4f {
   let t = min(queries.first + row, args.T - 1u);
-  let value = q[queries.head + (t * args.H * $[D]u + d) / 4u];
-  return select(vec4f(), value, d < $[D]u);
+  let index = queries.head + (t * args.H * $[D]u + d) / $[WIDTH]u;
+//# if WIDTH == 4
+  return select(vec4f(), q[index], d < $[D]u);
+//# else
+  return four_of(q[index], q[index + 1u], d);
+//# end
 }
 
 fn load_column(what: u32, keys: Lines, column: u32, d: u32) -> vec4f {
   let s = min(keys.first + column, args.S - 1u);
-  let index = keys.head + (s * args.Hkv * $[D]u + d) / 4u;
+  let index = keys.head + (s * args.Hkv * $[D]u + d) / $[WIDTH]u;
+//# if WIDTH == 4
   if (what == 0u) { return select(vec4f(), k[index], d < $[D]u); }
   return v[index];
+//# else
+  if (what == 0u) { return four_of(k[index], k[index + 1u], d); }
+  return four_of(v[index], v[index + 1u], d);
+//# end
 }
 
 // A value for each row and each thread along it.
@@ -46,8 +55,8 @@ fn main(
   let h = group.y;
   let b = group.z;
   let firstQuery = group.x * $[TY * RR]u;
-  let queries = Lines((b * args.T * args.H + h) * $[D / 4]u, firstQuery);
-  let keyHead = (b * args.S * args.Hkv + h / (args.H / args.Hkv)) * $[D / 4]u;
+  let queries = Lines((b * args.T * args.H + h) * $[D / WIDTH]u, firstQuery);
+  let keyHead = (b * args.S * args.Hkv + h / (args.H / args.Hkv)) * $[D / WIDTH]u;
   // The position of query 0.
   var position = 0u;
 //# if CACHE
@@ -117,10 +126,15 @@ fn main(
   let t$[i] = firstQuery + row_of($[i]u, local);
   if (t$[i] < args.T) {
 //# for n < (D + 4 * TX - 1) / (4 * TX)
-    if (local.x + $[n * TX]u < $[D / 4]u) {
-      out[queries.head + t$[i] * args.H * $[D / 4]u + local.x + $[n * TX]u] =
-        sum0_$[i]_$[n] / all$[i / 4][$[i % 4]];
-    }
+    let value$[i]_$[n] = sum0_$[i]_$[n] / all$[i / 4][$[i % 4]];
+    let column$[i]_$[n] = (local.x + $[n * TX]u) * $[4 / WIDTH]u;
+    let index$[i]_$[n] = queries.head + t$[i] * args.H * $[D / WIDTH]u + column$[i]_$[n];
+//# if WIDTH == 4
+    if (column$[i]_$[n] < $[D / 4]u) { out[index$[i]_$[n]] = value$[i]_$[n]; }
+//# else
+    if (column$[i]_$[n] < $[D / 2]u) { out[index$[i]_$[n]] = value$[i]_$[n].xy; }
+    if (column$[i]_$[n] + 1u < $[D / 2]u) { out[index$[i]_$[n] + 1u] = value$[i]_$[n].zw; }
+//# end
 //# end
 //# if !CACHE
     if (local.x == 0u) {

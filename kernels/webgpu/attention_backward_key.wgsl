@@ -10,27 +10,37 @@ struct Args {
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read_write> dk: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> dv: array<vec4f>;
-@group(0) @binding(3) var<storage, read> q: array<vec4f>;
-@group(0) @binding(4) var<storage, read> k: array<vec4f>;
-@group(0) @binding(5) var<storage, read> v: array<vec4f>;
-@group(0) @binding(6) var<storage, read> dout: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> dk: array<Part>;
+@group(0) @binding(2) var<storage, read_write> dv: array<Part>;
+@group(0) @binding(3) var<storage, read> q: array<Part>;
+@group(0) @binding(4) var<storage, read> k: array<Part>;
+@group(0) @binding(5) var<storage, read> v: array<Part>;
+@group(0) @binding(6) var<storage, read> dout: array<Part>;
 @group(0) @binding(7) var<storage, read> lse: array<f32>;
 @group(0) @binding(8) var<storage, read> delta: array<f32>;
 
 fn load_row(what: u32, keys: Lines, row: u32, d: u32) -> vec4f {
   let s = min(keys.first + row, args.T - 1u);
-  let index = keys.head + (s * args.Hkv * $[D]u + d) / 4u;
+  let index = keys.head + (s * args.Hkv * $[D]u + d) / $[WIDTH]u;
+//# if WIDTH == 4
   if (what == 0u) { return select(vec4f(), k[index], d < $[D]u); }
   return select(vec4f(), v[index], d < $[D]u);
+//# else
+  if (what == 0u) { return four_of(k[index], k[index + 1u], d); }
+  return four_of(v[index], v[index + 1u], d);
+//# end
 }
 
 fn load_column(what: u32, queries: Lines, column: u32, d: u32) -> vec4f {
   let t = min(queries.first + column, args.T - 1u);
-  let index = queries.head + (t * args.H * $[D]u + d) / 4u;
+  let index = queries.head + (t * args.H * $[D]u + d) / $[WIDTH]u;
+//# if WIDTH == 4
   if (what == 0u) { return select(vec4f(), q[index], d < $[D]u); }
   return select(vec4f(), dout[index], d < $[D]u);
+//# else
+  if (what == 0u) { return four_of(q[index], q[index + 1u], d); }
+  return four_of(dout[index], dout[index + 1u], d);
+//# end
 }
 
 @compute @workgroup_size($TX, $TY)
@@ -43,12 +53,12 @@ fn main(
   let b = group.z;
   let sharing = args.H / args.Hkv;
   let firstKey = group.x * $[TY * RR]u;
-  let keys = Lines((b * args.T * args.Hkv + kvHead) * $[D / 4]u, firstKey);
+  let keys = Lines((b * args.T * args.Hkv + kvHead) * $[D / WIDTH]u, firstKey);
   // The first query that sees none of these keys.
   let end = min(firstKey + $[TY * RR]u + args.window, args.T);
 
   for (var h = kvHead * sharing; h < (kvHead + 1u) * sharing; h += 1u) {
-    let queryHead = (b * args.T * args.H + h) * $[D / 4]u;
+    let queryHead = (b * args.T * args.H + h) * $[D / WIDTH]u;
     let statistics = (b * args.H + h) * args.T;
     for (var firstQuery = firstKey / $[TX * CC]u * $[TX * CC]u; firstQuery < end; firstQuery += $[TX * CC]u) {
       let queries = Lines(queryHead, firstQuery);
@@ -84,11 +94,23 @@ fn main(
   let row$[i] = firstKey + row_of($[i]u, local);
   if (row$[i] < args.T) {
 //# for n < (D + 4 * TX - 1) / (4 * TX)
-    if (local.x + $[n * TX]u < $[D / 4]u) {
-      let index = keys.head + row$[i] * args.Hkv * $[D / 4]u + local.x + $[n * TX]u;
-      dk[index] = sum0_$[i]_$[n];
-      dv[index] = sum1_$[i]_$[n];
+    let column$[i]_$[n] = (local.x + $[n * TX]u) * $[4 / WIDTH]u;
+    let index$[i]_$[n] = keys.head + row$[i] * args.Hkv * $[D / WIDTH]u + column$[i]_$[n];
+//# if WIDTH == 4
+    if (column$[i]_$[n] < $[D / 4]u) {
+      dk[index$[i]_$[n]] = sum0_$[i]_$[n];
+      dv[index$[i]_$[n]] = sum1_$[i]_$[n];
     }
+//# else
+    if (column$[i]_$[n] < $[D / 2]u) {
+      dk[index$[i]_$[n]] = sum0_$[i]_$[n].xy;
+      dv[index$[i]_$[n]] = sum1_$[i]_$[n].xy;
+    }
+    if (column$[i]_$[n] + 1u < $[D / 2]u) {
+      dk[index$[i]_$[n] + 1u] = sum0_$[i]_$[n].zw;
+      dv[index$[i]_$[n] + 1u] = sum1_$[i]_$[n].zw;
+    }
+//# end
 //# end
   }
 //# end

@@ -13,9 +13,12 @@
 
 const LOWEST = -1.0e30;
 
+// Numbers of a head as they lie in tensors: four, or two where heads are no multiple of four.
+alias Part = vec$[WIDTH]f;
+
 // The rows or the columns of a tile.
 struct Lines {
-  // vec4s from the start of a tensor to the head's line 0.
+  // Parts from the start of a tensor to the head's line 0.
   head: u32,
   // The tile's first line.
   first: u32,
@@ -40,6 +43,13 @@ var<private> sum$[w]_$[i]_$[n]: vec4f;
 //# end
 //# end
 
+//# if WIDTH == 2
+// Four numbers of a head from d on, 0 beyond its end.
+fn four_of(low: Part, high: Part, d: u32) -> vec4f {
+  return vec4f(select(vec2f(), low, d < $[D]u), select(vec2f(), high, d + 2u < $[D]u));
+}
+
+//# end
 // The number of the thread's row i in the tile.
 fn row_of(i: u32, local: vec3u) -> u32 {
   return (i / 4u * $[TY]u + local.y) * 4u + i % 4u;

@@ -4,14 +4,14 @@ struct Args {
   count: u32,
   T: u32,
   H: u32,
-  // vec4s in a head.
+  // Parts of a head: four numbers of it each, or two.
   columns: u32,
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read_write> delta: array<f32>;
-@group(0) @binding(2) var<storage, read> dout: array<vec4f>;
-@group(0) @binding(3) var<storage, read> out: array<vec4f>;
+@group(0) @binding(2) var<storage, read> dout: array<vec$[WIDTH]f>;
+@group(0) @binding(3) var<storage, read> out: array<vec$[WIDTH]f>;
 
 @compute @workgroup_size(64)
 fn main(

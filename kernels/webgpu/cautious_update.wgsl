@@ -11,6 +11,9 @@ struct Args {
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read_write> p: array<Element>;
 @group(0) @binding(2) var<storage, read> x: array<Element>;
+//# if GUARDED
+@group(0) @binding(3) var<storage, read> guard: array<u32>;
+//# end
 
 @compute @workgroup_size(64)
 fn main(
@@ -20,6 +23,9 @@ fn main(
 ) {
   let i = flat_index(group, groups) * 64u + thread;
   if (i >= args.count) { return; }
+//# if GUARDED
+  if (guard[0] != 0u) { return; }
+//# end
   let step = x[args.xOffset + i];
   let before = p[i];
   let decay = select(Element(), args.decay * before, step * before >= Element());

@@ -86,7 +86,8 @@ fn finish(index: u32, product: Element) -> Element {
   y += args.beta * c[index];
 //# end
 //# if EPILOGUE == 1
-  let positive = max(y, Element());
+  // Not max, which may give 0 for NaN.
+  let positive = select(y, Element(), y < Element());
   y = positive * positive;
 //# end
 //# if EPILOGUE == 2

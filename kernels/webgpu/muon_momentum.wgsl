@@ -12,6 +12,9 @@ struct Args {
 @group(0) @binding(1) var<storage, read_write> out: array<Element>;
 @group(0) @binding(2) var<storage, read_write> momentum: array<Element>;
 @group(0) @binding(3) var<storage, read> g: array<Element>;
+//# if GUARDED
+@group(0) @binding(4) var<storage, read> guard: array<u32>;
+//# end
 
 @compute @workgroup_size(64)
 fn main(
@@ -21,6 +24,9 @@ fn main(
 ) {
   let i = flat_index(group, groups) * 64u + thread;
   if (i >= args.count) { return; }
+//# if GUARDED
+  if (guard[0] != 0u) { return; }
+//# end
   let before = momentum[args.momentumOffset + i];
   let gradient = g[i];
   let after = before + (gradient - before) * (1.0 - args.mu);

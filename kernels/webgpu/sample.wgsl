@@ -20,13 +20,23 @@ struct Args {
 
 const THREADS = 256u;
 
+// -1 as the host reads it.
+const NOT_NUMBERS = 0xffffffffu;
+
 // Of each thread, or of the tokens of each thread.
 var<workgroup> masses: array<f32, 256>;
 var<workgroup> counts: array<u32, 256>;
 var<workgroup> choice: u32;
 
+// The key of −∞, that of +∞, and that of every NaN.
+const LOWEST = 0x007fffffu;
+const INFINITE = 0xff800000u;
+const NAN = 0xffffffffu;
+
 fn key_of(logit: f32) -> u32 {
-  let bits = bitcast<u32>(select(logit, 0.0, logit == 0.0));
+  var bits = bitcast<u32>(logit);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) { return NAN; }
+  if (bits == 0x80000000u) { bits = 0u; }
   return select(bits | 0x80000000u, ~bits, (bits & 0x80000000u) != 0u);
 }
 
@@ -102,8 +112,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let row = group.x;
   let first = row * args.columns;
   let best = find_highest(first, thread);
+  let isDistribution = best.x > LOWEST && best.x < INFINITE;
   if (args.temperature == 0.0) {
-    if (thread == 0u) { out[row] = best.y; }
+    if (thread == 0u) { out[row] = select(NOT_NUMBERS, best.y, isDistribution); }
     return;
   }
   let highest = logit_of(best.x);
@@ -203,6 +214,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     for (var i = 0u; i < THREADS && choice == args.vocabSize; i += 1u) {
       if (counts[i] < args.vocabSize) { token = counts[i]; }
     }
-    out[row] = token;
+    out[row] = select(NOT_NUMBERS, token, isDistribution);
   }
 }

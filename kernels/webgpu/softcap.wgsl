@@ -1,4 +1,4 @@
-// In place: x = cap · tanh(x / cap).
+// In place: x = cap · tanh(x / cap), NaN where x is NaN or infinite.
 
 struct Args {
   count: u32,
@@ -16,5 +16,7 @@ fn main(
 ) {
   let i = flat_index(group, groups) * 64u + thread;
   if (i >= args.count) { return; }
-  x[i] = args.cap * tanh_precise(x[i] / args.cap);
+  let value = x[i];
+  let capped = bitcast<Bits>(args.cap * tanh_precise(value / args.cap));
+  x[i] = bitcast<Element>(select(capped, Bits(0x7fc00000u), not_finite(bitcast<Bits>(value))));
 }

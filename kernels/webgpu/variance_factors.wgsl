@@ -19,11 +19,21 @@ struct Args {
 //# if MOMENTUM
 @group(0) @binding(2) var<storage, read_write> secondMomentum: array<f32>;
 //# end
+//# if GUARDED
+@group(0) @binding(3) var<storage, read> guard: array<u32>;
+//# end
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let n = f32(args.n);
   let first = group.x * args.lines;
+//# if GUARDED
+  // The lines are then scaled by 1.
+  if (guard[0] != 0u) {
+    for (var i = first + thread; i < first + args.lines; i += 64u) { factors[i] = 1.0; }
+    return;
+  }
+//# end
   var sums = vec2f();
   for (var i = first + thread; i < first + args.lines; i += 64u) {
     let v = factors[i];

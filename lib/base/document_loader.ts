@@ -14,6 +14,8 @@ export interface DocumentBatch {
   x: Int32Array;
   /** The id that follows each of `x`, int32, (B, T); all are trained on. */
   y: Int32Array;
+  /** Which documents were placed, by their places in the list, in the order of the rows. */
+  documents: number[];
   /** Which pass over the documents this is, from 1. */
   epoch: number;
   /** Documents placed / documents, beyond 1 in later epochs. */
@@ -34,7 +36,8 @@ export interface DocumentLoaderOptions {
  * Batches without padding, in which every row begins with a document. A row is filled with the
  * longest waiting document that fits, again and again; when none fits, the shortest is cut to
  * what is left of the row and its rest is lost (about a third of all tokens where documents are as
- * long as rows). After the last document the first follows.
+ * long as rows). After the last document the first follows, but not before all that wait are placed,
+ * so that each is placed once a pass.
  *
  * @example
  * ```ts
@@ -50,7 +53,8 @@ export interface DocumentLoaderOptions {
 export class DocumentLoader {
   readonly #documents: readonly Int32Array[];
   readonly #options: Required<DocumentLoaderOptions>;
-  readonly #buffer: Int32Array[] = [];
+  /** Documents read and not yet placed, by their places in the list; all of one pass. */
+  readonly #buffer: number[] = [];
   #read = 0;
 
   /**
@@ -70,36 +74,49 @@ export class DocumentLoader {
     const { B, T } = this.#options;
     const x = new Int32Array(B * T), y = new Int32Array(B * T);
     const row = new Int32Array(T + 1);
+    const placed: number[] = [];
     for (let b = 0; b < B; b++) {
-      this.#fill(row);
+      this.#fill(row, placed);
       x.set(row.subarray(0, T), b * T);
       y.set(row.subarray(1), b * T);
     }
     const progress = (this.#read - this.#buffer.length) / this.#documents.length;
-    return { x, y, epoch: Math.floor(progress) + 1, progress };
+    return { x, y, documents: placed, epoch: Math.floor(progress) + 1, progress };
   }
 
-  #fill(row: Int32Array): void {
+  #fill(row: Int32Array, placed: number[]): void {
     for (let filled = 0; filled < row.length;) {
-      const document = this.#take(row.length - filled);
+      const index = this.#take(row.length - filled);
+      const document = this.#documents[index].subarray(0, row.length - filled);
       row.set(document, filled);
       filled += document.length;
+      placed.push(index);
     }
   }
 
-  /** The longest waiting document of at most so many tokens, else the shortest, cut. */
-  #take(space: number): Int32Array {
+  /** The longest waiting document of at most so many tokens, else the shortest. */
+  #take(space: number): number {
+    this.#readAhead();
     const buffer = this.#buffer;
-    while (buffer.length < this.#options.bufferSize) {
-      buffer.push(this.#documents[this.#read++ % this.#documents.length]);
-    }
+    const lengthOf = (i: number) => this.#documents[buffer[i]].length;
     let longest = -1, shortest = 0;
     for (let i = 0; i < buffer.length; i++) {
-      const { length } = buffer[i];
-      if (length <= space && (longest < 0 || length > buffer[longest].length)) longest = i;
-      if (length < buffer[shortest].length) shortest = i;
+      const length = lengthOf(i);
+      if (length <= space && (longest < 0 || length > lengthOf(longest))) longest = i;
+      if (length < lengthOf(shortest)) shortest = i;
     }
-    const [document] = buffer.splice(longest >= 0 ? longest : shortest, 1);
-    return document.subarray(0, space);
+    const [index] = buffer.splice(longest >= 0 ? longest : shortest, 1);
+    return index;
+  }
+
+  /** Fills the buffer from the pass; from the next one only when none of this one waits. */
+  #readAhead(): void {
+    const { length } = this.#documents;
+    while (this.#buffer.length < this.#options.bufferSize) {
+      const index = this.#read % length;
+      if (index === 0 && this.#buffer.length > 0) return;
+      this.#buffer.push(index);
+      this.#read++;
+    }
   }
 }

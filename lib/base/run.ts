@@ -19,6 +19,9 @@ import { Tokenizer } from "../tokenizer/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import {
   accumulationSteps,
+  areWorthSaving,
+  attempt,
+  endedBy,
   isMultiple,
   openSinks,
   RunCheckpoints,
@@ -40,6 +43,10 @@ export interface BaseResult {
   step: number;
   /** Bits per byte on the held-out documents; undefined if the run was stopped. */
   valBpb: number | undefined;
+  /** The folder of its checkpoints, such as `d4`. */
+  tag: string;
+  /** The step of its last checkpoint; undefined where there is none. */
+  savedStep: number | undefined;
 }
 
 /**
@@ -69,7 +76,7 @@ async function tokenizeFiles(
   files: readonly string[],
   tokenizer: Tokenizer,
   { maxSeqLen, seed }: BaseOptions,
-  { terminal }: RunIo,
+  { terminal, signal }: RunIo,
 ): Promise<TokenizedDocuments> {
   const progress = new Progress(terminal, { label: "Tokenizing", unit: "characters" });
   let characters = 0, texts = 0;
@@ -83,6 +90,7 @@ async function tokenizeFiles(
       texts++;
       progress.update(characters);
     },
+    signal,
   );
   progress.finish();
   if (texts < 2) {
@@ -122,7 +130,7 @@ export async function pretrain(
   options: BaseOptions,
   io: RunIo,
 ): Promise<BaseResult> {
-  const { terminal, baseDir } = io;
+  const { terminal, baseDir, signal } = io;
   const { maxSeqLen: T, deviceBatchSize: B } = options;
   const tag = options.modelTag ?? `d${options.depth}`;
   await using checkpoints = await RunCheckpoints.open({ baseDir, source: "base", tag, terminal });
@@ -140,13 +148,6 @@ export async function pretrain(
   );
   const pass = new Pass(model, B, T, { training: true });
   const loader = new DocumentLoader(documents.train, { B, T });
-  let valBpb: number | undefined;
-
-  const validate = () => {
-    const steps = Math.max(1, Math.floor(options.evalTokens / (B * T)));
-    const batches = heldOutBatches(documents.heldOut, B, T);
-    return validationBpb(pass, batches, steps, tokenizer.tokenBytes, terminal);
-  };
   const contents = ({ step, progress }: RunProgress): CheckpointContents => {
     const multiplier = lrMultiplier(progress, options);
     const mu = momentumCoefficient(Math.max(0, step - 1));
@@ -166,6 +167,13 @@ export async function pretrain(
   };
   await checkpoints.plan(options, contents(START), 0);
   const sinks = openSinks(checkpoints.directory, terminal);
+  let valBpb: number | undefined;
+
+  const validate = () => {
+    const steps = Math.max(1, Math.floor(options.evalTokens / (B * T)));
+    const batches = heldOutBatches(documents.heldOut, B, T);
+    return validationBpb(pass, batches, steps, tokenizer.tokenBytes, io);
+  };
 
   try {
     const { step } = await runTrainingLoop({
@@ -174,25 +182,37 @@ export async function pretrain(
       accumulationSteps: accumulationSteps(options),
       numIterations: options.numIterations,
       schedule: options,
-      signal: io.signal,
+      signal,
       now: io.now,
-      nextBatch: () => loader.next(),
+      nextBatch: () => {
+        const batch = loader.next();
+        return { ...batch, rows: batch.documents };
+      },
+      dataState: () => undefined,
+      nameRows: (rows) => `documents ${rows.join(", ")} in the order of training`,
       onStep: (step, metrics) => sinks.log(step, metrics),
       isDue: (step) => isMultiple(step, options.evalEvery) || checkpoints.isDue(step),
-      pause: async (at, last) => {
+      rest: async (at, _, end) => {
         const { step } = at;
         // What was learned is safe before it is measured.
-        if (step > 0 && (last || checkpoints.isDue(step))) {
-          await checkpoints.save(contents(at), last);
+        const isDue = step > 0 && (end || checkpoints.isDue(step));
+        if (isDue && await areWorthSaving(model, step, end, terminal)) {
+          await checkpoints.save(contents(at), end !== undefined);
         }
         valBpb = undefined;
-        if (io.signal.aborted || !last && !isMultiple(step, options.evalEvery)) return;
-        valBpb = await validate();
-        sinks.log(step, { "val/bpb": valBpb });
-        await checkpoints.measured(step, { val_bpb: valBpb }, () => contents(at));
+        if (end === "stopped" || end === "failed") return;
+        if (!end && !isMultiple(step, options.evalEvery)) return;
+        const measured: Record<string, number> = {};
+        await attempt("validation bpb", io, async () => {
+          valBpb = measured.val_bpb = await validate();
+          sinks.log(step, { "val/bpb": valBpb });
+        });
+        await checkpoints.measured(step, measured, () => contents(at));
       },
     });
-    return { step, valBpb };
+    return { step, valBpb, tag, savedStep: checkpoints.last?.step };
+  } catch (error) {
+    throw error instanceof UserError ? endedBy(error, checkpoints.last) : error;
   } finally {
     await sinks.close();
   }

@@ -30,7 +30,7 @@ export interface TokTrainOptions {
 export async function runTokTrain(
   files: readonly string[],
   options: TokTrainOptions,
-  io: Pick<RunIo, "terminal" | "baseDir">,
+  io: Pick<RunIo, "terminal" | "baseDir" | "signal">,
 ): Promise<Tokenizer> {
   const { vocabSize, maxChars, out = join(io.baseDir, "tokenizer") } = options;
   const { terminal } = io;
@@ -48,6 +48,7 @@ export async function runTokTrain(
   }
   const tokenizer = await trainTokenizer(texts(), {
     vocabSize,
+    signal: io.signal,
     onProgress: (done, total) => {
       merging ??= new Progress(terminal, { label: "Merging", total, unit: "tokens" });
       merging.update(done);

@@ -150,6 +150,13 @@ function groupBySteps(names: readonly string[], naming: Naming): Map<number, Fou
   return steps;
 }
 
+/** The step in the name of a meta file, whichever naming it has. */
+export function stepOfMeta(path: string): number | undefined {
+  const name = path.replace(/^.*[/\\]/, "");
+  const step = namings.map(({ meta }) => meta.exec(name)?.[1]).find((digits) => digits);
+  return step === undefined ? undefined : Number(step);
+}
+
 /** A few items for a message. */
 export function list(items: readonly (string | number)[]): string {
   if (items.length === 0) return "none";

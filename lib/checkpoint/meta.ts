@@ -1,5 +1,8 @@
 import { UserError } from "../errors.ts";
+import { parseJson } from "../json.ts";
 import type { ModelConfig } from "../model_config.ts";
+import { quote } from "./byte_reader.ts";
+import { list, stepOfMeta } from "./layout.ts";
 
 /** What the JSON file beside a model says. */
 export interface CheckpointMeta {
@@ -11,7 +14,7 @@ export interface CheckpointMeta {
   raw: Readonly<Record<string, unknown>>;
 }
 
-/** `model_config` keys and what they are called here. */
+/** The numbers of `model_config` and what they are called here. */
 const CONFIG_KEYS = {
   sequence_len: "sequenceLen",
   vocab_size: "vocabSize",
@@ -21,13 +24,17 @@ const CONFIG_KEYS = {
   n_embd: "nEmbd",
 } as const;
 
+/** What else may stand in `model_config`. A key that is not known would be computed without. */
+const OTHER_CONFIG_KEYS = ["window_pattern"];
+
 /** The pattern of checkpoints from before patterns: every layer looks at the whole context. */
 const OLD_WINDOW_PATTERN = "L";
 
 /**
- * Reads and checks the text of a `meta_*.json`. A missing `window_pattern` means `"L"`.
+ * Reads and checks the text of a `meta_*.json`, as Python writes it. A missing `window_pattern`
+ * means `"L"`, a missing `step` the one in the file's name.
  *
- * @param path What error messages call the file.
+ * @param path The file's path; error messages name it.
  * @throws {UserError} if it is malformed; the message names the key.
  *
  * @example
@@ -44,20 +51,35 @@ const OLD_WINDOW_PATTERN = "L";
 export function parseMeta(text: string, path: string): CheckpointMeta {
   let raw: unknown;
   try {
-    raw = JSON.parse(text);
+    raw = parseJson(text);
   } catch (error) {
-    throw new UserError(`${path}: is not valid JSON: ${(error as Error).message}`);
+    throw new UserError(`${path}: ${(error as Error).message}`);
   }
   if (!isRecord(raw)) throw new UserError(`${path}: is not a JSON object`);
   return {
-    step: raw.step === 0 ? 0 : count(raw, "step", path),
+    step: raw.step === 0 ? 0 : stepIn(raw, path),
     modelConfig: parseModelConfig(raw.model_config, path),
     raw,
   };
 }
 
+function stepIn(raw: Record<string, unknown>, path: string): number {
+  if (raw.step === undefined) {
+    const step = stepOfMeta(path);
+    if (step !== undefined) return step;
+  }
+  return count(raw, "step", path);
+}
+
 function parseModelConfig(config: unknown, path: string): ModelConfig {
   if (!isRecord(config)) throw new UserError(`${path}: has no "model_config"`);
+  const known = [...Object.keys(CONFIG_KEYS), ...OTHER_CONFIG_KEYS];
+  const unknown = Object.keys(config).filter((key) => !known.includes(key));
+  if (unknown.length > 0) {
+    throw new UserError(
+      `${path}: "model_config" has what no model here has: ${list(unknown.map(quote))}`,
+    );
+  }
   const numbers = Object.fromEntries(
     Object.entries(CONFIG_KEYS).map(([key, name]) => [name, count(config, key, path)]),
   ) as Omit<ModelConfig, "windowPattern">;
@@ -88,8 +110,15 @@ function count(record: Record<string, unknown>, key: string, path: string): numb
   const value = record[key];
   if (!Number.isSafeInteger(value) || (value as number) < 1) {
     throw new UserError(
-      `${path}: "${key}" must be a whole number from 1 up, but is ${JSON.stringify(value)}`,
+      `${path}: "${key}" must be a whole number from 1 up, but is ${shown(value)}`,
     );
   }
   return value as number;
+}
+
+/** A value of the file for a message; what may nest without end is only named. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return quote(value);
+  if (Array.isArray(value)) return "a list";
+  return isRecord(value) ? "an object" : value === undefined ? "missing" : String(value);
 }

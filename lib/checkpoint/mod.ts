@@ -37,6 +37,6 @@ export { type CheckpointMeta, parseMeta } from "./meta.ts";
 export { unpickle, type UnpickleOptions } from "./pickle.ts";
 export { attributesAsMap, OrderedDict, type PickleGlobal } from "./pickle_globals.ts";
 export { SafetensorsFile } from "./safetensors.ts";
-export { readStateDict, type StateDict } from "./state_dict.ts";
+export { checkParameters, readStateDict, type StateDict } from "./state_dict.ts";
 export { StoredTensor, type TensorPlace } from "./stored_tensor.ts";
 export { TorchFile } from "./torch_file.ts";

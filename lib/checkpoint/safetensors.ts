@@ -1,4 +1,5 @@
 import { UserError } from "../errors.ts";
+import { sizeOf } from "../shapes.ts";
 import type { StoredDType } from "../tensor_source.ts";
 import { quote, reasonOf } from "./byte_reader.ts";
 import type { ByteSource } from "./byte_source.ts";
@@ -63,15 +64,21 @@ export class SafetensorsFile implements Disposable {
   static async open(source: ByteSource): Promise<SafetensorsFile> {
     try {
       const { header, dataStart } = await readHeader(source);
-      const { [METADATA]: metadata, ...tensors } = header;
-      const stored = Object.entries(tensors).map(([name, description]) => {
-        return [name, storedTensor(name, description, source, dataStart)] as const;
+      const { [METADATA]: metadata = {}, ...tensors } = header;
+      if (!isTexts(metadata)) throw new UserError(`${source.name}: has malformed metadata`);
+      const places = Object.entries(tensors).map(([name, description]) =>
+        readPlace(name, description, source, dataStart)
+      );
+      checkCoverage(places, source, dataStart);
+      const stored = places.map(({ name, dtype, shape, begin, end }) => {
+        const storage = { source, storageStart: dataStart + begin, storageOffset: 0 };
+        const storageLength = (end - begin) / bytesPerElement(dtype);
+        return [name, new StoredTensor(name, dtype, shape, { ...storage, storageLength })] as const;
       });
-      const texts = isObject(metadata) ? Object.entries(metadata) : [];
       return new SafetensorsFile(
         source.name,
         new Map(stored),
-        new Map(texts.map(([key, text]) => [key, String(text)])),
+        new Map(Object.entries(metadata)),
         source,
       );
     } catch (error) {
@@ -93,6 +100,10 @@ export class SafetensorsFile implements Disposable {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isTexts(value: unknown): value is Record<string, string> {
+  return isObject(value) && Object.values(value).every((text) => typeof text === "string");
 }
 
 function isSizes(value: unknown): value is number[] {
@@ -120,32 +131,59 @@ async function readHeader(
   return { header, dataStart: 8 + length };
 }
 
-function storedTensor(
+/** What the header says of a tensor: its bytes are those from `begin` to `end` of the data. */
+interface Place {
+  name: string;
+  dtype: StoredDType;
+  shape: number[];
+  begin: number;
+  end: number;
+}
+
+function readPlace(
   name: string,
   description: unknown,
   source: ByteSource,
   dataStart: number,
-): StoredTensor {
+): Place {
+  const { name: path } = source;
   const { dtype: code, shape, data_offsets: offsets } = isObject(description) ? description : {};
   const dtype = dtypes.get(code as string);
   if (typeof code === "string" && dtype === undefined) {
     throw new UserError(
-      `${source.name}: tensor ${quote(name)} is of type ${quote(code)}, which is not read here`,
+      `${path}: tensor ${quote(name)} is of type ${quote(code)}, which is not read here`,
     );
   }
-  const [begin, end] = Array.isArray(offsets) ? offsets : [];
-  const isPlaced = Number.isSafeInteger(begin) && Number.isSafeInteger(end) && begin >= 0 &&
-    begin <= end;
-  if (dtype === undefined || !isSizes(shape) || !isPlaced) {
-    throw new UserError(`${source.name}: tensor ${quote(name)} is malformed`);
+  if (dtype === undefined || !isSizes(shape) || !isSizes(offsets) || offsets.length !== 2) {
+    throw new UserError(`${path}: tensor ${quote(name)} is malformed`);
   }
+  const [begin, end] = offsets;
   if (dataStart + end > source.length) {
-    throw new UserError(`${source.name}: is cut short; tensor ${quote(name)} is not all there`);
+    throw new UserError(`${path}: is cut short; tensor ${quote(name)} is not all there`);
   }
-  return new StoredTensor(name, dtype, shape, {
-    source,
-    storageStart: () => Promise.resolve(dataStart + begin),
-    storageLength: (end - begin) / bytesPerElement(dtype),
-    storageOffset: 0,
-  });
+  if (end - begin !== sizeOf(shape) * bytesPerElement(dtype)) {
+    const place = `its place, bytes ${begin} to ${end}`;
+    throw new UserError(
+      `${path}: tensor ${quote(name)} of shape [${shape}] does not fit ${place}; it is malformed`,
+    );
+  }
+  return { name, dtype, shape, begin, end };
+}
+
+/** The format wants every byte of the data to belong to one tensor. */
+function checkCoverage(places: readonly Place[], source: ByteSource, dataStart: number): void {
+  let covered = 0;
+  for (
+    const { name, begin, end } of places.toSorted((a, b) => a.begin - b.begin || a.end - b.end)
+  ) {
+    if (begin !== covered) {
+      const fault = begin < covered ? "overlaps another" : "leaves a gap before it";
+      throw new UserError(`${source.name}: is malformed; tensor ${quote(name)} ${fault}`);
+    }
+    covered = end;
+  }
+  const rest = source.length - dataStart - covered;
+  if (rest > 0) {
+    throw new UserError(`${source.name}: is malformed; ${rest} bytes at its end are no tensor's`);
+  }
 }

@@ -1,6 +1,7 @@
 import { UserError } from "../errors.ts";
 import { quote } from "./byte_reader.ts";
 import type { ModelConfig } from "../model_config.ts";
+import { list } from "./layout.ts";
 import { StoredTensor } from "./stored_tensor.ts";
 import type { TorchFile } from "./torch_file.ts";
 
@@ -12,8 +13,8 @@ export interface StateDict {
   parts: { smear: boolean; backout: boolean };
 }
 
-/** What `torch.compile` puts before each name. */
-const COMPILED_PREFIX = "_orig_mod.";
+/** What `DistributedDataParallel` and `torch.compile` put into the names of what they wrap. */
+const WRAPPERS = new Set(["module", "_orig_mod"]);
 
 /**
  * Takes a model's parameters from its opened file and fills in what older checkpoints lack:
@@ -33,7 +34,9 @@ export function readStateDict(file: TorchFile, config: ModelConfig): StateDict {
         `${path}: is not a model's state dict: ${quote(String(key))} is no tensor`,
       );
     }
-    tensors.set(key.startsWith(COMPILED_PREFIX) ? key.slice(COMPILED_PREFIX.length) : key, value);
+    const name = key.split(".").filter((part) => !WRAPPERS.has(part)).join(".");
+    if (tensors.has(name)) throw new UserError(`${path}: holds ${quote(name)} twice`);
+    tensors.set(name, value);
   }
   checkConfig(tensors, config, path);
   fillIn(tensors, "resid_lambdas", config.nLayer, 1);
@@ -43,6 +46,38 @@ export function readStateDict(file: TorchFile, config: ModelConfig): StateDict {
     throw new UserError(`${path}: holds one of smear_lambda and smear_gate.weight but not both`);
   }
   return { tensors, parts: { smear, backout: tensors.has("backout_lambda") } };
+}
+
+/**
+ * Checks that a model's file holds its parameters and nothing else, as PyTorch's `strict=True`.
+ *
+ * @param tensors What {@linkcode readStateDict} gave.
+ * @param parameters The model's, each with its name and shape.
+ * @param path What error messages call the file.
+ * @throws {UserError} naming what is missing, of another shape, or unknown.
+ */
+export function checkParameters(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  parameters: Iterable<{ name: string; shape: readonly number[] }>,
+  path: string,
+): void {
+  const shapes = new Map(Array.from(parameters, ({ name, shape }) => [name, shape]));
+  const missing = [...shapes.keys()].filter((name) => !tensors.has(name));
+  const unknown = [...tensors.keys()].filter((name) => !shapes.has(name));
+  const faults = [
+    ...missing.length > 0 ? [`lacks ${missing.length} parameters (${list(missing)})`] : [],
+    ...unknown.length > 0
+      ? [`has ${unknown.length} that the model lacks (${list(unknown.map(quote))})`]
+      : [],
+  ];
+  if (faults.length > 0) throw new UserError(`${path}: ${faults.join(" and ")}`);
+  for (const [name, shape] of shapes) {
+    const stored = tensors.get(name)!.shape;
+    if (stored.join() === shape.join()) continue;
+    throw new UserError(
+      `${path}: ${name} should be (${shape.join(", ")}), but is (${stored.join(", ")})`,
+    );
+  }
 }
 
 function fillIn(

@@ -9,8 +9,8 @@ import { bytesOf, bytesPerElement, createArray, isArrayOf, toFloat32 } from "./d
 export interface TensorPlace {
   /** What holds the bytes. */
   source: ByteSource;
-  /** Resolves to the byte position in `source` at which the storage starts. */
-  storageStart: () => Promise<number>;
+  /** Byte position in `source` at which the storage starts. */
+  storageStart: number;
   /** Elements the storage holds; other tensors may share it. */
   storageLength: number;
   /** Index in the storage of the tensor's first element. */
@@ -28,6 +28,9 @@ function contiguousStrides(shape: readonly number[]): number[] {
   }
   return strides;
 }
+
+/** Elements at most of a view that repeats its storage's: few bytes of a file claim any number. */
+const MOST_REPEATED = 2 ** 32;
 
 /**
  * A tensor that lies in a file. Making one reads nothing; each read takes only the bytes it needs
@@ -63,20 +66,20 @@ export class StoredTensor implements TensorSource {
     this.byteLength = this.count * bytesPerElement(dtype);
     this.#place = place;
     const { strides, storageOffset, storageLength, source } = place;
-    if (![...shape, ...strides ?? [], storageOffset].every((n) => Number.isInteger(n) && n >= 0)) {
+    const numbers = [...shape, ...strides ?? [], storageOffset, this.count];
+    if (!numbers.every((n) => Number.isSafeInteger(n) && n >= 0)) {
       throw new UserError(`${source.name}: tensor ${quote(name)} has a malformed shape or stride`);
     }
     const expected = contiguousStrides(shape);
     const isContiguous = strides === undefined || this.count === 0 ||
       shape.every((size, i) => size === 1 || strides[i] === expected[i]);
     if (!isContiguous) this.#strides = strides;
-    // Views that repeat elements (stride 0) could claim any size, so they are not read.
-    const span = this.#span();
-    if (storageOffset + span > storageLength || this.count > storageLength) {
+    const fits = this.count === 0 || storageOffset + this.#span() <= storageLength;
+    if (!fits || this.count > Math.max(storageLength, MOST_REPEATED)) {
       throw new UserError(
         `${source.name}: tensor ${
           quote(name)
-        } of shape [${shape}] does not fit its storage of ${storageLength} elements; the file is damaged, or the tensor is an expanded view`,
+        } of shape [${shape}] does not fit its storage of ${storageLength} elements; the file is damaged`,
       );
     }
   }
@@ -91,7 +94,7 @@ export class StoredTensor implements TensorSource {
     if (!isArrayOf(dtype, array)) throw new TypeError(`${name}: array is not one of ${dtype}`);
     return new StoredTensor(name, dtype, shape, {
       source: new MemorySource(name, bytesOf(array)),
-      storageStart: () => Promise.resolve(0),
+      storageStart: 0,
       storageLength: array.length,
       storageOffset: 0,
     });
@@ -124,7 +127,7 @@ export class StoredTensor implements TensorSource {
     const { source, storageStart, storageOffset } = this.#place;
     const array = createArray(this.dtype, count);
     const skipped = (storageOffset + first) * bytesPerElement(this.dtype);
-    if (count > 0) await source.readAt(await storageStart() + skipped, bytesOf(array));
+    if (count > 0) await source.readAt(storageStart + skipped, bytesOf(array));
     return array;
   }
 

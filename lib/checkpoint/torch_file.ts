@@ -1,12 +1,13 @@
 import { UserError } from "../errors.ts";
 import type { StoredDType } from "../tensor_source.ts";
 import { quote } from "./byte_reader.ts";
-import type { ByteSource } from "./byte_source.ts";
+import { type ByteSource, readAll } from "./byte_source.ts";
 import { bytesPerElement } from "./dtype.ts";
 import { unpickle } from "./pickle.ts";
 import { NamedGlobal, type PickleGlobal } from "./pickle_globals.ts";
 import { StoredTensor } from "./stored_tensor.ts";
-import { findZipData, readZipDirectory, type ZipEntry } from "./zip_directory.ts";
+import { readZipDirectory, type ZipEntry } from "./zip_directory.ts";
+import { ZipEntrySource } from "./zip_entry_source.ts";
 
 /** The names under which torch pickles the element types that are read here. */
 export const storageNames: Readonly<Record<StoredDType, string>> = {
@@ -22,7 +23,7 @@ export const storageNames: Readonly<Record<StoredDType, string>> = {
 
 /** A storage as a pickle refers to it. */
 class Storage {
-  constructor(readonly dtype: StoredDType, readonly length: number, readonly entry: ZipEntry) {}
+  constructor(readonly dtype: StoredDType, readonly length: number, readonly source: ByteSource) {}
 }
 
 /** A tensor as a pickle describes it, before its name is known. */
@@ -113,7 +114,7 @@ async function readRoot(source: ByteSource): Promise<unknown> {
     globals,
     persistentLoad: (id) => resolveStorage(id, source, entries, folder),
   });
-  return nameTensors(root, source);
+  return nameTensors(root);
 }
 
 async function readEntry(source: ByteSource, entry: ZipEntry): Promise<Uint8Array> {
@@ -122,10 +123,7 @@ async function readEntry(source: ByteSource, entry: ZipEntry): Promise<Uint8Arra
       `${source.name}: its entry ${quote(entry.name)} is compressed, unlike torch's`,
     );
   }
-  const position = await findZipData(source, entry);
-  const bytes = new Uint8Array(entry.size);
-  await source.readAt(position, bytes);
-  return bytes;
+  return await readAll(new ZipEntrySource(source, entry));
 }
 
 const dtypes = new Map(
@@ -181,7 +179,7 @@ function resolveStorage(
       `${source.name}: the data ${quote(key)} of a tensor is missing or cut short`,
     );
   }
-  return new Storage(dtype, length, entry);
+  return new Storage(dtype, length, new ZipEntrySource(source, entry));
 }
 
 /**
@@ -189,11 +187,11 @@ function resolveStorage(
  * (`state.0.exp_avg`). Without recursion, and each container once: a pickle may nest without end
  * and contain itself.
  */
-function nameTensors(root: unknown, source: ByteSource): unknown {
+function nameTensors(root: unknown): unknown {
   const seen = new Set<unknown>();
   const open: { container: unknown; path: string }[] = [];
   const visit = (value: unknown, path: string): unknown => {
-    if (value instanceof TensorView) return storedTensor(value, path || "at the root", source);
+    if (value instanceof TensorView) return storedTensor(value, path || "at the root");
     if ((Array.isArray(value) || value instanceof Map) && !seen.has(value)) {
       seen.add(value);
       open.push({ container: value, path: path && path + "." });
@@ -215,11 +213,11 @@ function nameTensors(root: unknown, source: ByteSource): unknown {
   return result;
 }
 
-function storedTensor(view: TensorView, name: string, source: ByteSource): StoredTensor {
+function storedTensor(view: TensorView, name: string): StoredTensor {
   const { storage, offset, shape, strides } = view;
   return new StoredTensor(name, storage.dtype, shape, {
-    source,
-    storageStart: () => findZipData(source, storage.entry),
+    source: storage.source,
+    storageStart: 0,
     storageLength: storage.length,
     storageOffset: offset,
     strides,

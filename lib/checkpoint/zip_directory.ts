@@ -20,6 +20,8 @@ export interface ZipEntry {
   name: string;
   /** Uncompressed bytes. */
   size: number;
+  /** CRC-32 of those bytes. */
+  checksum: number;
   /** Position of its local header in the archive. */
   headerPosition: number;
   /** True if its bytes lie in the archive as they are. */
@@ -56,6 +58,9 @@ export async function readZipDirectory(source: ByteSource): Promise<Map<string, 
   const entries = new Map<string, ZipEntry>();
   for (let i = 0; i < count; i++) {
     const entry = readCentralHeader(input);
+    if (entries.has(entry.name) || entry.isStored && entry.size > source.length) {
+      throw new UserError(`${source.name}: its zip directory is damaged`);
+    }
     entries.set(entry.name, entry);
   }
   return entries;
@@ -107,7 +112,8 @@ function readCentralHeader(input: ByteReader): ZipEntry {
   }
   input.skip(6);
   const method = input.u16();
-  input.skip(8);
+  input.skip(4);
+  const checksum = input.u32();
   const compressedSize = input.u32();
   let size = input.u32();
   const [nameLength, extraLength, commentLength] = [input.u16(), input.u16(), input.u16()];
@@ -125,7 +131,7 @@ function readCentralHeader(input: ByteReader): ZipEntry {
     if (compressedSize === IN_ZIP64) field.skip(8);
     if (headerPosition === IN_ZIP64) headerPosition = field.u64();
   }
-  return { name, size, headerPosition, isStored: method === 0 };
+  return { name, size, checksum, headerPosition, isStored: method === 0 };
 }
 
 /** Finds where a stored entry's bytes start: behind its local header, whose length varies. */

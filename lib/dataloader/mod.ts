@@ -31,4 +31,5 @@ export {
   type PackedLoaderState,
   type Render,
 } from "./packed_loader.ts";
+export { fitToRow, type Rendered, type RowFit } from "./row_fit.ts";
 export { type PackingStats, packingStats } from "./packing_stats.ts";

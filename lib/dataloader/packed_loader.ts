@@ -1,5 +1,6 @@
 import type { Conversation } from "../conversation.ts";
 import { UserError } from "../errors.ts";
+import { fitToRow, type Rendered, type RowFit } from "./row_fit.ts";
 
 /** Conversations waiting to be placed; the longest that fits is chosen among them. */
 const BUFFER_SIZE = 100;
@@ -14,10 +15,11 @@ export interface ConversationDataset {
   get(index: number): Conversation;
 }
 
-/** Turns a conversation into token ids, beginning with bos, and a mask: 1 where to train. */
-export type Render = (
-  conversation: Conversation,
-) => { ids: ArrayLike<number>; mask: ArrayLike<number> };
+/**
+ * Turns a conversation into at most `maxTokens` tokens. The packer asks for all there are, for it
+ * counts what does not fit into a row.
+ */
+export type Render = (conversation: Conversation, maxTokens: number) => Rendered;
 
 /** What a loader needs to know. */
 export interface PackedLoaderOptions {
@@ -33,6 +35,8 @@ export interface PackedLoaderOptions {
   rank?: number;
   /** How many processes train one model; 1 unless given. */
   worldSize?: number;
+  /** What tells the dataset's content from another's; kept in the state and compared with it. */
+  checksum?: string;
   /** Where an earlier loader over the same dataset left off. */
   state?: PackedLoaderState;
 }
@@ -41,13 +45,15 @@ export interface PackedLoaderOptions {
 export interface PackedLoaderState {
   /** The number of conversations of the dataset. */
   datasetLength: number;
-  /** The next conversation to read. */
+  /** The checksum of its content; empty where none was given, undefined in a state of old. */
+  checksum?: string;
+  /** The next conversation to read; the dataset's length or more when the pass was read. */
   cursor: number;
   /** As in {@link PackedBatch}. */
   consumed: number;
-  /** As in {@link PackedBatch}. */
+  /** Which pass over the dataset the reading is in, from 1. */
   epoch: number;
-  /** The conversations read and not yet placed, in the order read. */
+  /** The conversations read and not yet placed, in the order read; all of one pass. */
   buffer: number[];
 }
 
@@ -61,25 +67,27 @@ export interface PackedBatch {
   targets: number;
   /** How many of the B·(T+1) places are filling. */
   padding: number;
+  /** Which conversations were placed, by their places in the dataset, in the order of the rows. */
+  conversations: number[];
   /** How many conversations were longer than a row and cut to it. */
   cut: number;
   /** How many tokens that lost. */
   lostTokens: number;
-  /** Conversations placed so far by all processes, if all are as far as this one. */
+  /** How many conversations were read and left out: within a row no token of theirs is trained. */
+  leftOut: number;
+  /** Conversations placed or left out by all processes, if all are as far as this one. */
   consumed: number;
-  /** The share of the dataset placed so far, 0 to 1. */
+  /** The share of the dataset placed or left out so far, 0 to 1. */
   progress: number;
-  /** Which pass over the dataset the reading is in, from 1. */
+  /** Which pass over the dataset the last conversation placed is of, from 1. */
   epoch: number;
-  /** Whether as many conversations as the dataset has were placed. */
+  /** Whether the first pass is over: as many conversations as the dataset has were consumed. */
   done: boolean;
 }
 
 /** A conversation read and not yet placed. */
-interface Waiting {
+interface Waiting extends Rendered, RowFit {
   index: number;
-  ids: ArrayLike<number>;
-  mask: ArrayLike<number>;
 }
 
 /**
@@ -87,10 +95,11 @@ interface Waiting {
  * conversations the longest that fits the rest of the row is placed, the earliest of equals; when
  * none fits, the rest is filled with bos and left out of the loss. Every row so begins with bos and
  * no conversation is split. One that is longer than a row is cut to it and counted; nanochat would
- * never place it.
+ * never place it. One that has no trained token within a row is left out and counted.
  *
- * The loader never ends: after the last conversation it reads the first again. For validation make
- * a new loader each time.
+ * The loader never ends: after the last conversation it reads the first again, but not before all
+ * that wait are placed, so that each is trained on once a pass; the rest of a pass's last row is
+ * filled from the next pass. For validation make a new loader each time.
  *
  * @example
  * ```ts
@@ -120,13 +129,15 @@ export class PackedLoader {
   readonly #rowMask: Uint8Array;
   #cursor: number;
   #consumed: number;
-  #epoch = 1;
+  #epoch: number;
   #waiting: Waiting[] = [];
+  /** Conversations left out since the last one that was not. */
+  #leftOutInARow = 0;
 
   /**
    * Begins at the dataset's start, or at a saved state.
    *
-   * @throws {UserError} If the dataset is empty, or has another length than the state's.
+   * @throws {UserError} If the dataset is empty, or is another than the state's.
    */
   constructor(dataset: ConversationDataset, options: PackedLoaderOptions) {
     if (dataset.length === 0) throw new UserError("there are no conversations to pack");
@@ -138,6 +149,7 @@ export class PackedLoader {
     this.#rowMask = new Uint8Array(T + 1);
     this.#cursor = rank % dataset.length;
     this.#consumed = rank;
+    this.#epoch = 1 + Math.floor(rank / dataset.length);
     if (state !== undefined) this.#restore(state);
   }
 
@@ -148,16 +160,27 @@ export class PackedLoader {
           `${this.#dataset.length}; use the mixture that the run began with`,
       );
     }
+    if ((state.checksum ?? this.#checksum) !== this.#checksum) {
+      throw new UserError(
+        `cannot continue: the data has ${state.datasetLength} conversations as before, but their ` +
+          "content has changed; use the mixture that the run began with",
+      );
+    }
     this.#cursor = state.cursor;
     this.#consumed = state.consumed;
     this.#epoch = state.epoch;
     this.#waiting = state.buffer.map((index) => this.#read(index));
   }
 
+  get #checksum(): string {
+    return this.#options.checksum ?? "";
+  }
+
   /** Where the loader is: a loader made with it goes on with the same batches. */
   get state(): PackedLoaderState {
     return {
       datasetLength: this.#dataset.length,
+      checksum: this.#checksum,
       cursor: this.#cursor,
       consumed: this.#consumed,
       epoch: this.#epoch,
@@ -165,7 +188,11 @@ export class PackedLoader {
     };
   }
 
-  /** Packs the next micro-batch. */
+  /**
+   * Packs the next micro-batch.
+   *
+   * @throws {UserError} If no conversation has a token to train on within a row.
+   */
   next(): PackedBatch {
     const { B, T } = this.#options;
     const batch: PackedBatch = {
@@ -173,8 +200,10 @@ export class PackedLoader {
       y: new Int32Array(B * T),
       targets: 0,
       padding: 0,
+      conversations: [],
       cut: 0,
       lostTokens: 0,
+      leftOut: 0,
       consumed: 0,
       progress: 0,
       epoch: 1,
@@ -191,43 +220,40 @@ export class PackedLoader {
     }
     batch.consumed = this.#consumed;
     batch.progress = Math.min(1, this.#consumed / this.#dataset.length);
-    batch.epoch = this.#epoch;
     batch.done = this.#consumed >= this.#dataset.length;
     return batch;
   }
 
-  /** Fills the row and its mask, and counts what was cut and filled up. */
+  /** Fills the row and its mask, and counts what was placed, cut, left out and filled up. */
   #packRow(batch: PackedBatch): void {
     const capacity = this.#row.length;
     this.#row.fill(this.#options.bosId);
     this.#rowMask.fill(0);
     let used = 0;
     while (used < capacity) {
-      while (this.#waiting.length < BUFFER_SIZE) this.#waiting.push(this.#readNext());
+      this.#readAhead(batch);
       const best = this.#longestThatFits(capacity - used);
       if (best < 0) break;
-      const [{ ids, mask }] = this.#waiting.splice(best, 1);
-      const length = Math.min(ids.length, capacity);
+      const [{ index, ids, mask, length, lost }] = this.#waiting.splice(best, 1);
       for (let i = 0; i < length; i++) {
         this.#row[used + i] = ids[i];
         this.#rowMask[used + i] = mask[i];
       }
       used += length;
       this.#consumed += this.#worldSize;
-      if (ids.length > capacity) {
-        batch.cut++;
-        batch.lostTokens += ids.length - capacity;
-      }
+      batch.conversations.push(index);
+      batch.epoch = this.#epoch;
+      if (lost > 0) batch.cut++;
+      batch.lostTokens += lost;
     }
     batch.padding += capacity - used;
   }
 
   #longestThatFits(room: number): number {
-    const capacity = this.#row.length;
     let best = -1;
     let bestLength = 0;
     for (let i = 0; i < this.#waiting.length; i++) {
-      const length = Math.min(this.#waiting[i].ids.length, capacity);
+      const { length } = this.#waiting[i];
       if (length <= room && length > bestLength) {
         best = i;
         bestLength = length;
@@ -236,17 +262,35 @@ export class PackedLoader {
     return best;
   }
 
-  #readNext(): Waiting {
-    const conversation = this.#read(this.#cursor);
-    this.#cursor += this.#worldSize;
-    if (this.#cursor >= this.#dataset.length) {
-      this.#cursor %= this.#dataset.length;
-      this.#epoch++;
+  /** Fills the buffer from the pass; from the next one only when none of this one waits. */
+  #readAhead(batch: PackedBatch): void {
+    const { length } = this.#dataset;
+    while (this.#waiting.length < BUFFER_SIZE) {
+      if (this.#cursor >= length) {
+        if (this.#waiting.length > 0) return;
+        this.#epoch += Math.floor(this.#cursor / length);
+        this.#cursor %= length;
+      }
+      const conversation = this.#read(this.#cursor);
+      this.#cursor += this.#worldSize;
+      if (conversation.isTrained) {
+        this.#waiting.push(conversation);
+        this.#leftOutInARow = 0;
+        continue;
+      }
+      batch.leftOut++;
+      this.#consumed += this.#worldSize;
+      if (++this.#leftOutInARow >= length) {
+        throw new UserError(
+          `there is nothing to train on: no conversation has a trained token in a row of ` +
+            `${this.#options.T} tokens`,
+        );
+      }
     }
-    return conversation;
   }
 
   #read(index: number): Waiting {
-    return { index, ...this.#options.render(this.#dataset.get(index)) };
+    const rendered = this.#options.render(this.#dataset.get(index), Infinity);
+    return { index, ...rendered, ...fitToRow(rendered, this.#options.T) };
   }
 }

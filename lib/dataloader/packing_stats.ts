@@ -1,3 +1,4 @@
+import { pause } from "../pause.ts";
 import { type ConversationDataset, PackedLoader, type Render } from "./packed_loader.ts";
 
 /** How well a dataset fills its rows. */
@@ -16,12 +17,16 @@ export interface PackingStats {
   cut: number;
   /** Tokens lost by cutting. */
   lostTokens: number;
+  /** Conversations left out, for no token of theirs is trained on within a row. */
+  leftOut: number;
 }
 
 /**
  * Packs a dataset once and counts.
  *
- * @throws {UserError} If the dataset is empty.
+ * @param options How it is packed, and what stops it.
+ * @throws {UserError} If the dataset is empty, or has nothing to train on.
+ * @throws The signal's reason, once it is aborted.
  *
  * @example
  * ```ts
@@ -33,37 +38,45 @@ export interface PackingStats {
  *   get: () => ({ messages: [{ role: "user" as const, content: "Hi" }] }),
  * };
  * const render = () => ({ ids: [0, 5, 6], mask: [0, 0, 1] });
- * const stats = packingStats(dataset, { T: 6, render, bosId: 0 });
+ * const stats = await packingStats(dataset, { T: 6, render, bosId: 0 });
  * assertEquals(stats.rows, 4);
  * assertEquals(stats.paddingShare, 1 / 7);
  * ```
  */
-export function packingStats(
+export async function packingStats(
   dataset: ConversationDataset,
-  { T, render, bosId }: { T: number; render: Render; bosId: number },
-): PackingStats {
-  const loader = new PackedLoader(dataset, { B: 1, T, render, bosId });
+  options: { T: number; render: Render; bosId: number; signal?: AbortSignal },
+): Promise<PackingStats> {
+  const { signal, ...packing } = options;
+  const { T } = packing;
+  const loader = new PackedLoader(dataset, { ...packing, B: 1 });
+  const placed = new Set<number>();
   let rows = 0;
+  let conversations = 0;
   let padding = 0;
   let targets = 0;
   let cut = 0;
   let lostTokens = 0;
-  while (true) {
+  for (let done = false; !done;) {
     const batch = loader.next();
     rows++;
+    conversations += batch.conversations.length;
+    for (const index of batch.conversations) placed.add(index);
     padding += batch.padding;
     targets += batch.targets;
     cut += batch.cut;
     lostTokens += batch.lostTokens;
-    if (!batch.done) continue;
-    return {
-      conversations: batch.consumed,
-      rows,
-      tokens: rows * T,
-      paddingShare: padding / (rows * (T + 1)),
-      trainedShare: targets / (rows * T),
-      cut,
-      lostTokens,
-    };
+    done = batch.done;
+    await pause(signal);
   }
+  return {
+    conversations,
+    rows,
+    tokens: rows * T,
+    paddingShare: padding / (rows * (T + 1)),
+    trainedShare: targets / (rows * T),
+    cut,
+    lostTokens,
+    leftOut: dataset.length - placed.size,
+  };
 }

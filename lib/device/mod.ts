@@ -6,13 +6,15 @@
  */
 export { type CpuOptions, createCpuDevice } from "./cpu/mod.ts";
 export type { Device, Readback } from "./device.ts";
-export type {
-  Coefficient,
-  MatmulArgs,
-  MatmulLayout,
-  Operations,
-  SamplingArgs,
-  TokenGroups,
+export {
+  type Coefficient,
+  type Guard,
+  type MatmulArgs,
+  type MatmulLayout,
+  NOT_NUMBERS,
+  type Operations,
+  type SamplingArgs,
+  type TokenGroups,
 } from "./operations.ts";
 export { type DeviceChoice, type DeviceOptions, openDevice } from "./open.ts";
 export { attentionSizes, checkShapes, matmulSizes, rowsOf } from "./shapes.ts";

@@ -62,9 +62,21 @@ export interface TokenGroups {
   count: number;
 }
 
+/**
+ * Decides on the device whether an operation takes effect: int32 (1). Where it is not 0, an
+ * operation that is given it changes nothing. {@link Operations.checkFinite} sets it.
+ */
+export type Guard = Tensor;
+
+/**
+ * What {@link Operations.sample} gives for a row that is no distribution: one of its logits is NaN
+ * or +∞, or all are −∞.
+ */
+export const NOT_NUMBERS = -1;
+
 /** How {@link Operations.sample} chooses. */
 export interface SamplingArgs {
-  /** int32 (B): the chosen token of each row. */
+  /** int32 (B): the chosen token of each row, or {@link NOT_NUMBERS}. */
   out: Tensor;
   /** (B, V) Logits, of which the first `vocabSize` columns count. */
   logits: Tensor;
@@ -230,7 +242,10 @@ export interface Operations {
   gatherRows(args: { out: Tensor; x: Tensor; index: Tensor; start?: number }): void;
   /** out[index[start + r]] = x[r] for x (R, C), out (N, C), index int32 without repeats. */
   scatterRows(args: { out: Tensor; x: Tensor; index: Tensor; start?: number }): void;
-  /** In place: x = cap · tanh(x / cap). */
+  /**
+   * In place: x = cap · tanh(x / cap), but NaN where x is infinite: the cap must not hide that
+   * weights are.
+   */
   softcap(args: { x: Tensor; cap: number }): void;
   /**
    * Cross-entropy of softcapped logits. For logits (R, V) before the cap, of which the first
@@ -251,6 +266,8 @@ export interface Operations {
   ): void;
   /** out[0] += scale · Σ x (or Σ x·weights); the sum is taken over all of x. */
   sum(args: { out: Tensor; x: Tensor; weights?: Tensor; scale: number }): void;
+  /** flag[0] = 1 where an element of x is NaN or infinite, else flag stays; flag is int32 (1). */
+  checkFinite(args: { x: Tensor; flag: Guard }): void;
 
   /**
    * AdamW (Loshchilov & Hutter) on one tensor: p *= 1 − lr·weightDecay; m = lerp(m, g, 1−beta1);
@@ -268,6 +285,7 @@ export interface Operations {
       eps: number;
       weightDecay: number;
       step: number;
+      guard?: Guard;
     },
   ): void;
   /**
@@ -275,7 +293,14 @@ export interface Operations {
    * (rows, cols), momentum and out (n, rows, cols).
    */
   muonMomentum(
-    args: { out: Tensor; momentum: Tensor; g: Tensor; slot: number; mu: number },
+    args: {
+      out: Tensor;
+      momentum: Tensor;
+      g: Tensor;
+      slot: number;
+      mu: number;
+      guard?: Guard;
+    },
   ): void;
   /** In place, each matrix of x (n, rows, cols): x *= target / (‖x‖_F · margin + eps). */
   frobeniusNormalize(args: { x: Tensor; target: number; margin: number; eps: number }): void;
@@ -287,16 +312,26 @@ export interface Operations {
    * and L the length averaged over: secondMomentum = lerp(secondMomentum, v, 1−beta2); step =
    * 1/sqrt(max(secondMomentum, 1e-10)); x *= step · sqrt(Σ v·L) / max(sqrt(Σ v·L·step²), 1e-10).
    */
-  muonVarianceReduction(args: { x: Tensor; secondMomentum: Tensor; beta2: number }): void;
+  muonVarianceReduction(
+    args: { x: Tensor; secondMomentum: Tensor; beta2: number; guard?: Guard },
+  ): void;
   /** p −= lr·x[slot] + (x[slot]·p ≥ 0 ? lr·weightDecay·p : 0), for p (rows, cols). */
   cautiousUpdate(
-    args: { p: Tensor; x: Tensor; slot: number; lr: number; weightDecay: number },
+    args: {
+      p: Tensor;
+      x: Tensor;
+      slot: number;
+      lr: number;
+      weightDecay: number;
+      guard?: Guard;
+    },
   ): void;
 
   /**
    * Draws a token for each row. In descending order of probability (the lower index first among
    * equals) topK, topP and minP each keep a prefix; of the kept tokens in index order, the first
-   * whose cumulative probability exceeds uniform · (mass kept) is chosen.
+   * whose cumulative probability exceeds uniform · (mass kept) is chosen. A row that is no
+   * distribution gets {@link NOT_NUMBERS}.
    */
   sample(args: SamplingArgs): void;
 }

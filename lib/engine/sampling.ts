@@ -5,6 +5,15 @@
  */
 import { UserError } from "../errors.ts";
 
+/** The error for logits that are NaN or infinite: no token can be chosen from them. */
+export function logitsError(): UserError {
+  return new UserError(
+    "the model's logits are not numbers: its weights hold NaN or infinity, or values so large that " +
+      "they lead to it; use another checkpoint",
+    { detail: { kind: "notFinite" } },
+  );
+}
+
 /** How tokens are chosen; the operation `sample` of a device says in which order. */
 export interface SamplingOptions {
   /** 0 takes the most likely token; 1, the default, samples from the model's distribution. */

@@ -25,6 +25,7 @@ export interface EvaluationBatch {
  * @param steps How many.
  * @param tokenBytes Bytes of each token, 0 for special tokens.
  * @param onBatch Called after each batch with the number done.
+ * @param signal Breaks it off after a batch: its reason is thrown.
  * @returns Bits per byte; NaN where no target was counted.
  */
 export async function bitsPerByte(
@@ -33,6 +34,7 @@ export async function bitsPerByte(
   steps: number,
   tokenBytes: Int32Array,
   onBatch: (done: number) => void = () => {},
+  signal?: AbortSignal,
 ): Promise<number> {
   const { device } = pass.model;
   const lossSum = device.allocate("loss of an evaluation batch", [1]);
@@ -51,7 +53,7 @@ export async function bitsPerByte(
         await collect();
         pending = staged;
         onBatch(++done);
-        await pause();
+        await pause(signal);
         if (done >= steps) break;
       }
     }

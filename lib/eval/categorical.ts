@@ -4,6 +4,7 @@
  * @module
  */
 import type { Readback, Tensor } from "../device/mod.ts";
+import { logitsError } from "../engine/sampling.ts";
 import { UserError } from "../errors.ts";
 import { Arena, type GPT, Pass } from "../model/mod.ts";
 import { pause } from "../pause.ts";
@@ -39,21 +40,25 @@ interface Prompt {
  * @param model The model; its parameters must stay as they are meanwhile.
  * @param problems Problems, whose letters must be single tokens.
  * @param batchSize Problems per forward pass.
+ * @param signal Breaks it off when aborted: its reason is thrown.
  * @yields The choices of each batch.
- * @throws {UserError} when a letter is not a single token, or the device cannot hold the pass.
+ * @throws {UserError} when a letter is not a single token, the logits are not numbers, or the device
+ * cannot hold the pass.
  */
 export async function* chooseLetters(
   model: GPT,
   tokenizer: Tokenizer,
   problems: readonly MultipleChoiceProblem[],
   batchSize: number,
+  signal?: AbortSignal,
 ): AsyncGenerator<Choice[]> {
   if (problems.length === 0) return;
-  const prompts = problems.map((problem, index): Prompt => ({
-    problem: index,
-    letters: problem.letters,
-    ids: tokenizer.renderForCompletion(problem),
-  }));
+  const prompts: Prompt[] = [];
+  for (const [index, problem] of problems.entries()) {
+    const ids = tokenizer.renderForCompletion(problem);
+    prompts.push({ problem: index, letters: problem.letters, ids });
+    await pause(signal);
+  }
   prompts.sort((a, b) => b.ids.length - a.ids.length || a.problem - b.problem);
   const B = Math.min(batchSize, prompts.length);
   const letters = [...new Set(problems.flatMap((problem) => problem.letters))];
@@ -66,6 +71,7 @@ export async function* chooseLetters(
       const values = prompt.letters.map((letter) =>
         logits[row * letters.length + letters.indexOf(letter)]
       );
+      if (!values.every(Number.isFinite)) throw logitsError();
       const best = values.indexOf(Math.max(...values));
       return { problem: prompt.problem, letter: prompt.letters[best], logits: values };
     });
@@ -91,7 +97,7 @@ export async function* chooseLetters(
       if (pending) yield await collect(pending);
       pending = { batch, readback };
       // The CPU device runs without a pause: let signals and timers have their turn.
-      await pause();
+      await pause(signal);
     }
     if (pending) yield await collect(pending);
   } finally {

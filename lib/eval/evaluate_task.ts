@@ -4,11 +4,12 @@
  * @module
  */
 import type { GPT } from "../model/mod.ts";
+import { unlessAborted } from "../pause.ts";
 import { MultipleChoiceTask } from "../tasks/multiple_choice.ts";
 import type { EvalTask } from "../tasks/task.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
 import { chooseLetters } from "./categorical.ts";
-import { complete, type CompletionOptions } from "./generative.ts";
+import { complete, type CompletionOptions, tryCompletion } from "./generative.ts";
 
 /** How many problems were solved. */
 export interface Score {
@@ -48,6 +49,9 @@ export interface TaskEvaluationOptions extends Partial<CompletionOptions> {
   ranks?: EvaluationRanks;
 }
 
+/** nanochat's settings. */
+const DEFAULTS = { batchSize: 8, numSamples: 1, maxNewTokens: 512, temperature: 0, topK: 50 };
+
 /** Programs that are run at the same time. */
 const CONCURRENT_PROGRAMS = 2;
 
@@ -65,20 +69,52 @@ export async function evaluateTask(
 ): Promise<Score | undefined> {
   const { onProgress = () => {}, signal, ranks } = options;
   const { rank, worldSize } = ranks ?? { rank: 0, worldSize: 1 };
-  const count = Math.min(task.length, options.maxProblems ?? Infinity);
-  const indices = Array.from({ length: count }, (_, i) => i)
+  const indices = Array.from({ length: problemCount(task, options) }, (_, i) => i)
     .filter((i) => i % worldSize === rank);
   const score: Score = { passed: 0, total: 0 };
-  for await (const outcomes of tryProblems(model, tokenizer, task, indices, options)) {
-    score.passed += outcomes.filter((solved) => solved).length;
-    score.total += outcomes.length;
-    onProgress({ ...score }, indices.length);
-    if (signal?.aborted) break;
+  try {
+    for await (const outcomes of tryProblems(model, tokenizer, task, indices, options)) {
+      score.passed += outcomes.filter((solved) => solved).length;
+      score.total += outcomes.length;
+      onProgress({ ...score }, indices.length);
+      if (signal?.aborted) break;
+    }
+  } catch (error) {
+    if (error !== signal?.reason) throw error;
   }
   if (signal?.aborted) return undefined;
   const [passed, total] = await ranks?.sum([score.passed, score.total]) ??
     [score.passed, score.total];
   return { passed, total };
+}
+
+/** How many problems of a task are tried. */
+function problemCount(task: EvalTask, { maxProblems = Infinity }: TaskEvaluationOptions): number {
+  return Math.min(task.length, maxProblems);
+}
+
+/**
+ * Tries once what {@link evaluateTask} needs, without measuring: the row of every problem, and the
+ * device's memory for the largest batch.
+ *
+ * @throws {UserError} when a problem's row is malformed, or the device's memory does not suffice;
+ * the signal's reason if it was aborted.
+ */
+export async function tryTask(
+  model: GPT,
+  tokenizer: Tokenizer,
+  task: EvalTask,
+  options: TaskEvaluationOptions = {},
+): Promise<void> {
+  const count = problemCount(task, options), { signal } = options;
+  if (task instanceof MultipleChoiceTask) {
+    const problems = Array.from({ length: count }, (_, index) => task.get(index));
+    const { batchSize } = { ...DEFAULTS, ...options };
+    for await (const _ of chooseLetters(model, tokenizer, problems, batchSize, signal)) return;
+  } else {
+    const problems = Array.from({ length: count }, (_, index) => task.get(index));
+    await tryCompletion(model, tokenizer, problems, { ...DEFAULTS, ...options });
+  }
 }
 
 /** Whether problems are solved, a batch at a time, in no particular order. */
@@ -89,21 +125,22 @@ async function* tryProblems(
   indices: readonly number[],
   options: TaskEvaluationOptions,
 ): AsyncGenerator<boolean[]> {
-  const { batchSize = 8 } = options;
+  const settings = { ...DEFAULTS, ...options };
   if (task instanceof MultipleChoiceTask) {
     const problems = indices.map((index) => task.get(index));
-    for await (const choices of chooseLetters(model, tokenizer, problems, batchSize)) {
+    const { batchSize, signal } = settings;
+    for await (const choices of chooseLetters(model, tokenizer, problems, batchSize, signal)) {
       yield choices.map(({ problem, letter }) => task.evaluate(problems[problem], letter));
     }
     return;
   }
   const problems = indices.map((index) => task.get(index));
-  const defaults = { batchSize, numSamples: 1, maxNewTokens: 512, temperature: 0, topK: 50 };
-  const completions = complete(model, tokenizer, problems, { ...defaults, ...options, batchSize });
-  for await (const answers of completions) {
+  for await (const answers of complete(model, tokenizer, problems, settings)) {
     yield await mapConcurrently(answers, async ({ problem, texts }) => {
       for (const text of texts) {
-        if (await task.evaluate(problems[problem], text)) return true;
+        // A program may run for seconds, and the first one starts Python.
+        const evaluated = Promise.resolve(task.evaluate(problems[problem], text));
+        if (await unlessAborted(evaluated, options.signal)) return true;
       }
       return false;
     });

@@ -6,6 +6,7 @@
 import type { Conversation } from "../conversation.ts";
 import { Engine, type SamplingOptions } from "../engine/mod.ts";
 import type { GPT } from "../model/mod.ts";
+import { pause } from "../pause.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
 
 /** How answers are sampled, and how many. */
@@ -43,20 +44,16 @@ export async function* complete(
   problems: readonly Conversation[],
   options: CompletionOptions,
 ): AsyncGenerator<Completions[]> {
-  const { batchSize, numSamples, maxNewTokens, signal } = options;
-  const prompts = problems.map((conversation, problem) => ({
-    problem,
-    ids: tokenizer.renderForCompletion(conversation),
-  }));
+  const { numSamples, maxNewTokens, signal } = options;
+  const prompts = await renderPrompts(tokenizer, problems, signal);
   if (prompts.length === 0) return;
-  prompts.sort((a, b) => b.ids.length - a.ids.length || a.problem - b.problem);
   const capacity = prompts[0].ids.length + maxNewTokens;
   const engine = new Engine(model, tokenizer, { capacity });
-  const problemsAtOnce = Math.max(1, Math.floor(batchSize / numSamples));
+  const size = problemsAtOnce(options);
   try {
-    for (let start = 0; start < prompts.length; start += problemsAtOnce) {
-      const batch = prompts.slice(start, start + problemsAtOnce);
-      const rows = batch.flatMap(({ ids }) => Array<readonly number[]>(numSamples).fill(ids));
+    for (let start = 0; start < prompts.length; start += size) {
+      const batch = prompts.slice(start, start + size);
+      const rows = rowsOf(batch, numSamples);
       const generated = await engine.generateBatch(rows, { ...options, maxTokens: maxNewTokens });
       if (signal?.aborted) return;
       const texts = generated.map((tokens) => tokenizer.decode(tokens));
@@ -68,4 +65,56 @@ export async function* complete(
   } finally {
     engine.free();
   }
+}
+
+/**
+ * Tries what {@link complete} needs of the device: the first token of the longest prompts, with
+ * room for whole answers.
+ *
+ * @throws {UserError} when the device cannot hold the cache of keys and values.
+ */
+export async function tryCompletion(
+  model: GPT,
+  tokenizer: Tokenizer,
+  problems: readonly Conversation[],
+  options: CompletionOptions,
+): Promise<void> {
+  const prompts = await renderPrompts(tokenizer, problems, options.signal);
+  if (prompts.length === 0) return;
+  const capacity = prompts[0].ids.length + options.maxNewTokens;
+  const engine = new Engine(model, tokenizer, { capacity });
+  try {
+    const rows = rowsOf(prompts.slice(0, problemsAtOnce(options)), options.numSamples);
+    for await (const _ of engine.generate(rows, { ...options, maxTokens: 1 }));
+  } finally {
+    engine.free();
+  }
+}
+
+interface Prompt {
+  /** Which of the problems, by its place in the list. */
+  problem: number;
+  ids: readonly number[];
+}
+
+/** Problems as prompts, the longest first. */
+async function renderPrompts(
+  tokenizer: Tokenizer,
+  problems: readonly Conversation[],
+  signal?: AbortSignal,
+): Promise<Prompt[]> {
+  const prompts: Prompt[] = [];
+  for (const [problem, conversation] of problems.entries()) {
+    prompts.push({ problem, ids: tokenizer.renderForCompletion(conversation) });
+    await pause(signal);
+  }
+  return prompts.sort((a, b) => b.ids.length - a.ids.length || a.problem - b.problem);
+}
+
+function problemsAtOnce({ batchSize, numSamples }: CompletionOptions): number {
+  return Math.max(1, Math.floor(batchSize / numSamples));
+}
+
+function rowsOf(prompts: readonly Prompt[], numSamples: number): (readonly number[])[] {
+  return prompts.flatMap(({ ids }) => Array<readonly number[]>(numSamples).fill(ids));
 }

@@ -18,5 +18,6 @@ export {
   type EvaluationRanks,
   type Score,
   type TaskEvaluationOptions,
+  tryTask,
 } from "./evaluate_task.ts";
 export { complete, type CompletionOptions, type Completions } from "./generative.ts";

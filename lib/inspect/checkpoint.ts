@@ -4,7 +4,8 @@
  * @module
  */
 import { findCheckpoint, openTorchFile, readMeta } from "../checkpoint/disk/mod.ts";
-import { readStateDict } from "../checkpoint/mod.ts";
+import { checkParameters, readStateDict } from "../checkpoint/mod.ts";
+import { harmless } from "../harmless.ts";
 import {
   countParameters,
   flopsPerToken,
@@ -29,7 +30,9 @@ export async function inspectCheckpoint(
   const { modelConfig: config, raw } = await readMeta(files.meta);
   using file = await openTorchFile(files.model);
   const { tensors, parts } = readStateDict(file, config);
-  const counts = countParameters(parameterSpecs(config, parts));
+  const specs = parameterSpecs(config, parts);
+  checkParameters(tensors, specs, files.model);
+  const counts = countParameters(specs);
   const { model_config, user_config, ...rest } = raw as Record<string, Record<string, unknown>>;
 
   terminal.print(`Model        ${files.model}`);
@@ -55,5 +58,5 @@ export async function inspectCheckpoint(
 /** Plain values of a meta file as `name=value`, whatever is nested left out. */
 function fields(values: Record<string, unknown>): string {
   const plain = Object.entries(values).filter(([, value]) => typeof value !== "object");
-  return plain.map(([name, value]) => `${name}=${value}`).join(" ") || "nothing";
+  return harmless(plain.map(([name, value]) => `${name}=${value}`).join(" ")) || "nothing";
 }

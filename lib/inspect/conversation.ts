@@ -31,7 +31,7 @@ export async function inspectConversation(
       `${path} has no conversation ${number}; it has ${conversations.length}, counted from 1`,
     );
   }
-  const rendered = tokenizer.renderConversation(conversations.get(index));
+  const rendered = tokenizer.renderConversation(conversations.get(index), Infinity);
   terminal.print(tokenizer.visualizeTokenization(rendered, { color: terminal.colors }));
   const trained = rendered.mask.filter((trained) => trained === 1).length;
   terminal.print(`${rendered.ids.length} tokens, of which ${trained} are trained on`);

@@ -5,7 +5,7 @@
  */
 import { join } from "@std/path";
 import { DiskFolder, findCheckpoint, readMeta } from "../checkpoint/disk/mod.ts";
-import { packingStats } from "../dataloader/mod.ts";
+import { type PackingStats, packingStats } from "../dataloader/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import { Progress, type Terminal } from "../tracking/mod.ts";
 import {
@@ -34,7 +34,7 @@ export interface PackingOptions extends MixtureOptions {
  * Packs the training mixture once and prints how well it fills the rows.
  *
  * @param options The mixture, the base checkpoint and the length of rows.
- * @throws {UserError} when a dataset, the tokenizer or the checkpoint is missing.
+ * @throws {UserError} when a dataset, the tokenizer or the checkpoint is missing, or a row is bad.
  */
 export async function inspectPacking(options: PackingOptions, givenIo: RunIo): Promise<void> {
   const io = await whereModelsAre(givenIo);
@@ -47,15 +47,15 @@ export async function inspectPacking(options: PackingOptions, givenIo: RunIo): P
   const { length: total } = train;
   const progress = new Progress(terminal, { label: "Packing", total, unit: "conversations" });
   let done = 0;
-  const stats = packingStats(train, {
+  const stats = await packingStats(train, {
     T,
     bosId: tokenizer.bosId,
-    render: (conversation) => {
+    render: (conversation, maxTokens) => {
       progress.update(++done);
-      return tokenizer.renderConversation(conversation);
+      return tokenizer.renderConversation(conversation, maxTokens);
     },
-  });
-  progress.finish();
+    signal: io.signal,
+  }).finally(() => progress.finish());
   printStats(stats, T, terminal);
 }
 
@@ -67,13 +67,14 @@ async function inheritedLength(options: PackingOptions, baseDir: string): Promis
   return inheritSettings({}, raw).maxSeqLen;
 }
 
-function printStats(stats: ReturnType<typeof packingStats>, T: number, terminal: Terminal): void {
+function printStats(stats: PackingStats, T: number, terminal: Terminal): void {
   const { rows, tokens, conversations, paddingShare, trainedShare, cut, lostTokens } = stats;
   terminal.print(`Rows            ${format(rows)} of ${T} tokens, ${format(tokens)} tokens`);
   terminal.print(
     `Conversations   ${format(conversations)}, ${(conversations / rows).toFixed(1)} a row`,
   );
   terminal.print(`Cut to a row    ${format(cut)}, which lost ${format(lostTokens)} tokens`);
+  terminal.print(`Left out        ${format(stats.leftOut)}, without a trained token in a row`);
   terminal.print(`Padding         ${percent(paddingShare)}`);
   terminal.print(`Trained on      ${percent(trainedShare)}`);
 }

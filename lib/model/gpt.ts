@@ -12,6 +12,7 @@ import { slices, type TensorSource } from "../tensor_source.ts";
 import { flopsPerToken } from "./config.ts";
 import {
   allocateParameters,
+  checkModelConfig,
   countParameters,
   type ModelParts,
   type Parameter,
@@ -36,7 +37,7 @@ export class GPT {
    * @param device Where the model lives.
    * @param config Its shape.
    * @param options `parts` an old checkpoint lacks are switched off; `training` adds gradients.
-   * @throws {UserError} when the device cannot hold a parameter.
+   * @throws {UserError} when no such model can be, or the device cannot hold a parameter.
    */
   constructor(
     readonly device: Device,
@@ -44,6 +45,7 @@ export class GPT {
     options: { parts?: ModelParts; training?: boolean } = {},
   ) {
     const { parts = { smear: true, backout: true }, training = false } = options;
+    checkModelConfig(config, parts);
     this.parameters = allocateParameters(device, parameterSpecs(config, parts), training);
   }
 
@@ -97,6 +99,18 @@ export class GPT {
   /** Sets every gradient to zero, before the first micro-batch of a step. */
   zeroGradients(): void {
     for (const { name } of this.parameters.values()) this.device.zero({ x: this.gradient(name) });
+  }
+
+  /** Whether every parameter is a number: neither NaN nor infinite. */
+  async isFinite(): Promise<boolean> {
+    const { device } = this;
+    const flag = device.allocate("flag of the parameters", [1], "int32");
+    try {
+      for (const { value } of this.parameters.values()) device.checkFinite({ x: value, flag });
+      return (await device.read(flag))[0] === 0;
+    } finally {
+      device.free(flag);
+    }
   }
 
   /** Parameter counts by purpose. */

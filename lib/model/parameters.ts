@@ -5,6 +5,7 @@
  * @module
  */
 import type { Device, Tensor } from "../device/mod.ts";
+import { UserError } from "../errors.ts";
 import type { ModelConfig } from "../model_config.ts";
 import { sizeOf } from "../shapes.ts";
 import { hasValueEmbedding, headSize, paddedVocabSize } from "./config.ts";
@@ -41,6 +42,33 @@ export interface Parameter extends ParameterSpec {
   value: Tensor;
   /** Where its gradient accumulates; absent in a model made for inference. */
   gradient?: Tensor;
+}
+
+/**
+ * Refuses shapes that nanochat's model cannot have either.
+ *
+ * @throws {UserError} saying which size is wrong, and why.
+ */
+export function checkModelConfig(config: ModelConfig, parts: ModelParts): void {
+  const { nEmbd, nHead, nKvHead } = config, D = headSize(config);
+  const channels = parts.smear ? SMEAR_GATE_CHANNELS : VALUE_GATE_CHANNELS;
+  if (!Number.isInteger(D) || !Number.isInteger(nHead / nKvHead)) {
+    throw new UserError(
+      `a model of ${nEmbd} channels, ${nHead} heads and ${nKvHead} key/value heads does not divide ` +
+        "evenly: channels must be a multiple of heads, and heads one of key/value heads",
+    );
+  }
+  if (D % 2 !== 0) {
+    throw new UserError(
+      `a model of ${nEmbd} channels in ${nHead} heads has heads of ${D} numbers, but rotary ` +
+        "embeddings halve them: the size of a head must be even",
+    );
+  }
+  if (nEmbd < channels) {
+    throw new UserError(
+      `a model of ${nEmbd} channels is too narrow: its gates read the first ${channels}`,
+    );
+  }
 }
 
 /** All parameters of a model, in the order of nanochat's state dict. */

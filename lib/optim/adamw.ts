@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Device, Tensor } from "../device/mod.ts";
+import type { Device, Guard, Tensor } from "../device/mod.ts";
 import type { AdamWGroup, OptimizerParameter } from "./groups.ts";
 
 /** The moments of one parameter. */
@@ -32,14 +32,17 @@ export class AdamW {
     }));
   }
 
-  /** Updates every parameter from its gradient, at `multiplier` times the group's rate. */
-  step(multiplier: number): void {
+  /**
+   * Updates every parameter from its gradient, at `multiplier` times the group's rate, unless
+   * `guard` is set.
+   */
+  step(multiplier: number, guard?: Guard): void {
     const { lr, betas: [beta1, beta2], eps, weightDecay } = this.group;
     const step = ++this.steps;
     for (const { parameter: { value: p, gradient: g, name }, m, v } of this.moments) {
       if (!g) throw new Error(`${name} has no gradient`);
       const rates = { lr: lr * multiplier, beta1, beta2, eps, weightDecay, step };
-      this.device.adamW({ p, g, m, v, ...rates });
+      this.device.adamW({ p, g, m, v, ...rates, guard });
     }
   }
 

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Device, Tensor } from "../device/mod.ts";
+import type { Device, Guard, Tensor } from "../device/mod.ts";
 import { sizeOf } from "../shapes.ts";
 import type { MuonGroup, OptimizerParameter } from "./groups.ts";
 
@@ -98,8 +98,11 @@ export class Muon {
     }
   }
 
-  /** Updates every matrix at `multiplier` times the group's rate, with momentum coefficient `mu`. */
-  step(multiplier: number, mu: number): void {
+  /**
+   * Updates every matrix at `multiplier` times the group's rate, with momentum coefficient `mu`,
+   * unless `guard` is set.
+   */
+  step(multiplier: number, mu: number, guard?: Guard): void {
     const { device, group: { beta2, weightDecay } } = this;
     const [rows, cols] = this.group.parameters[0].shape;
     const lr = this.group.lr * multiplier * Math.sqrt(Math.max(1, rows / cols));
@@ -107,7 +110,7 @@ export class Muon {
       let x = device.view(this.scratch.x[0], [parameters.length, rows, cols]);
       parameters.forEach(({ gradient: g, name }, slot) => {
         if (!g) throw new Error(`${name} has no gradient`);
-        device.muonMomentum({ out: x, momentum, g, slot, mu });
+        device.muonMomentum({ out: x, momentum, g, slot, mu, guard });
       });
       if (this.options.equilibrateRows) device.equilibrateRows({ x });
       device.frobeniusNormalize({ x, target: 1, margin: 1.01, eps: 1e-6 });
@@ -116,9 +119,9 @@ export class Muon {
         const target = Math.sqrt(Math.min(rows, cols));
         device.frobeniusNormalize({ x, target, margin: 1, eps: 1e-6 });
       }
-      device.muonVarianceReduction({ x, secondMomentum, beta2 });
+      device.muonVarianceReduction({ x, secondMomentum, beta2, guard });
       parameters.forEach(({ value: p }, slot) => {
-        device.cautiousUpdate({ p, x, slot, lr, weightDecay });
+        device.cautiousUpdate({ p, x, slot, lr, weightDecay, guard });
       });
     }
   }

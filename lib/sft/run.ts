@@ -3,13 +3,18 @@
  *
  * @module
  */
-import { findCheckpoint } from "../checkpoint/disk/mod.ts";
-import { PackedLoader } from "../dataloader/mod.ts";
+import { type CheckpointFiles, findCheckpoint, readMeta } from "../checkpoint/disk/mod.ts";
+import type { CheckpointMeta } from "../checkpoint/mod.ts";
+import { PackedLoader, type PackedLoaderState } from "../dataloader/mod.ts";
 import type { Device } from "../device/mod.ts";
+import { UserError } from "../errors.ts";
 import { Pass } from "../model/mod.ts";
 import {
   accumulationSteps,
+  areWorthSaving,
   ChatcoreRun,
+  checkMixtures,
+  endedBy,
   inheritSettings,
   openDataSource,
   openModel,
@@ -21,23 +26,29 @@ import {
   RunMeasurements,
   type RunProgress,
   runTrainingLoop,
+  type SavedRun,
   savedRun,
   START,
   trainingMixture,
   whereModelsAre,
   withDevice,
 } from "../training/mod.ts";
-import { CutCounter, describeBatches } from "./batches.ts";
+import { describeBatches } from "./batches.ts";
 import { demoOptions, needsDemo, placeDemo } from "./demo.ts";
 import type { SftOptions } from "./options.ts";
+import { resumedOptions, standing, withAbsolutePaths } from "./resume.ts";
 import { printPortraits, Showcase } from "./showcase.ts";
 
 /** What a run ended with. */
 export interface SftResult {
   /** Where the checkpoint lies. */
   directory: string;
+  /** Name of that folder, such as `d12`. */
+  tag: string;
   /** Where the run stopped. */
   at: RunProgress;
+  /** The step of its last checkpoint; undefined where there is none yet. */
+  savedStep: number | undefined;
   /** The last measurements. */
   metrics: Record<string, number>;
   /** Whether it was the model that ships, for want of another. */
@@ -51,10 +62,30 @@ export interface SftResult {
  * @throws {UserError} for whatever a person can mend; nothing is half-written.
  */
 export async function runSft(options: SftOptions, io: RunIo): Promise<SftResult> {
+  if (options.resume) return await resume(options, await whereModelsAre(io));
   const isDemo = await needsDemo(options, io.baseDir);
   return await withDevice(options, io, async (device) => {
     if (isDemo) return await demonstrate(device, options, io);
-    return await fineTune(device, options, options.resume ? await whereModelsAre(io) : io);
+    return await fineTune(device, options, io, {});
+  });
+}
+
+/** Goes on with the newest run. */
+async function resume(given: SftOptions, io: RunIo): Promise<SftResult> {
+  const { terminal } = io;
+  const { modelTag: tag, modelStep: step } = given;
+  const files = await findCheckpoint(io.baseDir, { source: "sft", tag, step });
+  const meta = await readMeta(files.meta);
+  const saved = savedRun(meta, files.meta);
+  const options = resumedOptions(given, meta, files.meta, (line) => terminal.info(line));
+  saved.at = standing(saved, options, terminal);
+  const { directory } = files, { at } = saved;
+  if (at.progress >= 1 && "val_bpb" in meta.raw) {
+    terminal.print(`The run in ${directory} is finished: it ended with step ${at.step}`);
+    return { directory, tag: files.tag, at, savedStep: at.step, metrics: {}, isDemo: false };
+  }
+  return await withDevice(options, io, async (device) => {
+    return await fineTune(device, options, io, { resumed: { files, meta, saved } });
   });
 }
 
@@ -67,61 +98,79 @@ async function demonstrate(device: Device, options: SftOptions, io: RunIo): Prom
   const demo = { ...io, baseDir: await placeDemo(io.baseDir) };
   const ownOptions = demoOptions(options);
   await using showcase = await Showcase.open(openDataSource(demo), ownOptions, demo);
-  return { ...await fineTune(device, ownOptions, demo, showcase), isDemo: true };
+  return { ...await fineTune(device, ownOptions, demo, { showcase }), isDemo: true };
+}
+
+/** What a run begins with beside its options. */
+interface Beginning {
+  /** The checkpoint it goes on from. */
+  resumed?: { files: CheckpointFiles; meta: CheckpointMeta; saved: SavedRun };
+  /** Shown before and after. */
+  showcase?: Showcase;
 }
 
 /**
  * Fine-tunes on an open device, in nanochat's order: the model, the mixture packed into rows, the
- * optimizer, then steps with measurements and checkpoints in between. A showcase is shown before
- * and after.
+ * optimizer, then steps with measurements and checkpoints in between.
  */
 async function fineTune(
   device: Device,
   options: SftOptions,
   io: RunIo,
-  showcase?: Showcase,
+  { resumed, showcase }: Beginning,
 ): Promise<SftResult> {
   const { terminal, baseDir, signal, now } = io;
-  const { resume, modelTag, modelStep: step, numIterations } = options;
-  const source = resume ? "sft" : "base";
-  const { tag } = await findCheckpoint(baseDir, { source, tag: modelTag, step });
+  const { numIterations, modelTag, modelStep } = options;
+  const { at: start, loader: state } = resumed?.saved ?? { at: START, loader: undefined };
+  const files = resumed?.files ??
+    await findCheckpoint(baseDir, { source: "base", tag: modelTag, step: modelStep });
+  const { tag, step } = files;
+  const resume = resumed !== undefined;
   const place = { baseDir, source: "sft", tag, resume, step, terminal } as const;
   await using checkpoints = await RunCheckpoints.open(place);
-  const opened = await openModel(device, baseDir, { source, tag, step, training: true });
-  const { model, tokenizer, meta, files } = opened;
+  const source = resume ? "sft" : "base";
+  const opened = await openModel(device, baseDir, { source, tag, step, training: true, signal });
+  const { model, tokenizer, meta } = opened;
   terminal.info(`${resume ? "Resuming" : "Base checkpoint:"} ${files.model}`);
-  const saved = resume ? savedRun(meta, files.meta) : undefined;
-  const settings = inheritSettings(options, meta.raw, (note) => terminal.info(note));
+  const settings = inheritSettings(options, meta.raw, (note) => {
+    if (!resume) terminal.info(note);
+  });
   const { maxSeqLen: T, deviceBatchSize: B } = settings;
   const steps = accumulationSteps(settings);
   describeBatches(settings, steps, model.config.nEmbd, terminal);
 
   const datasets = openDataSource(io);
   const mixtures = await trainingMixture(options, datasets, (note) => terminal.info(note));
+  const checked = await checkMixtures(mixtures, { tokenizer, T }, io);
   await using chatcore = options.chatcoreEvery > 0
     ? await ChatcoreRun.open(datasets, options, io)
     : undefined;
   const render = tokenizer.renderConversation.bind(tokenizer);
   const packing = { render, bosId: tokenizer.bosId };
-  const loader = new PackedLoader(mixtures.train, { ...packing, B, T, state: saved?.loader });
-  const cuts = new CutCounter(T);
+  const { checksum } = checked.train;
+  const loader = new PackedLoader(mixtures.train, { ...packing, B, T, checksum, state });
 
   const rates = { ...settings, initLrFrac: options.initLrFrac };
-  const optimizer = await openOptimizer(opened, rates, options.loadOptimizer || resume, terminal);
+  const warmth = { isWarm: options.loadOptimizer, isResumed: resume };
+  const optimizer = await openOptimizer(opened, rates, warmth, terminal);
   const pass = new Pass(model, B, T, { training: true });
 
-  const start = saved?.at ?? START;
-  const run = { model, optimizer, options, settings, at: start, loader: loader.state, metrics: {} };
-  await checkpoints.plan(options, runContents(run), start.step);
+  const run = { model, optimizer, options: withAbsolutePaths(options), settings };
+  const first = runContents({ ...run, at: start, loader: loader.state, metrics: {} });
+  await checkpoints.plan(options, first, start.step);
+  await chatcore?.tryOut(opened);
+
   const { directory } = checkpoints;
-  const log = { resumeStep: saved?.at.step, keepEarlier: checkpoints.isNewRun };
+  const log = { resumeStep: resumed?.files.step, keepEarlier: checkpoints.isNewRun };
   const sinks = openSinks(directory, terminal, log);
   const { evalTokens } = options, { tokenBytes } = tokenizer;
   const dataset = mixtures.validation;
-  const validation = { pass, dataset, loader: packing, evalTokens, tokenBytes, terminal };
-  const measurements = new RunMeasurements(opened, options, validation, chatcore, sinks);
+  const validation = checked.validation &&
+    { pass, dataset, loader: packing, evalTokens, tokenBytes, io };
+  const measurements = new RunMeasurements(opened, options, validation, chatcore, sinks, io);
   const { metrics, bpbs } = measurements;
-  const contents = (at: RunProgress) => runContents({ ...run, at, loader: loader.state, metrics });
+  const contents = (at: RunProgress, loader: PackedLoaderState) =>
+    runContents({ ...run, at, loader, metrics });
 
   try {
     const before = await showcase?.portray(opened);
@@ -133,23 +182,30 @@ async function fineTune(
       schedule: options,
       signal,
       now,
-      nextBatch: () => cuts.count(loader.next()),
+      nextBatch: () => {
+        const batch = loader.next();
+        return { ...batch, rows: batch.conversations };
+      },
+      dataState: () => loader.state,
+      nameRows: (rows) => `conversations ${rows.join(", ")}`,
       onStep: (step, numbers) => sinks.log(step, numbers),
       isDue: (step) => measurements.isDue(step) || checkpoints.isDue(step),
-      pause: async (at, last) => {
+      rest: async (at, loader, end) => {
         // What was learned is safe before anything is measured.
-        if (at.step > start.step && (last || checkpoints.isDue(at.step))) {
-          await checkpoints.save(contents(at), last);
+        const isDue = at.step > start.step && (end || checkpoints.isDue(at.step));
+        if (isDue && await areWorthSaving(model, at.step, end, terminal)) {
+          await checkpoints.save(contents(at, loader), end !== undefined);
         }
-        if (signal.aborted) return;
-        const measured = await measurements.measure(at.step, last);
-        await checkpoints.measured(at.step, measured, () => contents(at));
+        if (end === "stopped" || end === "failed") return;
+        const measured = await measurements.measure(at.step, end === "finished");
+        await checkpoints.measured(at.step, measured, () => contents(at, loader));
       },
     }, start);
-    cuts.report(terminal);
     const after = before && !signal.aborted ? await showcase?.portray(opened) : undefined;
-    if (before && after) printPortraits(before, after, [bpbs[0], bpbs.at(-1)!], terminal);
-    return { directory, at, metrics, isDemo: false };
+    if (before && after) printPortraits(before, after, bpbs, terminal);
+    return { directory, tag, at, savedStep: checkpoints.last?.step, metrics, isDemo: false };
+  } catch (error) {
+    throw error instanceof UserError ? endedBy(error, checkpoints.last) : error;
   } finally {
     await sinks.close();
   }

@@ -5,6 +5,7 @@
  */
 import { ChatSession, Engine } from "../engine/mod.ts";
 import { evaluateTask } from "../eval/mod.ts";
+import { harmless } from "../harmless.ts";
 import { type DatasetSource, loadWords, SimpleSpelling } from "../tasks/mod.ts";
 import { Progress, type Terminal } from "../tracking/mod.ts";
 import {
@@ -102,11 +103,11 @@ export class Showcase implements AsyncDisposable {
   }
 }
 
-/** Prints two portraits side by side, and the validation bpb of both moments. */
+/** Prints two portraits side by side, and the first and last validation bpb if there are some. */
 export function printPortraits(
   before: Portrait,
   after: Portrait,
-  bpbs: readonly [number, number],
+  bpbs: readonly number[],
   terminal: Terminal,
 ): void {
   const cell = (value: number) => value.toFixed(4).padStart(10);
@@ -114,14 +115,14 @@ export function printPortraits(
     terminal.print(`${name.padEnd(24)}${cell(before)}${cell(after)}`);
   terminal.print("");
   terminal.print(`${"".padEnd(24)}${"before".padStart(10)}${"after".padStart(10)}`);
-  row("Validation bpb", bpbs);
+  if (bpbs.length > 0) row("Validation bpb", [bpbs[0], bpbs[bpbs.length - 1]]);
   for (const [name, value] of Object.entries(before.numbers)) {
     row(name, [value, after.numbers[name]]);
   }
   for (const [i, { question, answer }] of before.answers.entries()) {
     terminal.print("");
-    terminal.print(terminal.style("bold", question));
-    terminal.print(`  before  ${answer}`);
-    terminal.print(`  after   ${after.answers[i].answer}`);
+    terminal.print(terminal.style("bold", harmless(question)));
+    terminal.print(`  before  ${harmless(answer)}`);
+    terminal.print(`  after   ${harmless(after.answers[i].answer)}`);
   }
 }

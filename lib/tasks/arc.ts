@@ -42,6 +42,11 @@ export class ARC extends MultipleChoiceTask {
     return this.#rows.length;
   }
 
+  /** The rows. */
+  protected override get source(): string | undefined {
+    return this.#rows.checksum;
+  }
+
   /** Makes one question and its answer. */
   protected override example(index: number): MultipleChoiceProblem {
     return convertRow(this.#rows, index, (row) => {

@@ -65,6 +65,11 @@ export class GSM8K extends EvalTask {
     return this.#rows.length;
   }
 
+  /** The rows. */
+  protected override get source(): string | undefined {
+    return this.#rows.checksum;
+  }
+
   /** Makes one problem and its solution. */
   protected override example(index: number): Conversation {
     return convertRow(this.#rows, index, (row) => ({

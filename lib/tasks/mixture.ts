@@ -58,11 +58,11 @@ export async function trainMixture(
   tasks.push(identity, identity);
   if (mmluEpochs > 0) {
     const mmlu = await MMLU.load(source, { split: "auxiliary_train" });
-    tasks.push(...Array<MMLU>(mmluEpochs).fill(mmlu));
+    for (let epoch = 0; epoch < mmluEpochs; epoch++) tasks.push(mmlu);
   }
   if (gsm8kEpochs > 0) {
     const gsm8k = await GSM8K.load(source, { split: "train" });
-    tasks.push(...Array<GSM8K>(gsm8kEpochs).fill(gsm8k));
+    for (let epoch = 0; epoch < gsm8kEpochs; epoch++) tasks.push(gsm8k);
   }
   if (simpleSpellingSize + spellingBeeSize > 0) {
     const words = await loadWords(source);

@@ -1,5 +1,6 @@
 import { dirname, resolve } from "@std/path";
 import { UserError } from "../errors.ts";
+import { parseJson } from "../json.ts";
 import { ARC } from "./arc.ts";
 import { CustomJSON } from "./custom_json.ts";
 import { GSM8K } from "./gsm8k.ts";
@@ -154,7 +155,7 @@ async function readEntries(
 ): Promise<{ train: Entry[]; validation: Entry[] | undefined }> {
   let json: unknown;
   try {
-    json = JSON.parse(await Deno.readTextFile(path));
+    json = parseJson(await Deno.readTextFile(path));
   } catch (error) {
     throw new UserError(`${path}: ${(error as Error).message}`, { cause: error });
   }

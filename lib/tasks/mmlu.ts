@@ -46,6 +46,11 @@ export class MMLU extends MultipleChoiceTask<MMLUProblem> {
     return this.#rows.length;
   }
 
+  /** The rows. */
+  protected override get source(): string | undefined {
+    return this.#rows.checksum;
+  }
+
   /** Makes one question and its answer. */
   protected override example(index: number): MMLUProblem {
     return convertRow(this.#rows, index, (row) => {

@@ -1,11 +1,11 @@
 import { optionError, UserError } from "../errors.ts";
 import { CustomJSON } from "./custom_json.ts";
-import { openFile } from "./files.ts";
+import { openFile } from "./open_file.ts";
 import type { Task, TaskSlice } from "./task.ts";
 
 /** A file of conversations and how often to see it. */
 export interface OwnData {
-  /** Path of a `.jsonl` or `.jsonl.gz` file. */
+  /** Path of a file of JSON lines, packed or not. */
   path: string;
   /** How often its conversations are in the mixture. */
   epochs: number;
@@ -53,7 +53,8 @@ export async function loadOwnFile(path: string, slice?: TaskSlice): Promise<Cust
 export async function loadOwnData(data: readonly OwnData[]): Promise<Task[]> {
   const tasks: Task[] = [];
   for (const { path, epochs } of data) {
-    tasks.push(...Array<Task>(epochs).fill(await loadOwnFile(path)));
+    const task = await loadOwnFile(path);
+    for (let epoch = 0; epoch < epochs; epoch++) tasks.push(task);
   }
   return tasks;
 }

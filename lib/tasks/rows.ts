@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import { UserError } from "../errors.ts";
+import { parseJson } from "../json.ts";
 import { NumpyGenerator } from "../random/mod.ts";
 
 /** The seed that nanochat shuffles every dataset with. */
@@ -18,6 +20,8 @@ export interface Rows {
   get(index: number): Row;
   /** Names row `index` for a person: the dataset and the row's place in it. */
   where(index: number): string;
+  /** A checksum of all rows in their order; undefined where it is not known. */
+  readonly checksum?: string;
 }
 
 /**
@@ -31,6 +35,8 @@ export class CompactRows implements Rows {
   readonly #block: number[] = [];
   readonly #start: number[] = [];
   readonly #end: number[] = [];
+  readonly #files: { name: string; start: number }[] = [];
+  #checksum: string | undefined;
 
   /** Begins without rows. `name` names the dataset in errors. */
   constructor(name: string) {
@@ -42,6 +48,11 @@ export class CompactRows implements Rows {
     return this.#start.length;
   }
 
+  /** Says that the rows to come are those of a file, which is named in errors then. */
+  beginFile(name: string): void {
+    this.#files.push({ name, start: this.length });
+  }
+
   /** Adds a row. 64-bit integers, which JSON lacks, become numbers. */
   add(row: Row): void {
     const json = JSON.stringify(row, (_, v) => typeof v === "bigint" ? Number(v) : v);
@@ -50,6 +61,7 @@ export class CompactRows implements Rows {
 
   /** Adds a row that is one JSON object in UTF-8. The bytes are copied. */
   addJson(json: Uint8Array): void {
+    this.#checksum = undefined;
     let block = this.#blocks.at(-1);
     if (block === undefined || this.#used + json.length > block.length) {
       const size = Math.min(LARGEST_BLOCK, Math.max(FIRST_BLOCK, 2 * (block?.length ?? 0)));
@@ -68,12 +80,30 @@ export class CompactRows implements Rows {
   get(index: number): Row {
     const block = this.#blocks[this.#block[index]];
     const json = block.subarray(this.#start[index], this.#end[index]);
-    return JSON.parse(new TextDecoder().decode(json));
+    return parseJson(new TextDecoder().decode(json)) as Row;
   }
 
-  /** The dataset's name and the row's number, counted from 0. */
+  /** The dataset's name and the row's number, counted from 0; in its file, if that is known. */
   where(index: number): string {
-    return `${this.#name}, row ${index}`;
+    const file = this.#files.findLast(({ start }) => start <= index);
+    if (file === undefined) return `${this.#name}, row ${index}`;
+    return `${this.#name}, ${file.name}, row ${index - file.start}`;
+  }
+
+  /** SHA-256 of all rows, in hexadecimal. */
+  get checksum(): string {
+    return this.#checksum ??= this.#hash();
+  }
+
+  #hash(): string {
+    const hash = createHash("sha256");
+    this.#blocks.forEach((block, i) => {
+      const isLast = i === this.#blocks.length - 1;
+      hash.update(isLast ? block.subarray(0, this.#used) : block);
+    });
+    // Where one row ends and the next begins is a part of them.
+    hash.update(Float64Array.from(this.#end));
+    return hash.digest("hex");
   }
 }
 
@@ -84,6 +114,9 @@ export function shuffleRows(rows: Rows): Rows {
     length: rows.length,
     get: (index) => rows.get(order[index]),
     where: (index) => rows.where(order[index]),
+    get checksum() {
+      return rows.checksum && `shuffled ${rows.checksum}`;
+    },
   };
 }
 

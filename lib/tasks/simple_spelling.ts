@@ -2,7 +2,7 @@ import type { Conversation } from "../conversation.ts";
 import { PythonRandom } from "../random/mod.ts";
 import { ask, SPELL_PHRASES } from "./spelling_phrases.ts";
 import { EvalTask, type TaskSlice } from "./task.ts";
-import { exampleRandom, type SpellingOptions, spellOut } from "./words.ts";
+import { exampleRandom, type SpellingOptions, spellOut, wordsChecksum } from "./words.ts";
 
 /** The seed that the word list is shuffled with. */
 const WORDS_SEED = 42;
@@ -38,6 +38,11 @@ export class SimpleSpelling extends EvalTask {
   /** How many examples the task makes. */
   protected override get numExamples(): number {
     return this.#options.size;
+  }
+
+  /** The words and the split, of whose seeds the examples are made. */
+  protected override get source(): string {
+    return `${this.#options.split} of ${wordsChecksum(this.#words)}`;
   }
 
   /** Makes one example. */

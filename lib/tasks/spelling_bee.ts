@@ -2,7 +2,7 @@ import type { ContentPart, Conversation } from "../conversation.ts";
 import { sameFinalAnswer } from "./final_answer.ts";
 import { ask, COUNT_PHRASES } from "./spelling_phrases.ts";
 import { EvalTask, type TaskSlice } from "./task.ts";
-import { exampleRandom, type SpellingOptions, spellOut } from "./words.ts";
+import { exampleRandom, type SpellingOptions, spellOut, wordsChecksum } from "./words.ts";
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz";
 /** How often the letter asked for is one of the word's. */
@@ -39,6 +39,11 @@ export class SpellingBee extends EvalTask {
   /** How many examples the task makes. */
   protected override get numExamples(): number {
     return this.#options.size;
+  }
+
+  /** The words and the split, of whose seeds the examples are made. */
+  protected override get source(): string {
+    return `${this.#options.split} of ${wordsChecksum(this.#words)}`;
   }
 
   /** Makes one example. */

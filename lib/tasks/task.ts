@@ -1,8 +1,11 @@
 import type { Conversation } from "../conversation.ts";
+import { UserError } from "../errors.ts";
 import { PythonRandom } from "../random/mod.ts";
 
 /** The seed that every mixture is shuffled with. */
 const MIXTURE_SEED = 42;
+/** Most conversations that are shuffled together: their order takes 4 bytes each. */
+const LARGEST_MIXTURE = 2 ** 28;
 
 /** Which of a task's rows are seen: `start`, `start + step`, … below `stop`, as in Python. */
 export interface TaskSlice {
@@ -42,6 +45,21 @@ export abstract class Task<P extends Conversation = Conversation> {
 
   /** Makes conversation `index` of the whole task, before slicing. */
   protected abstract example(index: number): P;
+
+  /** What the task's conversations are made from, as a checksum; undefined if it does not say. */
+  protected get source(): string | undefined {
+    return undefined;
+  }
+
+  /**
+   * Tells the task from all that have other conversations, in short: its kind, its slice and what
+   * it is made from. Undefined for a task that does not say what it is made from.
+   */
+  get fingerprint(): string | undefined {
+    const { source } = this;
+    if (source === undefined) return undefined;
+    return `${this.constructor.name} [${this.#start}:${this.length}:${this.#step}] of ${source}`;
+  }
 
   /** How many conversations the slice has. */
   get length(): number {
@@ -93,6 +111,11 @@ export class TaskSequence<P extends Conversation = Conversation> extends Task<P>
     for (const task of tasks) this.#starts.push(this.#starts.at(-1)! + task.length);
   }
 
+  /** The tasks, in order. */
+  get tasks(): readonly Task<P>[] {
+    return this.#tasks;
+  }
+
   /** How many conversations all tasks have together. */
   protected override get numExamples(): number {
     return this.#starts.at(-1)!;
@@ -100,7 +123,12 @@ export class TaskSequence<P extends Conversation = Conversation> extends Task<P>
 
   /** The conversation at a place of the row. */
   protected override example(index: number): P {
-    const task = this.#starts.findIndex((start) => start > index) - 1;
+    let task = 0, end = this.#tasks.length; // the task is at or after `task` and before `end`
+    while (end - task > 1) {
+      const middle = task + end >> 1;
+      if (this.#starts[middle] <= index) task = middle;
+      else end = middle;
+    }
     return this.#tasks[task].get(index - this.#starts[task]);
   }
 }
@@ -125,10 +153,21 @@ export class TaskSequence<P extends Conversation = Conversation> extends Task<P>
 export class TaskMixture<P extends Conversation = Conversation> extends TaskSequence<P> {
   readonly #order: Uint32Array;
 
-  /** Shuffles tasks together. */
+  /**
+   * Shuffles tasks together.
+   *
+   * @throws {UserError} If there are too many conversations.
+   */
   constructor(tasks: readonly Task<P>[], slice?: TaskSlice) {
     super(tasks, slice);
-    this.#order = Uint32Array.from({ length: this.numExamples }, (_, i) => i);
+    if (this.numExamples > LARGEST_MIXTURE) {
+      const format = (count: number) => count.toLocaleString("en-US");
+      throw new UserError(
+        `a mixture of ${format(this.numExamples)} conversations is too large; at most ` +
+          `${format(LARGEST_MIXTURE)} are shuffled together: ask for fewer epochs`,
+      );
+    }
+    this.#order = new Uint32Array(this.numExamples).map((_, i) => i);
     new PythonRandom(MIXTURE_SEED).shuffle(this.#order);
   }
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { UserError } from "../errors.ts";
 import { readLines } from "../json_lines.ts";
 import { PythonRandom } from "../random/mod.ts";
@@ -23,14 +24,18 @@ export interface SpellingOptions {
  * @throws {UserError} If the source does not have it, or it holds no words.
  */
 export async function loadWords(source: DatasetSource): Promise<string[]> {
-  const decoder = new TextDecoder();
   const words: string[] = [];
-  for await (const line of readLines(await source.open(WORD_LIST))) {
-    const word = decoder.decode(line).trim();
+  for await (const { text } of readLines(await source.open(WORD_LIST), WORD_LIST)) {
+    const word = text.trim();
     if (word !== "") words.push(word);
   }
   if (words.length === 0) throw new UserError(`${WORD_LIST} holds no words`);
   return words;
+}
+
+/** SHA-256 of a word list, in hexadecimal. */
+export function wordsChecksum(words: readonly string[]): string {
+  return createHash("sha256").update(words.join("\n")).digest("hex");
 }
 
 /** The generator of one example. */

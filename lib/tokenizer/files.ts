@@ -32,11 +32,15 @@ export async function readTokenizer(folder: Folder): Promise<TokenizerData> {
     );
   }
   const encoding = readEncoding(await readAll(source), source.name);
-  return { ...encoding, tokenBytes: await readTokenBytes(folder) };
+  const vocabSize = encoding.tokens.length + encoding.specialTokens.size;
+  return { ...encoding, tokenBytes: await readTokenBytes(folder, vocabSize) };
 }
 
 /** `token_bytes.pt`, or `undefined` if the folder has none. */
-async function readTokenBytes(folder: Folder): Promise<Int32Array<ArrayBuffer> | undefined> {
+async function readTokenBytes(
+  folder: Folder,
+  vocabSize: number,
+): Promise<Int32Array<ArrayBuffer> | undefined> {
   const source = await folder.open(TOKEN_BYTES);
   if (!source) return undefined;
   using file = await TorchFile.open(source);
@@ -44,6 +48,12 @@ async function readTokenBytes(folder: Folder): Promise<Int32Array<ArrayBuffer> |
   const isInt32Vector = tensor instanceof StoredTensor && tensor.dtype === "int32" &&
     tensor.shape.length === 1;
   if (!isInt32Vector) throw new UserError(`${file.name} is not a vector of int32`);
+  if (tensor.count !== vocabSize) {
+    throw new UserError(
+      `${file.name} has ${tensor.count} entries and the tokenizer ${vocabSize} tokens: ` +
+        "they do not belong together",
+    );
+  }
   return await tensor.read() as Int32Array<ArrayBuffer>;
 }
 

@@ -18,6 +18,8 @@ export interface TrainTokenizerOptions {
   pattern?: string;
   /** Called after each merge. */
   onProgress?: (mergesDone: number, mergesWanted: number) => void;
+  /** Breaks it off when aborted: its reason is thrown. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -46,7 +48,7 @@ export async function trainTokenizer(
   texts: Iterable<string> | AsyncIterable<string>,
   options: TrainTokenizerOptions,
 ): Promise<Tokenizer> {
-  const { vocabSize, pattern = SPLIT_PATTERN, onProgress } = options;
+  const { vocabSize, pattern = SPLIT_PATTERN, onProgress, signal } = options;
   const merges = vocabSize - 256 - SPECIAL_TOKENS.length;
   if (!Number.isInteger(merges) || merges < 0) {
     throw new UserError(
@@ -54,19 +56,26 @@ export async function trainTokenizer(
         `${SPECIAL_TOKENS.length} special tokens: ask for ${256 + SPECIAL_TOKENS.length} or more`,
     );
   }
-  const corpus = new Corpus(await countPieces(texts, compileSplitPattern(pattern)));
+  const corpus = new Corpus(await countPieces(texts, compileSplitPattern(pattern), signal));
   const tokens = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
   for (let done = 0; done < merges; done++) {
     const pair = corpus.mergeMostFrequent(tokens.length);
     if (!pair) break;
-    tokens.push(Uint8Array.from([...tokens[pair[0]], ...tokens[pair[1]]]));
+    tokens.push(joined(tokens[pair[0]], tokens[pair[1]]));
     onProgress?.(done + 1, merges);
-    await pause();
+    await pause(signal);
   }
   const specialTokens = new Map<string, number>(
     SPECIAL_TOKENS.map((name, i) => [name, tokens.length + i]),
   );
   return new Tokenizer({ pattern, tokens, specialTokens });
+}
+
+function joined(left: Uint8Array, right: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(left.length + right.length);
+  bytes.set(left);
+  bytes.set(right, left.length);
+  return bytes;
 }
 
 /** A piece of text and how often it occurs. */
@@ -75,15 +84,21 @@ interface CountedPiece {
   count: number;
 }
 
+/** Some milliseconds of work. */
+const PIECES_PER_PAUSE = 10_000;
+
 async function countPieces(
   texts: Iterable<string> | AsyncIterable<string>,
   splitter: RegExp,
+  signal?: AbortSignal,
 ): Promise<Iterable<CountedPiece>> {
   const encoder = new TextEncoder(), decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const pieces = new Map<string, CountedPiece>();
+  let seen = 0;
   for await (const text of texts) {
-    await pause();
     for (const piece of splitText(text.toWellFormed(), splitter)) {
+      // A text can be a whole file.
+      if (seen++ % PIECES_PER_PAUSE === 0) await pause(signal);
       const known = pieces.get(piece);
       if (known) known.count++;
       else {

@@ -4,7 +4,9 @@
  * @module
  */
 import { PythonSandbox } from "../engine/sandbox/mod.ts";
-import { type ChatcoreTask, evaluateChatcore, loadChatcoreTasks } from "../eval/mod.ts";
+import { UserError } from "../errors.ts";
+import { type ChatcoreTask, evaluateChatcore, loadChatcoreTasks, tryTask } from "../eval/mod.ts";
+import { unlessAborted } from "../pause.ts";
 import type { DatasetSource, EvalTask } from "../tasks/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import type { RunIo } from "./io.ts";
@@ -40,6 +42,43 @@ export class ChatcoreRun implements AsyncDisposable {
     const sandbox = new PythonSandbox();
     const tasks = await loadChatcoreTasks(source, (program) => sandbox.run(program));
     return new ChatcoreRun(tasks, sandbox, options, io);
+  }
+
+  /**
+   * Tries once, before a run relies on it, what measuring needs: every problem's row, Python, and
+   * the device's memory.
+   *
+   * @throws {UserError} if something is missing or wrong; the signal's reason if it was aborted.
+   */
+  async tryOut(opened: OpenedModel): Promise<void> {
+    try {
+      await this.#tryOut(opened);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      const message = `ChatCORE cannot be measured: ${error.message}`;
+      const cause = new UserError(message, { cause: error, detail: error.detail });
+      throw new UserError(message, { cause, detail: { kind: "measurement", cause } });
+    }
+  }
+
+  async #tryOut({ model, tokenizer }: OpenedModel): Promise<void> {
+    const { tasks, sandbox, options: { chatcoreMaxCat, chatcoreMaxSample } } = this;
+    const { terminal, signal } = this.io;
+    const bar = new Progress(terminal, {
+      label: "Trying ChatCORE",
+      total: 1 + tasks.size,
+      unit: "parts",
+    });
+    let done = 0;
+    bar.update(done);
+    await unlessAborted(sandbox.run("pass"), signal);
+    for (const task of tasks.values()) {
+      bar.update(++done);
+      const most = task.evalType === "categorical" ? chatcoreMaxCat : chatcoreMaxSample;
+      const maxProblems = most < 0 ? undefined : most;
+      await tryTask(model, tokenizer, task, { signal, maxProblems });
+    }
+    bar.finish();
   }
 
   /** Measures a model; the metrics are under nanochat's names. Undefined if it was stopped. */

@@ -145,6 +145,11 @@ export class RunCheckpoints implements AsyncDisposable {
     if (warning) this.place.terminal.warn(warning);
   }
 
+  /** The newest checkpoint of this run; undefined where there is none yet. */
+  get last(): CheckpointFiles | undefined {
+    return this.#last;
+  }
+
   /** Whether a checkpoint is due after a step, wherever it is measured. */
   isDue(step: number): boolean {
     return isMultiple(step, this.#options.saveEvery);

@@ -1,12 +1,13 @@
 /**
  * The training loop: micro-batches, optimizer steps, and the numbers of each.
  *
- * The host never waits for the step it has just handed over. The loss of a step is fetched after
- * the next one was submitted, so its line appears one step late.
+ * The host never waits for the micro-batch it has just handed over, only for the one before it. The
+ * loss of a step is fetched after the next one was submitted, so its line appears one step late.
  *
  * @module
  */
 import type { Readback, Tensor } from "../device/mod.ts";
+import { UserError } from "../errors.ts";
 import type { Pass } from "../model/mod.ts";
 import {
   lrMultiplier,
@@ -27,6 +28,8 @@ export interface TrainingBatch {
   epoch: number;
   /** Conversations consumed / conversations of the mixture, beyond 1 in later epochs. */
   progress: number;
+  /** Indices of the conversations or documents in it. */
+  rows: readonly number[];
 }
 
 /** Where a run stands; what it needs to go on from a checkpoint. */
@@ -49,30 +52,43 @@ export const START: Readonly<RunProgress> = {
   trainingSeconds: 0,
 };
 
-/** What the loop works with. */
-export interface TrainingLoopOptions {
+/**
+ * Why a run ends: it is `finished`, was `stopped` by its signal, or `failed` on a loss or gradient
+ * that is not a number.
+ */
+export type RunEnd = "finished" | "stopped" | "failed";
+
+/** What the loop works with. `Data` is where the training data stands, whatever that is. */
+export interface TrainingLoopOptions<Data> {
   /** The model's pass over micro-batches. */
   pass: Pass;
   /** Its optimizer. */
   optimizer: Optimizer;
   /** The next micro-batch. */
   nextBatch(): TrainingBatch;
+  /** Where the data stands before the next micro-batch. */
+  dataState(): Data;
+  /** Says which rows of the data they are, for a person. */
+  nameRows(rows: readonly number[]): string;
   /** Micro-batches per step. */
   accumulationSteps: number;
   /** Optimizer steps, or −1 to stop when the mixture was consumed once. */
   numIterations: number;
   /** The learning rate's course. */
   schedule: ScheduleOptions;
-  /** Stops the loop after the step in progress. */
+  /** Stops the loop after the micro-batch in progress; a step that is not whole is given up. */
   signal: AbortSignal;
   /** A clock, in milliseconds. */
   now(): number;
   /** Called with the numbers of each step, in order. */
   onStep(step: number, metrics: StepMetrics): void;
-  /** Whether {@link pause} is wanted before the next step; always so after the last. */
+  /** Whether {@link rest} is wanted before the next step; always so at the end. */
   isDue(step: number): boolean;
-  /** The place for evaluations and checkpoints, when all steps so far are reported. */
-  pause(at: RunProgress, last: boolean): Promise<void>;
+  /**
+   * The place for evaluations and checkpoints: all steps so far are reported, and the model's
+   * parameters are those after step `at.step`.
+   */
+  rest(at: RunProgress, data: Data, end?: RunEnd): Promise<void>;
 }
 
 /** Whether a step is one of every `interval`; never, where that is −1. */
@@ -85,10 +101,21 @@ const EMA_BETA = 0.9;
 /** Steps that do not count in the total time: kernels are compiled and memory is touched. */
 const WARMUP_STEPS = 10;
 
-/** A step that was handed to the device and whose loss is still to be fetched. */
-interface SubmittedStep {
-  step: number;
+/** A micro-batch that was handed to the device. */
+interface SubmittedBatch {
+  rows: readonly number[];
+  /** The loss of its step so far, its own included. */
   loss: Readback;
+}
+
+/** A step that was handed to the device and whose loss is still to be fetched. */
+interface SubmittedStep<Data> {
+  /** Where the run stood before it. */
+  before: RunProgress;
+  data: Data;
+  batches: SubmittedBatch[];
+  /** Not 0 where a number of this step or of one before it was not finite. */
+  guard: Readback;
   metrics: Omit<StepMetrics, "train/loss" | "train/loss_raw">;
 }
 
@@ -96,92 +123,164 @@ interface SubmittedStep {
  * Runs optimizer steps until the iterations are done, the mixture is consumed, or the signal
  * aborts.
  *
+ * A step whose loss or gradients are not finite changes nothing: the device decides that, and the
+ * loop, which learns of it a step later, takes back what it has counted since and ends.
+ *
  * @param from Where to begin: {@link START}, or what a checkpoint kept.
  * @returns Where it stopped.
+ * @throws {UserError} naming step and rows of a loss or gradient that is not finite.
  */
-export async function runTrainingLoop(
-  options: TrainingLoopOptions,
+export async function runTrainingLoop<Data>(
+  options: TrainingLoopOptions<Data>,
   from: RunProgress = START,
 ): Promise<RunProgress> {
-  const { pass: { model: { device } }, numIterations, signal } = options;
-  const state = { ...from };
-  const lossSum = device.allocate("loss of a step", [1]);
-  let submitted: SubmittedStep | undefined;
-  const report = async (taken: SubmittedStep | undefined) => {
-    if (!taken) return;
-    const raw = (await taken.loss.values())[0];
-    state.smoothedLoss = EMA_BETA * state.smoothedLoss + (1 - EMA_BETA) * raw;
-    const smoothed = state.smoothedLoss / (1 - EMA_BETA ** taken.step);
-    const losses = { "train/loss": smoothed, "train/loss_raw": raw };
-    options.onStep(taken.step, { ...taken.metrics, ...losses });
-  };
-
+  const { device } = options.pass.model;
+  const loss = device.allocate("loss of a step", [1]);
   try {
-    for (;;) {
-      const finished = numIterations > 0 ? state.step >= numIterations : state.progress >= 1;
-      const last = finished || signal.aborted;
-      if (last || options.isDue(state.step)) {
-        await report(submitted);
-        submitted = undefined;
-        await options.pause({ ...state }, last);
-      }
-      if (last) return state;
-      const started = options.now();
-      const { epoch, lrm } = takeStep(options, state, lossSum);
-      const loss = device.stage(lossSum);
-      device.submit();
-      await report(submitted);
-      // The CPU device ran all this without a pause: let signals have their turn.
-      await pause();
-      const dt = (options.now() - started) / 1000;
-      if (state.step > WARMUP_STEPS) state.trainingSeconds += dt;
-      const tokens = options.pass.B * options.pass.T * options.accumulationSteps;
-      submitted = {
-        step: state.step,
-        loss,
-        metrics: {
-          "train/lrm": lrm,
-          "train/dt": dt,
-          "train/tok_per_sec": tokens / dt,
-          "train/mfu": 0,
-          "train/epoch": epoch,
-          "train/progress": state.progress,
-          "total_training_time": state.trainingSeconds,
-        },
-      };
-    }
+    return await new TrainingLoop(options, { ...from }, loss).run();
   } finally {
-    device.free(lossSum);
+    device.free(loss);
   }
 }
 
-/**
- * One optimizer step. Its learning rate is that of the progress before it, so that the first step
- * of a run is never spent at the rate of the end.
- */
-function takeStep(
-  options: TrainingLoopOptions,
-  state: RunProgress,
-  lossSum: Tensor,
-): { epoch: number; lrm: number } {
-  const { pass, optimizer, accumulationSteps, numIterations } = options;
-  const { model } = pass;
-  let epoch = 1;
-  const lrm = lrMultiplier(state.progress, options.schedule);
-  for (let micro = 0; micro < accumulationSteps; micro++) {
-    const batch = options.nextBatch();
-    pass.batch.write(batch.x, batch.y);
-    if (micro === 0) {
-      model.zeroGradients();
-      model.device.zero({ x: lossSum });
+class TrainingLoop<Data> {
+  #submitted: SubmittedStep<Data> | undefined;
+  /** The loss of the micro-batch that was handed over last. */
+  #running: Readback | undefined;
+  /** Steps of the optimizer whose numbers are not known yet. */
+  #unreported = 0;
+
+  constructor(
+    private readonly options: TrainingLoopOptions<Data>,
+    private state: RunProgress,
+    private readonly loss: Tensor,
+  ) {}
+
+  async run(): Promise<RunProgress> {
+    const { options } = this, { signal } = options;
+    for (;;) {
+      const end = this.#isFinished() ? "finished" : signal.aborted ? "stopped" : undefined;
+      if (end || options.isDue(this.state.step)) {
+        await this.#report();
+        await options.rest({ ...this.state }, options.dataState(), end);
+        if (end) return this.state;
+        // It may have been stopped meanwhile.
+        if (signal.aborted) continue;
+      }
+      const before = { ...this.state }, data = options.dataState();
+      const taken = await this.#takeStep(before, data);
+      if (taken) {
+        await this.#report();
+        this.#submitted = taken;
+      } else if (signal.aborted) {
+        this.state = before;
+        await this.#report();
+        await options.rest({ ...this.state }, data, "stopped");
+        return this.state;
+      }
     }
-    pass.train(lossSum, 1 / accumulationSteps);
-    if (micro < accumulationSteps - 1) model.device.submit();
-    epoch = batch.epoch;
-    const share = numIterations > 0 ? (state.step + 1) / numIterations : batch.progress;
-    state.progress = Math.max(state.progress, Math.min(1, share));
   }
-  optimizer.step(lrm, momentumCoefficient(state.step));
-  state.step++;
-  return { epoch, lrm };
+
+  #isFinished(): boolean {
+    const { step, progress } = this.state, { numIterations } = this.options;
+    return numIterations > 0 ? step >= numIterations : progress >= 1;
+  }
+
+  /**
+   * Hands a step over. Its learning rate is that of the progress before it, so that the first step
+   * of a run is never spent at the rate of the end.
+   *
+   * @returns Undefined where the signal aborted before its last micro-batch, and where it has no
+   * targets: then there is nothing to learn, and moments and weights stay as they are.
+   */
+  async #takeStep(before: RunProgress, data: Data): Promise<SubmittedStep<Data> | undefined> {
+    const { options, state } = this;
+    const { pass, optimizer, accumulationSteps, numIterations, now } = options;
+    const { device } = pass.model;
+    const started = now();
+    const all = Array.from({ length: accumulationSteps }, () => options.nextBatch());
+    // One without targets has no loss to average.
+    const batches = all.filter(({ y }) => y.some((target) => target >= 0));
+    const lrm = lrMultiplier(state.progress, options.schedule);
+    const submitted: SubmittedBatch[] = [];
+    let guard: Readback | undefined;
+    for (const [micro, { x, y, rows }] of batches.entries()) {
+      if (micro > 0 && options.signal.aborted) return undefined;
+      pass.batch.write(x, y);
+      if (micro === 0) {
+        pass.model.zeroGradients();
+        device.zero({ x: this.loss });
+      }
+      pass.train(this.loss, 1 / batches.length);
+      const loss = device.stage(this.loss);
+      if (micro === batches.length - 1) {
+        optimizer.step(lrm, momentumCoefficient(state.step), this.loss);
+        this.#unreported++;
+        guard = device.stage(optimizer.guard);
+      }
+      device.submit();
+      submitted.push({ rows, loss });
+      // One micro-batch runs while the next is prepared, and no more wait: whoever asks for the
+      // run's end waits for them.
+      await this.#running?.values();
+      this.#running = loss;
+      // The CPU device ran all this without a pause: let signals have their turn.
+      await pause();
+    }
+    const { epoch, progress } = all[accumulationSteps - 1];
+    state.step++;
+    const share = numIterations > 0 ? state.step / numIterations : progress;
+    state.progress = Math.max(state.progress, Math.min(1, share));
+    if (!guard) return undefined;
+    const dt = (now() - started) / 1000;
+    if (state.step > WARMUP_STEPS) state.trainingSeconds += dt;
+    const tokens = pass.B * pass.T * accumulationSteps;
+    return {
+      before,
+      data,
+      batches: submitted,
+      guard,
+      metrics: {
+        "train/lrm": lrm,
+        "train/dt": dt,
+        "train/tok_per_sec": tokens / dt,
+        "train/mfu": 0,
+        "train/epoch": epoch,
+        "train/progress": state.progress,
+        "total_training_time": state.trainingSeconds,
+      },
+    };
+  }
+
+  /** Fetches and reports the numbers of the step that was handed over. */
+  async #report(): Promise<void> {
+    const taken = this.#submitted;
+    this.#submitted = undefined;
+    if (!taken) return;
+    const { state } = this, step = taken.before.step + 1;
+    if ((await taken.guard.values())[0] !== 0) await this.#fail(taken);
+    this.#unreported--;
+    const raw = (await taken.batches.at(-1)!.loss.values())[0];
+    state.smoothedLoss = EMA_BETA * state.smoothedLoss + (1 - EMA_BETA) * raw;
+    const smoothed = state.smoothedLoss / (1 - EMA_BETA ** step);
+    const losses = { "train/loss": smoothed, "train/loss_raw": raw };
+    this.options.onStep(step, { ...taken.metrics, ...losses });
+  }
+
+  /** Takes back what was counted since the last good step, and ends the run. */
+  async #fail({ before, data, batches }: SubmittedStep<Data>): Promise<never> {
+    const { pass, optimizer, rest, nameRows } = this.options;
+    optimizer.takeBack(this.#unreported);
+    pass.model.device.zero({ x: optimizer.guard });
+    this.state = { ...before, smoothedLoss: this.state.smoothedLoss };
+    const losses = await Promise.all(batches.map(async ({ loss }) => (await loss.values())[0]));
+    const bad = losses.findIndex((loss) => !Number.isFinite(loss));
+    const rows = bad < 0 ? batches.flatMap(({ rows }) => rows) : batches[bad].rows;
+    await rest({ ...this.state }, data, "failed");
+    throw new UserError(
+      `step ${before.step + 1} was not taken: ` +
+        (bad < 0 ? "its gradients hold NaN or infinity" : `its loss is ${losses[bad]}`) +
+        ` (${nameRows(rows)})`,
+    );
+  }
 }

@@ -5,8 +5,10 @@
  */
 import type { MetricSink } from "../tracking/mod.ts";
 import type { ChatcoreRun } from "./chatcore_run.ts";
+import { attempt } from "./failures.ts";
 import { validate, type ValidationOptions } from "./evaluation.ts";
 import type { OpenedModel } from "./open_model.ts";
+import type { RunIo } from "./io.ts";
 import { isMultiple } from "./loop.ts";
 
 /** When a run is measured. */
@@ -24,13 +26,14 @@ export class RunMeasurements {
   /** Every validation's bits per byte, in order. */
   readonly bpbs: number[] = [];
 
-  /** Plans measurements; without `chatcore` it is left out. */
+  /** Plans measurements; what is undefined of `validation` and `chatcore` is left out. */
   constructor(
     private readonly opened: OpenedModel,
     private readonly options: MeasurementOptions,
-    private readonly validation: ValidationOptions,
+    private readonly validation: ValidationOptions | undefined,
     private readonly chatcore: ChatcoreRun | undefined,
     private readonly sink: MetricSink,
+    private readonly io: Pick<RunIo, "terminal" | "signal">,
   ) {}
 
   /** Whether something is to be measured before the step after this one. */
@@ -40,22 +43,27 @@ export class RunMeasurements {
   }
 
   /**
-   * Measures what is due after a step, and everything after the last.
+   * Measures what is due after a step, and everything after the last, each as an {@link attempt}.
    *
-   * @returns What was measured now.
+   * @returns What was measured now, under nanochat's names.
+   * @throws {UserError} when the device was lost: nothing can go on then.
    */
   async measure(step: number, last: boolean): Promise<Record<string, number>> {
-    const { options, chatcore } = this;
+    const { options, chatcore, validation, io } = this;
     const measured: Record<string, number> = {};
-    if (last || isMultiple(step, options.evalEvery)) {
-      measured.val_bpb = await validate(this.validation);
-      this.bpbs.push(measured.val_bpb);
-      this.sink.log(step, { "val/bpb": measured.val_bpb });
+    if (validation && (last || isMultiple(step, options.evalEvery))) {
+      await attempt("validation bpb", io, async () => {
+        measured.val_bpb = await validate(validation);
+        this.bpbs.push(measured.val_bpb);
+        this.sink.log(step, { "val/bpb": measured.val_bpb });
+      });
     }
     if (chatcore && (last || step > 0 && isMultiple(step, options.chatcoreEvery))) {
-      const scores = await chatcore.measure(this.opened);
-      if (scores) this.sink.log(step, scores);
-      Object.assign(measured, scores);
+      await attempt("ChatCORE", io, async () => {
+        const scores = await chatcore.measure(this.opened);
+        if (scores) this.sink.log(step, scores);
+        Object.assign(measured, scores);
+      });
     }
     Object.assign(this.metrics, measured);
     return measured;

@@ -5,12 +5,16 @@
  * @module
  */
 export { ChatcoreRun, type ChatcoreRunOptions } from "./chatcore_run.ts";
+export { type CheckedMixtures, checkMixtures } from "./check_mixtures.ts";
+export type { CheckOptions, TaskCheck } from "./check_task.ts";
 export { RunCheckpoints, type RunPlace, type SavingOptions } from "./checkpoints.ts";
 export { openDataSource } from "./data_source.ts";
 export { validate, validationBpb, type ValidationOptions } from "./evaluation.ts";
+export { areWorthSaving, attempt, endedBy } from "./failures.ts";
 export type { RunIo } from "./io.ts";
 export {
   isMultiple,
+  type RunEnd,
   type RunProgress,
   runTrainingLoop,
   START,
@@ -21,7 +25,7 @@ export { type MeasurementOptions, RunMeasurements } from "./measurements.ts";
 export { type MixtureOptions, type RunMixtures, trainingMixture } from "./mixture.ts";
 export { demoDir, holds, whereModelsAre } from "./model_folders.ts";
 export { type OpenedModel, openModel } from "./open_model.ts";
-export { openOptimizer } from "./open_optimizer.ts";
+export { openOptimizer, type OptimizerStart } from "./open_optimizer.ts";
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
 export { type RunContents, runContents, type SavedRun, savedRun } from "./save.ts";
 export { accumulationSteps, type InheritedSettings, inheritSettings } from "./settings.ts";

@@ -11,10 +11,16 @@ import {
   openTorchFile,
   readMeta,
 } from "../checkpoint/disk/mod.ts";
-import { type CheckpointMeta, type CheckpointSource, readStateDict } from "../checkpoint/mod.ts";
+import {
+  checkParameters,
+  type CheckpointMeta,
+  type CheckpointSource,
+  readStateDict,
+} from "../checkpoint/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
-import { GPT } from "../model/mod.ts";
+import { GPT, parameterSpecs } from "../model/mod.ts";
+import { pause } from "../pause.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 
 /** A checkpoint that was opened. */
@@ -33,14 +39,21 @@ export interface OpenedModel {
  * Loads a checkpoint's model onto a device.
  *
  * @param baseDir nanochat's base directory.
- * @param options Which checkpoint, see {@link findCheckpoint}; `training` adds gradients.
+ * @param options Which checkpoint, see {@link findCheckpoint}; `training` adds gradients; `signal`
+ * breaks the loading off.
  * @throws {UserError} when the checkpoint is missing, damaged, or of another vocabulary than the
  * tokenizer, or the device cannot hold it.
  */
 export async function openModel(
   device: Device,
   baseDir: string,
-  options: { source: CheckpointSource; tag?: string; step?: number; training?: boolean },
+  options: {
+    source: CheckpointSource;
+    tag?: string;
+    step?: number;
+    training?: boolean;
+    signal?: AbortSignal;
+  },
 ): Promise<OpenedModel> {
   const files = await findCheckpoint(baseDir, options);
   const meta = await readMeta(files.meta);
@@ -55,16 +68,11 @@ export async function openModel(
   }
   using file = await openTorchFile(files.model);
   const { tensors, parts } = readStateDict(file, meta.modelConfig);
+  checkParameters(tensors, parameterSpecs(meta.modelConfig, parts), files.model);
   const model = new GPT(device, meta.modelConfig, { parts, training: options.training });
-  for (const { name, shape } of model.parameters.values()) {
-    const stored = tensors.get(name)?.shape;
-    if (stored?.join() !== shape.join()) {
-      const found = stored ? `(${stored.join(", ")})` : "missing";
-      throw new UserError(
-        `${files.model}: ${name} should be (${shape.join(", ")}), but is ${found}`,
-      );
-    }
-  }
-  await model.load((name, start, count) => tensors.get(name)!.readFloat32(start, count));
+  await model.load(async (name, start, count) => {
+    await pause(options.signal);
+    return await tensors.get(name)!.readFloat32(start, count);
+  });
   return { model, tokenizer, meta, files };
 }

@@ -58,24 +58,29 @@ export async function runEval(
   io: RunIo,
 ): Promise<ReadonlyMap<ChatcoreTask, Score>> {
   const names = options.tasks === undefined ? CHATCORE_TASKS : parseTasks(options.tasks);
-  return await withModel(options, io, async (opened, io) => {
+  const scores = new Map<ChatcoreTask, Score>();
+  const measureAll = async (opened: OpenedModel, io: RunIo) => {
     await using sandbox = new PythonSandbox();
     const runPython = (program: string) => sandbox.run(program);
     const tasks = await loadChatcoreTasks(openDataSource(io), runPython, names);
-    const scores = new Map<ChatcoreTask, Score>();
     const row = options.markdown ? markdownRow : tableRow;
     if (options.markdown) MARKDOWN_HEAD.forEach((line) => io.terminal.print(line));
     for (const [name, task] of tasks) {
       const score = await measure(name, task, opened, options, io);
-      if (!score) return scores;
+      if (!score) return;
       scores.set(name, score);
       if (!options.json) {
         io.terminal.print(row(name, percent(score), `${score.passed}/${score.total}`));
       }
     }
     report(scores, opened, options, io, row);
-    return scores;
-  });
+  };
+  try {
+    await withModel(options, io, measureAll);
+  } catch (error) {
+    if (error !== io.signal.reason) throw error;
+  }
+  return scores;
 }
 
 /** The names in `ARC-Easy|GSM8K`, in any case, in ChatCORE's order. */

@@ -20,22 +20,25 @@ export interface ModelOptions {
   step?: number;
 }
 
+/** What of the world a model is opened with. */
+export type ModelIo = Pick<RunIo, "terminal" | "baseDir" | "now"> & Partial<Pick<RunIo, "signal">>;
+
 /**
  * Opens a device and a checkpoint's model on it, says which, runs something with it, and closes
  * the device.
  *
  * @throws {UserError} when one of them cannot be opened.
  */
-export async function withModel<T, Io extends Pick<RunIo, "terminal" | "baseDir" | "now">>(
+export async function withModel<T, Io extends ModelIo>(
   options: ModelOptions & DeviceChoice,
   givenIo: Io,
   run: (opened: OpenedModel, io: Io) => Promise<T>,
 ): Promise<T> {
   const io = await whereModelsAre(givenIo);
-  const { terminal, baseDir } = io;
+  const { terminal, baseDir, signal } = io;
   return await withDevice(options, io, async (device) => {
     const { source, modelTag: tag, step } = options;
-    const opened = await openModel(device, baseDir, { source, tag, step });
+    const opened = await openModel(device, baseDir, { source, tag, step, signal });
     terminal.info(`Checkpoint: ${opened.files.model}`);
     return await run(opened, io);
   });

@@ -15,7 +15,10 @@ function randomDocuments(count: number, longest: number, seed = 1): Int32Array[]
   });
 }
 
-/** nanochat's rule, word by word: rows of so many tokens from a list of lists. */
+/**
+ * nanochat's rule, word by word: rows of so many tokens from a list of lists; but a pass is placed
+ * before the next one is read.
+ */
 function packPlainly(
   documents: number[][],
   rows: number,
@@ -27,7 +30,9 @@ function packPlainly(
   return Array.from({ length: rows }, () => {
     const row: number[] = [];
     while (row.length < rowLength) {
-      while (buffer.length < bufferSize) buffer.push(documents[next++ % documents.length]);
+      while (buffer.length < bufferSize && (next % documents.length > 0 || buffer.length === 0)) {
+        buffer.push(documents[next++ % documents.length]);
+      }
       const space = rowLength - row.length;
       const fitting = buffer.filter((document) => document.length <= space);
       const most = Math.max(...fitting.map(({ length }) => length));
@@ -59,6 +64,29 @@ for (const [count, longest, bufferSize] of [[300, 40, 20], [300, 90, 50], [7, 33
     const loader = new DocumentLoader(documents, { B, T, bufferSize });
     const plain = packPlainly(documents.map((ids) => [...ids]), B * batches, T + 1, bufferSize);
     assertEquals(rowsOf(loader, batches, B, T), plain);
+  });
+}
+
+for (const count of [2, 20, 100, 1500]) {
+  Deno.test(`each of ${count} documents is placed once a pass`, () => {
+    for (const seed of [1, 2, 3]) {
+      const documents = randomDocuments(count, 70, seed);
+      const loader = new DocumentLoader(documents, { B: 1, T: 32 });
+      const placed: number[] = [];
+      while (placed.length < 3 * count) {
+        const batch = loader.next();
+        placed.push(...batch.documents);
+        assertEquals(batch.progress, placed.length / count);
+        const [first, second] = batch.documents;
+        const token = documents[first][1] ?? documents[second]?.[0];
+        if (token !== undefined) assertEquals(batch.x[1], token);
+      }
+      const all = documents.map((_, i) => i);
+      for (let pass = 0; pass < 3; pass++) {
+        const ofPass = placed.slice(pass * count, (pass + 1) * count);
+        assertEquals(ofPass.sort((a, b) => a - b), all);
+      }
+    }
   });
 }
 

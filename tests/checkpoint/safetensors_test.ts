@@ -65,6 +65,10 @@ Deno.test("a copy through lazy tensors equals the original", async () => {
 
 Deno.test("damaged and foreign files are refused with the reason", async () => {
   const tensor = (fields: string) => safetensors(`{"a":{${fields}}}`);
+  const pair = (first: string, second: string, name = "b") => {
+    const float = (place: string) => `{"dtype":"F32","shape":[1],"data_offsets":${place}}`;
+    return safetensors(`{"a":${float(first)},"${name}":${float(second)}}`);
+  };
   const bad: [Uint8Array, string][] = [
     [new Uint8Array(), "is not a safetensors file"],
     [new TextEncoder().encode("PK\x03\x04 and so on"), "is not a safetensors file"],
@@ -80,6 +84,16 @@ Deno.test("damaged and foreign files are refused with the reason", async () => {
     [tensor('"dtype":"F32","shape":[2],"data_offsets":[8,0]'), "malformed"],
     [tensor('"dtype":"F32","shape":[2],"data_offsets":[-8,0]'), "malformed"],
     [tensor('"shape":[2]'), "malformed"],
+    [tensor('"dtype":"F32","shape":[1],"data_offsets":[0,8]'), "does not fit"],
+    [tensor('"dtype":"F32","shape":[2],"data_offsets":[0,8,8]'), "malformed"],
+    [tensor('"dtype":"F32","shape":[1],"data_offsets":[0,4]'), "4 bytes at its end"],
+    [tensor('"dtype":"F32","shape":[1],"data_offsets":[4,8]'), '"a" leaves a gap before it'],
+    [pair("[0,4]", "[0,4]"), '"b" overlaps another'],
+    [pair("[4,8]", "[2,6]"), "a gap before it"],
+    // The same name twice: JSON keeps the last.
+    [pair("[0,4]", "[4,8]", "a"), '"a" leaves a gap before it'],
+    [safetensors('{"__metadata__":{"format":1}}', 0), "malformed metadata"],
+    [safetensors('{"__metadata__":["pt"]}', 0), "malformed metadata"],
   ];
   await inTempDir(async (dir) => {
     const path = `${dir}/x.safetensors`;

@@ -1,6 +1,8 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { openTorchFile, readMeta, writeTorchFile } from "../../lib/checkpoint/disk/mod.ts";
-import { readStateDict, type TorchFile } from "../../lib/checkpoint/mod.ts";
+import { toModelConfigJson } from "../../lib/checkpoint/meta.ts";
+import { checkParameters, readStateDict, type TorchFile } from "../../lib/checkpoint/mod.ts";
+import { parameterSpecs } from "../../lib/model/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { inTempDir } from "../temp_dir.ts";
 import { fixture } from "./torch_archive.ts";
@@ -53,9 +55,36 @@ Deno.test("a meta file's faults are named; a missing window pattern is L", async
       [{ step: 1, model_config: { ...good, n_embd: "4" } }, '"n_embd"'],
       [{ step: 1, model_config: { ...good, n_kv_head: 3 } }, '"n_kv_head" 3'],
       [{ step: 1, model_config: { ...good, window_pattern: "LX" } }, '"window_pattern"'],
+      [{ step: null, model_config: good }, '"step" must be a whole number from 1 up, but is null'],
+      [{ step: [[]], model_config: good }, "but is a list"],
+      [{ model_config: good }, '"step" must be a whole number from 1 up, but is missing'],
+      [
+        { step: 1, model_config: { ...good, num_experts: 8, top_k: 2 } },
+        '"model_config" has what no model here has: "num_experts", "top_k"',
+      ],
     ];
     for (const [json, reason] of bad) await assertRejects(() => read(json), UserError, reason);
     await assertRejects(() => readMeta(`${dir}/none.json`), UserError, "none.json");
+  });
+});
+
+Deno.test("a meta file is read as Python writes it, and without a step goes by its name", async () => {
+  const shape = JSON.stringify(toModelConfigJson(modelConfig));
+  await inTempDir(async (dir) => {
+    const read = async (name: string, text: string) => {
+      await Deno.writeTextFile(`${dir}/${name}`, text);
+      return await readMeta(`${dir}/${name}`);
+    };
+    const text =
+      `\ufeff{"model_config": ${shape}, "loop_state": {"min_val_bpb": Infinity, "a": NaN}}`;
+    for (const name of ["meta_000650.json", "step_650_meta.json"]) {
+      const meta = await read(name, text);
+      assertEquals([meta.step, meta.modelConfig], [650, modelConfig]);
+      assertEquals(meta.raw.loop_state, { min_val_bpb: Infinity, a: NaN });
+    }
+    await assertRejects(() => read("x.json", text), UserError, '"step"');
+    await Deno.writeFile(`${dir}/x.json`, Uint8Array.of(0x22, 0xff, 0x22));
+    await assertRejects(() => readMeta(`${dir}/x.json`), UserError, "UTF-8");
   });
 });
 
@@ -73,6 +102,68 @@ Deno.test("names of a compiled model lose their prefix", async () => {
     });
     const { tensors } = readStateDict(file, modelConfig);
     assertEquals(tensors.get("transformer.h.0.attn.c_q.weight")!.shape, [32, 32]);
+  });
+});
+
+Deno.test("what wraps a model is not part of its parameters' names", async () => {
+  const wraps: ((name: string) => string)[] = [
+    (name) => `module.${name}`,
+    (name) => `module._orig_mod.${name}`,
+    (name) => `_orig_mod.module.${name}`,
+    (name) => `_orig_mod._orig_mod.module.module.${name}`,
+    (name) => name.replace(/^(transformer\.h\.\d+)/, "$1._orig_mod"),
+  ];
+  await inTempDir(async (dir) => {
+    using original = await openTorchFile(modelPath);
+    const names = [...(original.root as Map<string, unknown>).keys()];
+    for (const wrap of wraps) {
+      using file = await edited(dir, (model) => {
+        return new Map(model.entries().map(([name, tensor]) => [wrap(String(name)), tensor]));
+      });
+      assertEquals([...readStateDict(file, modelConfig).tensors.keys()], names);
+    }
+    using file = await edited(dir, (model) => {
+      model.set("module.lm_head.weight", model.get("lm_head.weight"));
+    });
+    assertThrows(() => readStateDict(file, modelConfig), UserError, '"lm_head.weight" twice');
+  });
+});
+
+Deno.test("a model's file must hold its parameters and nothing else", async () => {
+  const check = (file: TorchFile) => {
+    const { tensors, parts } = readStateDict(file, modelConfig);
+    checkParameters(tensors, parameterSpecs(modelConfig, parts), file.name);
+  };
+  await inTempDir(async (dir) => {
+    using original = await openTorchFile(modelPath);
+    check(original);
+    const faults: [(model: Map<unknown, unknown>) => void, string][] = [
+      [
+        (model) => model.set("v0_lambdas", model.get("resid_lambdas")),
+        'has 1 that the model lacks ("v0_lambdas")',
+      ],
+      [
+        (model) => model.set("transformer.h.0.attn.bias\n", model.get("smear_lambda")),
+        '("transformer.h.0.attn.bias\\n")',
+      ],
+      [
+        (model) => {
+          model.delete("lm_head.weight");
+          model.delete("transformer.h.1.mlp.c_fc.weight");
+          model.set("head", model.get("smear_lambda"));
+        },
+        "lacks 2 parameters (transformer.h.1.mlp.c_fc.weight, lm_head.weight) and has 1 that",
+      ],
+      [
+        (model) => model.set("lm_head.weight", model.get("smear_lambda")),
+        "lm_head.weight should be (320, 32), but is (1)",
+      ],
+    ];
+    for (const [edit, reason] of faults) {
+      using file = await edited(dir, (model) => void edit(model));
+      const { message } = assertThrows(() => check(file), UserError, reason);
+      assertEquals(message.startsWith(file.name), true);
+    }
   });
 });
 

@@ -174,6 +174,80 @@ Deno.test("tensors that reach outside their storage are refused", async () => {
   });
 });
 
+Deno.test("a tensor is read through its strides, whatever they are", async () => {
+  // What PyTorch reads of storage 0, 1, 2, 3, 4, 5: expanded, overlapping, transposed, sliced views.
+  const views: [Parameters<typeof pickledTensor>[0], number[]][] = [
+    [{ shape: "K\x04", strides: "K\x00", offset: "K\x03" }, [3, 3, 3, 3]],
+    [{ shape: "K\x03K\x02", strides: "K\x00K\x01" }, [0, 1, 0, 1, 0, 1]],
+    [{ shape: "K\x02K\x03K\x02", strides: "K\x03K\x00K\x01" }, [
+      0,
+      1,
+      0,
+      1,
+      0,
+      1,
+      3,
+      4,
+      3,
+      4,
+      3,
+      4,
+    ]],
+    [{ shape: "K\x05K\x02", strides: "K\x01K\x01" }, [0, 1, 1, 2, 2, 3, 3, 4, 4, 5]],
+    [{ shape: "K\x03K\x02", strides: "K\x01K\x03" }, [0, 3, 1, 4, 2, 5]],
+    [{ shape: "K\x03", strides: "K\x02", offset: "K\x01" }, [1, 3, 5]],
+    [{ shape: "K\x01K\x02", strides: "M\xff\xffK\x05" }, [0, 5]],
+    [{ shape: "K\x00K\x02", strides: "K\x00K\x00", offset: "K\x06" }, []],
+  ];
+  await inTempDir(async (dir) => {
+    const path = `${dir}/x.pt`;
+    for (const [view, expected] of views) {
+      await writeZip(path, { "x/data.pkl": pickledTensor(view), "x/data/0": sixNumbers });
+      using file = await openTorchFile(path);
+      const tensor = file.root as StoredTensor;
+      assertEquals([...await tensor.readFloat32()], expected);
+      if (expected.length > 2) {
+        assertEquals([...await tensor.readFloat32(1, 2)], expected.slice(1, 3));
+      }
+    }
+    await writeZip(path, {
+      "x/data.pkl": pickledTensor({ shape: "K\x01", strides: "K\x00", length: "K\x00" }),
+      "x/data/0": "",
+    });
+    await refusal(path);
+  });
+});
+
+Deno.test("an entry's checksum is compared where it is read whole, in any number of pieces", async () => {
+  await inTempDir(async (dir) => {
+    const path = `${dir}/x.pt`;
+    const pickle = pickledTensor({ shape: "K\x06", strides: "K\x01" });
+    await writeZip(path, { "x/data.pkl": pickle, "x/data/0": sixNumbers });
+    const whole = await Deno.readFile(path);
+    const latin1 = new TextDecoder("latin1").decode(whole);
+    const read = async (bytes: Uint8Array, ...pieces: [number, number][]) => {
+      await Deno.writeFile(path, bytes);
+      using file = await openTorchFile(path);
+      const tensor = file.root as StoredTensor;
+      for (const [start, count] of pieces) await tensor.readFloat32(start, count);
+    };
+    await read(whole, [0, 6], [0, 2], [0, 3], [3, 3], [3, 3], [5, 1]);
+    const broken = whole.slice();
+    // Data lies at the next multiple of 64 behind the entry's name.
+    broken[64 * Math.ceil((latin1.indexOf("x/data/0") + 12) / 64) + 4] ^= 1;
+    const damaged = 'entry "x/data/0" is damaged';
+    await assertRejects(() => read(broken, [0, 6]), UserError, damaged);
+    await assertRejects(() => read(broken, [0, 1], [1, 2], [3, 3]), UserError, damaged);
+    // As torch writes them when it is told not to take any.
+    const central = latin1.lastIndexOf("PK\x01\x02", latin1.lastIndexOf("x/data/0"));
+    broken.fill(0, central + 16, central + 20);
+    await read(broken, [0, 6]);
+    const badPickle = whole.slice();
+    badPickle[latin1.indexOf("storage")] ^= 1;
+    await assertRejects(() => read(badPickle), UserError, 'entry "x/data.pkl" is damaged');
+  });
+});
+
 Deno.test("a tree that contains itself, or nests without end, is read", async () => {
   await inTempDir(async (dir) => {
     const path = `${dir}/x.pt`;

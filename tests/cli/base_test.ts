@@ -11,7 +11,7 @@ async function parse(
   let given: { files: readonly string[]; options: BaseOptions } | undefined;
   const command = baseCommand((files, options) => {
     given = { files, options };
-    return Promise.resolve({ step: 0, valBpb: undefined });
+    return Promise.resolve({ step: 0, valBpb: undefined, tag: "d4", savedStep: undefined });
   });
   await command.noExit().parse(args);
   return given!;

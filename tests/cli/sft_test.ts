@@ -19,7 +19,14 @@ async function parseAs(
   let given: { options: SftOptions; io: RunIo } | undefined;
   const command = sftCommand((options, io) => {
     given = { options, io };
-    return Promise.resolve({ directory: "", at: START, metrics: {}, isDemo });
+    return Promise.resolve({
+      directory: "",
+      tag: "d2",
+      at: START,
+      savedStep: undefined,
+      metrics: {},
+      isDemo,
+    });
   });
   await command.noExit().parse(args);
   return given!;

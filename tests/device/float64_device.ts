@@ -245,7 +245,7 @@ export class Float64Device implements Device {
     rows(x).forEach((row, r) => to[data(index)[start + r]].set(row));
   }
   softcap({ x, cap }: Args<"softcap">): void {
-    data(x).forEach((e, i, all) => all[i] = cap * Math.tanh(e / cap));
+    data(x).forEach((e, i, all) => all[i] = Number.isFinite(e) ? cap * Math.tanh(e / cap) : NaN);
   }
   softcapCrossEntropy(args: Args<"softcapCrossEntropy">): void {
     const { losses, logits, targets, start, vocabSize, cap, gradientScale } = args;
@@ -265,6 +265,10 @@ export class Float64Device implements Device {
   sum({ out, x, weights, scale }: Args<"sum">): void {
     const w = weights && data(weights);
     data(out)[0] += scale * data(x).reduce((sum, e, i) => sum + e * (w?.[i] ?? 1), 0);
+  }
+
+  checkFinite({ x, flag }: Args<"checkFinite">): void {
+    if (!data(x).every(Number.isFinite)) data(flag)[0] = 1;
   }
 
   readonly attention = attention.attention;

@@ -1,5 +1,5 @@
 /** The optimizers' operations and sampling in float64. */
-import type { Operations, Tensor } from "../../lib/device/mod.ts";
+import { NOT_NUMBERS, type Operations, type Tensor } from "../../lib/device/mod.ts";
 import { data } from "./float64_tensor.ts";
 
 type Args<K extends keyof Operations> = Parameters<Operations[K]>[0];
@@ -17,7 +17,11 @@ function matrices(x: Tensor): { rows: number; cols: number; of: Float64Array[] }
 
 const norm = (x: Float64Array) => Math.sqrt(x.reduce((sum, e) => sum + e * e, 0));
 
+/** Whether a guard is there and not 0. */
+const isSet = (guard: Tensor | undefined) => guard !== undefined && data(guard)[0] !== 0;
+
 export function adamW(args: Args<"adamW">): void {
+  if (isSet(args.guard)) return;
   const [p, g, m, v] = [args.p, args.g, args.m, args.v].map(data);
   const { lr, beta1, beta2, eps, weightDecay, step } = args;
   const bias1 = 1 - beta1 ** step, bias2 = 1 - beta2 ** step;
@@ -28,7 +32,9 @@ export function adamW(args: Args<"adamW">): void {
   }
 }
 
-export function muonMomentum({ out, momentum, g, slot, mu }: Args<"muonMomentum">): void {
+export function muonMomentum(args: Args<"muonMomentum">): void {
+  const { out, momentum, g, slot, mu, guard } = args;
+  if (isSet(guard)) return;
   const m = matrices(momentum).of[slot], x = matrices(out).of[slot], grad = data(g);
   for (let i = 0; i < m.length; i++) {
     m[i] = lerp(m[i], grad[i], 1 - mu);
@@ -58,8 +64,9 @@ export function equilibrateRows({ x }: Args<"equilibrateRows">): void {
 }
 
 export function muonVarianceReduction(
-  { x, secondMomentum, beta2 }: Args<"muonVarianceReduction">,
+  { x, secondMomentum, beta2, guard }: Args<"muonVarianceReduction">,
 ): void {
+  if (isSet(guard)) return;
   const { rows, cols, of } = matrices(x);
   const alongColumns = rows >= cols;
   const kept = alongColumns ? rows : cols, n = alongColumns ? cols : rows;
@@ -78,6 +85,7 @@ export function muonVarianceReduction(
 }
 
 export function cautiousUpdate(args: Args<"cautiousUpdate">): void {
+  if (isSet(args.guard)) return;
   const p = data(args.p), x = matrices(args.x).of[args.slot];
   for (let i = 0; i < p.length; i++) {
     const decay = x[i] * p[i] >= 0 ? args.lr * args.weightDecay * p[i] : 0;
@@ -90,6 +98,10 @@ export function sample(args: Args<"sample">): void {
   const columns = args.logits.shape[args.logits.shape.length - 1];
   for (let b = 0; b < out.length; b++) {
     const row = Array.from(logits.subarray(b * columns, b * columns + args.vocabSize));
+    if (row.some((z) => !(z < Infinity)) || row.every((z) => z === -Infinity)) {
+      out[b] = NOT_NUMBERS;
+      continue;
+    }
     const order = row.map((_, i) => i).sort((i, j) => row[j] - row[i] || i - j);
     if (args.temperature === 0) {
       out[b] = order[0];

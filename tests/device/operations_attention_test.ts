@@ -1,4 +1,5 @@
 import { checkOperation, type floats, ints, random, testOperation } from "./check_operation.ts";
+import type { Device } from "../../lib/device/mod.ts";
 import { devices, webGpu } from "./devices.ts";
 import { Float64Device } from "./float64_device.ts";
 
@@ -13,6 +14,10 @@ const cases = [
   { B: 2, T: 7, H: 2, Hkv: 1, D: 20 },
   { B: 1, T: 70, H: 6, Hkv: 2, D: 20 },
   { B: 2, T: 97, H: 2, Hkv: 1, D: 128 },
+  // Heads that are no multiple of four.
+  { B: 1, T: 5, H: 3, Hkv: 1, D: 2 },
+  { B: 2, T: 40, H: 4, Hkv: 2, D: 6 },
+  { B: 1, T: 35, H: 2, Hkv: 1, D: 34 },
 ];
 const windows = [0, 1, 40, 1 << 20];
 
@@ -97,20 +102,28 @@ testOperation("appendCache", devices, async (device) => {
   }
 });
 
+/** Checks new queries over caches of 210 keys. */
+async function checkCached(device: Device, T: number, sizes: number[], window: number) {
+  const [B, H, Hkv, D] = sizes;
+  const cache = () => random([B, 210, Hkv, D], 2);
+  await checkOperation(device, "attentionWithCache", {
+    out: random([B, T, H, D]),
+    q: random([B, T, H, D], 2),
+    kCache: cache(),
+    vCache: cache(),
+    positions: ints([170, 0, 63].slice(0, B)),
+    window,
+  });
+}
+
 testOperation("attentionWithCache, one query and many", devices, async (device) => {
   for (const T of [1, 3, 40]) {
-    for (const [B, H, Hkv, D] of [[3, 4, 2, 20], [2, 2, 1, 128]]) {
-      for (const window of [0, 10, 100, 1 << 20]) {
-        const cache = () => random([B, 210, Hkv, D], 2);
-        await checkOperation(device, "attentionWithCache", {
-          out: random([B, T, H, D]),
-          q: random([B, T, H, D], 2),
-          kCache: cache(),
-          vCache: cache(),
-          positions: ints([170, 0, 63].slice(0, B)),
-          window,
-        });
-      }
+    for (const sizes of [[3, 4, 2, 20], [2, 2, 1, 128], [2, 4, 2, 6]]) {
+      for (const window of [0, 10, 100, 1 << 20]) await checkCached(device, T, sizes, window);
     }
   }
+});
+
+testOperation("attentionWithCache, heads of any even size", devices, async (device) => {
+  for (const D of [2, 66, 130, 256, 258, 260, 512]) await checkCached(device, 1, [2, 2, 1, D], 100);
 });

@@ -1,4 +1,11 @@
-import { checkOperation, positive, random, testOperation } from "./check_operation.ts";
+import {
+  checkOperation,
+  floats,
+  ints,
+  positive,
+  random,
+  testOperation,
+} from "./check_operation.ts";
 import { devices, devicesThatSplit } from "./devices.ts";
 
 const all = [...devices, ...devicesThatSplit];
@@ -72,5 +79,29 @@ testOperation("sum, plain and weighted", all, async (device) => {
     await checkOperation(device, "sum", { out: random([3]), x: positive(shape), scale: 0.5 });
     const [x, weights] = [positive(shape), positive(shape)];
     await checkOperation(device, "sum", { out: random([1]), x, weights, scale: -2 });
+  }
+});
+
+testOperation("softcap does not hide what is no number", all, async (device) => {
+  for (const length of [7, 8]) {
+    const values = [3, NaN, -1, Infinity, -Infinity, 0, -NaN, 1e30].slice(0, length);
+    await checkOperation(device, "softcap", { x: floats([length], values), cap: 15 });
+  }
+});
+
+testOperation("checkFinite finds one element among many, whatever it is", all, async (device) => {
+  for (const shape of [[1], [2], [7], [37, 41], [130, 36], [33000]]) {
+    const { values } = random(shape, 1e38);
+    const size = values.length;
+    for (const flag of [0, 1]) {
+      const finite = values.with(0, 3.4028234e38).with(size - 1, -1e-42);
+      await checkOperation(device, "checkFinite", { x: floats(shape, finite), flag: ints([flag]) });
+    }
+    for (const place of [0, size >> 1, size - 1]) {
+      for (const wrong of [NaN, -NaN, Infinity, -Infinity]) {
+        const x = floats(shape, values.with(place, wrong));
+        await checkOperation(device, "checkFinite", { x, flag: ints([0]) });
+      }
+    }
   }
 });

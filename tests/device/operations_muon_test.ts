@@ -1,4 +1,4 @@
-import { checkOperation, positive, random, testOperation } from "./check_operation.ts";
+import { checkOperation, ints, positive, random, testOperation } from "./check_operation.ts";
 import { devices, devicesThatSplit } from "./devices.ts";
 
 const all = [...devices, ...devicesThatSplit];
@@ -30,5 +30,22 @@ testOperation("muonVarianceReduction, tall, wide and square", all, async (device
     const secondMomentum = positive(rows >= cols ? [n, rows, 1] : [n, 1, cols]);
     const x = random([n, rows, cols]);
     await checkOperation(device, "muonVarianceReduction", { x, secondMomentum, beta2: 0.9 });
+  }
+});
+
+testOperation("Muon changes nothing where the guard is set", all, async (device) => {
+  for (const [n, rows, cols] of stacks) {
+    for (const value of [0, 1]) {
+      const guard = ints([value]), slot = n - 1;
+      const stack = () => random([n, rows, cols]);
+      const [g, p] = [random([rows, cols]), random([rows, cols])];
+      const momentum = { out: stack(), momentum: stack(), g, slot, mu: 0.95, guard };
+      await checkOperation(device, "muonMomentum", momentum);
+      const update = { p, x: stack(), slot, lr: 0.02, weightDecay: 0.3, guard };
+      await checkOperation(device, "cautiousUpdate", update);
+      const secondMomentum = positive(rows >= cols ? [n, rows, 1] : [n, 1, cols]);
+      const reduction = { x: stack(), secondMomentum, beta2: 0.9, guard };
+      await checkOperation(device, "muonVarianceReduction", reduction);
+    }
   }
 });

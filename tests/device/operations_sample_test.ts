@@ -46,3 +46,30 @@ testOperation("sample keeps the lower index among equals", devices, async (devic
     }
   }
 });
+
+testOperation("sample says which rows are no distribution", devices, async (device) => {
+  // What is wrong in a row of 300, and where; the last column is padding and may be anything.
+  const wrong: [number, number][] = [
+    ...[0, 150, 298].flatMap((place): [number, number][] => [
+      [place, NaN],
+      [place, -NaN],
+      [place, Infinity],
+      [place, -Infinity], // alone it only rules a token out
+    ]),
+    [299, NaN],
+  ];
+  const rows = wrong.map(([place, value]) =>
+    (random([300]).values as Float32Array).with(place, value)
+  );
+  rows.push(new Float32Array(300).fill(-Infinity), new Float32Array(300).fill(NaN));
+  const B = rows.length;
+  const logits = floats([B, 300], rows.flatMap((row) => [...row]));
+  const uniforms = floats([B], Array(B).fill(0.4));
+  for (const temperature of [0, 1]) {
+    for (const [topK, topP, minP] of [[0, 1, 0], [50, 1, 0], [0, 0.9, 0], [5, 0.9, 0.1]]) {
+      const choice = { temperature, topK, topP, minP };
+      const out = ints(Array(B).fill(7));
+      await checkOperation(device, "sample", { out, logits, vocabSize: 299, uniforms, ...choice });
+    }
+  }
+});

@@ -9,6 +9,7 @@ import {
 import { fromFileUrl } from "@std/path";
 import { type Device, sizeOf } from "../../lib/device/mod.ts";
 import { openAdapter } from "../../lib/device/webgpu/adapter.ts";
+import { elementwiseOperations } from "../../lib/device/webgpu/elementwise.ts";
 import { Gpu } from "../../lib/device/webgpu/gpu.ts";
 import { matmulOperations } from "../../lib/device/webgpu/matmul.ts";
 import { MATMUL_TILES } from "../../lib/device/webgpu/matmul_tile.ts";
@@ -110,6 +111,28 @@ test("more operations than one submission has room for", async (device) => {
   const x = filled(device, [1], () => 0), y = filled(device, [1], () => 1);
   for (let i = 0; i < 33000; i++) device.combine({ out: x, x, y, a: 1, b: 1 });
   assertEquals(await device.read(x), Float32Array.of(33000));
+});
+
+test("nothing is kept of tensors that were freed", async () => {
+  const gpu = new Gpu((await openAdapter({ gpu: testedGpu })).device, 1 << 20, 1 << 24);
+  const transfers = new Transfers(gpu);
+  const { combine } = elementwiseOperations(gpu);
+  const [lasting, other] = [1, 2].map(() => gpu.allocate("lasting", [64], "float32"));
+  const sizes: unknown[] = [];
+  for (let round = 0; round < 200; round++) {
+    const passing = gpu.allocate("passing", [64], "float32");
+    combine({ out: passing, x: lasting, y: other, a: 1, b: 1 });
+    combine({ out: lasting, x: lasting, y: passing, a: 1, b: 1 });
+    if (round % 50 === 0) await transfers.read(lasting);
+    gpu.free(passing);
+    sizes.push({ ...gpu.cached, used: gpu.memory.used });
+  }
+  // The lasting tensors were bound with passing ones alone.
+  assertEquals(gpu.cached, { bindGroups: 0, keys: 0 });
+  assertEquals(sizes.at(-1), sizes[0]);
+  combine({ out: lasting, x: lasting, y: other, a: 1, b: 1 });
+  assertEquals(gpu.cached, { bindGroups: 1, keys: 2 });
+  await transfers.close();
 });
 
 test("the same inputs give the same bits", async (device) => {

@@ -1,5 +1,7 @@
-import { assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
+import { DiskFolder } from "../../lib/checkpoint/disk/mod.ts";
+import { Tokenizer } from "../../lib/tokenizer/mod.ts";
 import { completeFlags } from "../../cli/options.ts";
 import { UserError } from "../../lib/errors.ts";
 import { inspectCheckpoint, inspectConversation, inspectPacking } from "../../lib/inspect/mod.ts";
@@ -26,6 +28,46 @@ Deno.test("inspect shows a conversation's tokens", async () => {
   await assertRejects(() => inspectConversation("missing.jsonl", io), UserError, "missing.jsonl");
 });
 
+/** A mixture file of two conversations with long answers, and their lengths in tokens. */
+async function longMixture(): Promise<{ mixture: string; lengths: number[] }> {
+  const folder = join(baseDir, "long");
+  await Deno.mkdir(folder);
+  const conversations = [2100, 3000].map((words) => ({
+    messages: [
+      { role: "user" as const, content: "Write a list." },
+      { role: "assistant" as const, content: "word ".repeat(words) },
+    ],
+  }));
+  const lines = conversations.map((conversation) => JSON.stringify(conversation) + "\n");
+  await Deno.writeTextFile(join(folder, "long.jsonl"), lines.join(""));
+  const mixture = join(folder, "mixture.json");
+  const files = [{ file: "long.jsonl" }];
+  await Deno.writeTextFile(mixture, JSON.stringify({ train: files, validation: files }));
+  const tokenizer = await Tokenizer.load(new DiskFolder(join(baseDir, "tokenizer")));
+  const lengths = conversations.map((conversation) =>
+    tokenizer.renderConversation(conversation, Infinity).ids.length
+  );
+  return { mixture, lengths };
+}
+
+Deno.test("rows of any length keep what fits into them, and the rest is counted", async () => {
+  const { mixture, lengths } = await longMixture();
+  const longest = Math.max(...lengths), sum = lengths[0] + lengths[1];
+  const cutAt = async (maxSeqLen: number) => {
+    const { io, console } = world();
+    await inspectPacking(completeFlags("inspect", { mixture, maxSeqLen }), io);
+    return console.lines.find((line) => line.startsWith("Cut to a row"));
+  };
+  const lost = (sum - 2 * 2049).toLocaleString("en-US");
+  assertEquals(await cutAt(2048), `Cut to a row    2, which lost ${lost} tokens`);
+  assertEquals(await cutAt(longest - 1), "Cut to a row    0, which lost 0 tokens");
+  assertEquals(await cutAt(longest - 2), "Cut to a row    1, which lost 1 tokens");
+
+  const { io, console } = world();
+  await inspectConversation(`${join(mixture, "../long.jsonl")}:2`, io);
+  assertMatch(console.lines.at(-1)!, new RegExp(`^${longest} tokens, `));
+});
+
 Deno.test("inspect packs a mixture", async () => {
   const { io, console } = world();
   const flags = { simpleSpellingSize: 0, spellingBeeSize: 0, maxSeqLen: 128 };
@@ -33,5 +75,6 @@ Deno.test("inspect packs a mixture", async () => {
   // 40 conversations, 2 × 10 about identity, MMLU 3 × 40, GSM8K 4 × 40.
   assertStringIncludes(console.lines[0], "340 conversations");
   assertMatch(console.stdout, /\nRows +[\d,]+ of 128 tokens, [\d,]+ tokens\n/);
+  assertStringIncludes(console.stdout, "\nLeft out        0, without a trained token in a row\n");
   assertMatch(console.stdout, /\nPadding +\d+\.\d\d%\nTrained on +\d+\.\d\d%\n$/);
 });

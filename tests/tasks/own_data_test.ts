@@ -132,6 +132,17 @@ Deno.test("a mixture file names tasks and files, to train on and to validate wit
   });
 });
 
+Deno.test("a mixture file may begin with a byte-order mark", async () => {
+  const files = {
+    "own.jsonl": JSON.stringify(turns("own")),
+    "m.json": '\ufeff{"train": [{"file": "own.jsonl"}]}',
+  };
+  await inFolder(files, async (dir) => {
+    const { train } = await loadMixtureFile(join(dir, "m.json"), source);
+    assertEquals(questions(train), ["own"]);
+  });
+});
+
 Deno.test("without a list for validation a mixture file leaves it to the caller", async () => {
   const file = { "m.json": '{"train": [{"task": "MMLU"}]}' };
   await inFolder(file, async (dir) => {
@@ -162,7 +173,10 @@ Deno.test("faults of a mixture file are named with the entry, before anything is
     [entry('{"task": "ARC"}'), '"subset" must be one of ARC-Easy, ARC-Challenge, but is missing'],
     [entry('{"task": "SpellingBee"}'), '"size" must be a whole number from 1, but is missing'],
     [entry('{"file": "none.jsonl"}'), "none.jsonl"],
-    [entry('{"file": "bad.jsonl"}'), "bad.jsonl, line 1: messages are not a list"],
+    [
+      entry('{"file": "bad.jsonl"}'),
+      "bad.jsonl, line 1: is an object without keys; expected a list",
+    ],
   ];
   const untouched: DatasetSource = {
     rows: () => Promise.reject(new Error("a dataset was loaded")),

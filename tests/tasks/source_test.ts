@@ -41,7 +41,22 @@ Deno.test("LocalSource reads a split's files in the order of their names", async
     const rows = await source.rows("someone/things", "main", "train");
     const values = Array.from({ length: rows.length }, (_, i) => rows.get(i).n);
     assertEquals(values, [1, "zwei €", 3, 4]);
-    assertEquals(rows.where(2), "someone/things (main, train), row 2");
+    assertEquals(rows.where(2), "someone/things (main, train), b.jsonl, row 0");
+  });
+});
+
+Deno.test("rows and conversations are read as Python writes them", async () => {
+  const turn = '[{"role":"user","content":"NaN?"},{"role":"assistant","content":"No."}]';
+  const files = {
+    [`${FOLDER}/a.jsonl`]: '\ufeff{"n":NaN,"m":"-Infinity"}\n{"n":-Infinity}\n',
+    "own.jsonl":
+      `\ufeff{"score": NaN, "messages": ${turn}}\n{"messages": ${turn}, "best": Infinity}\n`,
+  };
+  await withBaseDir(files, async (source) => {
+    const rows = await source.rows("someone/things", "main", "train");
+    assertEquals([rows.get(0), rows.get(1)], [{ n: NaN, m: "-Infinity" }, { n: -Infinity }]);
+    const own = await CustomJSON.load(await source.open("own.jsonl"), "own.jsonl");
+    assertEquals([own.length, own.get(0).messages[0].content], [2, "NaN?"]);
   });
 });
 
@@ -58,10 +73,10 @@ Deno.test("damaged files are named, with the line where there are lines", async 
   const whole = await gzip('{"n":1}\n'.repeat(5000) + JSON.stringify(crypto.randomUUID()));
   const damaged: [string, string | Uint8Array, string][] = [
     ["a.jsonl", '{"n":1}\n{"n":\n', "a.jsonl, line 2:"],
-    ["b.jsonl", '{"n":1}\n[1]\n', "b.jsonl, line 2: expected a JSON object"],
+    ["b.jsonl", '{"n":1}\n[1]\n', "b.jsonl, line 2: is a list; expected a JSON object"],
     ["c.jsonl", new Uint8Array([0x7b, 0xff, 0x7d]), "c.jsonl, line 1:"],
     ["d.jsonl.gz", whole.subarray(0, whole.length - 20), "d.jsonl.gz, line 5000:"],
-    ["e.parquet", "PAR1 and no more", "e.parquet is not a readable parquet file"],
+    ["e.parquet", "PAR1 and no more", "e.parquet: not a readable parquet file"],
   ];
   for (const [name, content, expected] of damaged) {
     await withBaseDir({ [`${FOLDER}/${name}`]: content }, async (source) => {
@@ -114,9 +129,10 @@ Deno.test("CustomJSON names the line and the message that is wrong", async () =>
       "message 1 (user) has no text",
     ],
     ['[{"content":"a"},{"role":"assistant","content":"b"}]', "message 1 is from nobody"],
-    ["[null, null]", "message 1 is from nobody"],
-    ['{"text":"hello"}', "messages are not a list"],
-    ["null", "messages are not a list"],
+    ["[null, null]", "has a list of which the first item is null; expected a list of messages"],
+    ['{"text":"hello"}', 'has the key "text"; expected a list of messages, [{"role": "user", '],
+    ['{"messages":{"role":"user"}}', 'has "messages" that has the key "role"; expected a list'],
+    ["null", "is null; expected a list of messages"],
     ["{", "own.jsonl, line 2:"],
   ];
   for (const [line, expected] of wrong) {

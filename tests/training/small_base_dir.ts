@@ -40,8 +40,12 @@ async function writeJsonl(path: string, count: number, row: (i: number) => objec
   await Deno.writeTextFile(path, lines.join(""));
 }
 
-/** Makes it in a temporary folder, under the tag `d2`. */
-export async function smallBaseDir(): Promise<string> {
+/**
+ * Makes it in a temporary folder, under the tag `d2`.
+ *
+ * @param broken Name of a parameter that is all NaN.
+ */
+export async function smallBaseDir(broken?: string): Promise<string> {
   const baseDir = await Deno.makeTempDir();
   await Deno.symlink(join(FIXTURES, "tokenizer"), join(baseDir, "tokenizer"));
   for (const [name, row] of Object.entries(rows)) {
@@ -69,6 +73,7 @@ export async function smallBaseDir(): Promise<string> {
   const stateDict = new Map(specs.map(({ name, shape }) => {
     const length = shape.reduce((product, n) => product * n, 1);
     const data = Float32Array.from({ length }, () => 0.3 * (2 * random.random() - 1));
+    if (name === broken) data.fill(NaN);
     return [name, tensorFromArray("float32", shape, data)];
   }));
   await writeTorchFile(join(folder, "model_000007.pt"), stateDict);

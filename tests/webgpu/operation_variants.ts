@@ -18,13 +18,16 @@ const yesOrNo = [false, true] as const;
 /** Columns that are whole vec4s, and others. */
 const columns = [8, 7] as const;
 
-const headSizes = [20, 64, 128, 256] as const;
+const headSizes = [20, 22, 64, 128, 256] as const;
 
 /** Shapes of what attention works on. */
 const B = 1, H = 2, Hkv = 1;
 
 /** A tensor's element as a coefficient. */
 const coefficients = [1, { tensor: random([1]), index: 0 }] as const;
+
+/** Without a guard, and with one. */
+const guards = [undefined, ints([0])] as const;
 
 function matmulVariants(): SpecifiedArgs<"matmul">[] {
   const epilogues = [undefined, "reluSquare", "reluSquareGradient"] as const;
@@ -166,6 +169,8 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       scale: 1,
     })),
 
+    checkFinite: columns.map((C) => ({ x: random([C]), flag: ints([0]) })),
+
     attention: headSizes.map((D) => ({
       out: random([B, 3, H, D]),
       lse: random([B, H, 3]),
@@ -187,7 +192,10 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       v: random([B, 3, Hkv, D]),
       window: 3,
     })),
-    attentionWithCache: choices({ D: headSizes, T: [1, 40] }).map(({ D, T }) => ({
+    attentionWithCache: [
+      ...choices({ D: headSizes, T: [1, 40] }),
+      ...choices({ D: [260, 258], T: [1] }),
+    ].map(({ D, T }) => ({
       out: random([B, T, H, D]),
       q: random([B, T, H, D]),
       kCache: random([B, 50, Hkv, D]),
@@ -224,26 +232,29 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       minP: 0.1,
     }],
 
-    adamW: columns.map((C) => ({
+    adamW: choices({ C: columns, guard: guards }).map(({ C, guard }) => ({
       p: random([C]),
       g: random([C]),
       m: random([C]),
       v: positive([C]),
       ...settings,
+      guard,
     })),
-    muonMomentum: columns.map((C) => ({
+    muonMomentum: choices({ C: columns, guard: guards }).map(({ C, guard }) => ({
       out: random([1, 3, C]),
       momentum: random([1, 3, C]),
       g: random([3, C]),
       slot: 0,
       mu: 0.9,
+      guard,
     })),
-    cautiousUpdate: columns.map((C) => ({
+    cautiousUpdate: choices({ C: columns, guard: guards }).map(({ C, guard }) => ({
       p: random([3, C]),
       x: random([1, 3, C]),
       slot: 0,
       lr: 0.1,
       weightDecay: 0.1,
+      guard,
     })),
     frobeniusNormalize: columns.map((C) => ({
       x: random([1, 3, C]),
@@ -252,10 +263,12 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       eps: 1e-6,
     })),
     equilibrateRows: columns.map((C) => ({ x: random([1, 3, C]) })),
-    muonVarianceReduction: choices({ rows: [3, 9], C: columns }).map(({ rows, C }) => ({
-      x: random([1, rows, C]),
-      secondMomentum: positive(rows >= C ? [1, rows, 1] : [1, 1, C]),
-      beta2: 0.9,
-    })),
+    muonVarianceReduction: choices({ rows: [3, 9], C: columns, guard: guards })
+      .map(({ rows, C, guard }) => ({
+        x: random([1, rows, C]),
+        secondMomentum: positive(rows >= C ? [1, rows, 1] : [1, 1, C]),
+        beta2: 0.9,
+        guard,
+      })),
   };
 }

@@ -153,7 +153,31 @@ function sumItem(item: i32): void {
   store<f64>(args.partials + (<usize> item << 3), total);
 }
 
-/** In place: x = cap · tanh(x / cap). */
+/** Sets flag[0] to 1 where an element of x is NaN or infinite. */
+export function checkFinite(x: usize, flag: usize, count: i32): void {
+  args.x = x;
+  args.out = flag;
+  run(count, finiteItem);
+}
+
+function finiteItem(item: i32): void {
+  const x = args.x + <usize> item * CHUNK * 4, count = lengthOf(item);
+  let found = i32x4.splat(0);
+  for (let i = 0; i < count; i += 4) {
+    found = v128.or(found, notFinite(load4(x + (<usize> i << 2), count - i)));
+  }
+  // All threads that find one write the same.
+  if (v128.any_true(found)) store<i32>(args.out, 1);
+}
+
+/** The lanes whose exponent has all bits, as NaN and the infinities have. */
+@inline
+function notFinite(x: v128): v128 {
+  const exponent = i32x4.splat(0x7f800000);
+  return i32x4.eq(v128.and(x, exponent), exponent);
+}
+
+/** In place: x = cap · tanh(x / cap), NaN where x is infinite. */
 export function softcap(x: usize, cap: f32, count: i32): void {
   args.x = x;
   args.a = cap;
@@ -165,7 +189,9 @@ function softcapItem(item: i32): void {
   const cap = splat(args.a), inverse = splat(1 / args.a);
   for (let i = 0; i < count; i += 4) {
     const at = x + (<usize> i << 2), left = count - i;
-    store4(at, f32x4.mul(cap, tanh4(f32x4.mul(inverse, load4(at, left)))), left);
+    const value = load4(at, left);
+    const capped = f32x4.mul(cap, tanh4(f32x4.mul(inverse, value)));
+    store4(at, v128.or(capped, notFinite(value)), left);
   }
 }
 

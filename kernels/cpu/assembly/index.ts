@@ -3,6 +3,7 @@ export { join, finishJob, stopWorkers, work } from "./pool";
 export { matmul, matmulWorkspace, packedBytes } from "./matmul";
 export { matvec } from "./matvec";
 export {
+  checkFinite,
   combine,
   combineBackward,
   copy,

@@ -4,6 +4,7 @@ import { reasonOf } from "../byte_reader.ts";
 import {
   CHECKPOINT_FOLDERS,
   type CheckpointSource,
+  completeSteps,
   defaultTag,
   filesOfStep,
   isModelTag,
@@ -42,8 +43,8 @@ export function checkpointDirectory(
 /**
  * Finds a checkpoint under nanochat's base directory.
  *
- * Default tag: the deepest `d{N}`, else the newest directory. Default step: the last complete one of
- * the newest run, see {@linkcode runsIn}.
+ * Default tag: the deepest `d{N}`, else the newest directory, of those that hold a complete
+ * checkpoint. Default step: the last complete one of the newest run, see {@linkcode runsIn}.
  *
  * @throws {UserError} if the directory, tag or step is missing or incomplete; it lists what is
  * there.
@@ -54,7 +55,7 @@ export async function findCheckpoint(
 ): Promise<CheckpointFiles> {
   const parent = join(baseDir, CHECKPOINT_FOLDERS[source]);
   const tags = await listDirectories(baseDir, parent);
-  const chosen = tag ?? defaultTag(tags);
+  const chosen = tag ?? defaultTag(await holdingCheckpoints(parent, tags));
   const directory = checkpointDirectory(baseDir, source, chosen);
   if (!tags.has(chosen)) {
     throw new UserError(`${parent}: has no model "${chosen}"; it has ${list([...tags.keys()])}`);
@@ -109,6 +110,19 @@ async function listDirectories(baseDir: string, parent: string): Promise<Map<str
   }
   if (directories.size === 0) throw new UserError(`${parent}: holds no model`);
   return directories;
+}
+
+/** The directories that hold a complete checkpoint; all if none does, to say what one lacks. */
+async function holdingCheckpoints(
+  parent: string,
+  tags: ReadonlyMap<string, number>,
+): Promise<ReadonlyMap<string, number>> {
+  const holding = new Map<string, number>();
+  for (const [tag, time] of tags) {
+    const names = await fileNames(join(parent, tag)).catch(() => []);
+    if (completeSteps(names).length > 0) holding.set(tag, time);
+  }
+  return holding.size > 0 ? holding : tags;
 }
 
 function unreadable(directory: string, error: unknown): UserError {

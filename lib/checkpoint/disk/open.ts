@@ -1,5 +1,5 @@
 import { UserError } from "../../errors.ts";
-import { reasonOf } from "../byte_reader.ts";
+import { ByteReader, reasonOf } from "../byte_reader.ts";
 import { type CheckpointMeta, parseMeta } from "../meta.ts";
 import { SafetensorsFile } from "../safetensors.ts";
 import { TorchFile } from "../torch_file.ts";
@@ -29,11 +29,11 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
  * @throws {UserError} if the file is missing or malformed; the message names the key.
  */
 export async function readMeta(path: string): Promise<CheckpointMeta> {
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = await Deno.readTextFile(path);
+    bytes = await Deno.readFile(path);
   } catch (error) {
     throw new UserError(`${path}: cannot be read: ${reasonOf(error)}`);
   }
-  return parseMeta(text, path);
+  return parseMeta(new ByteReader(bytes, path).text(bytes.length), path);
 }

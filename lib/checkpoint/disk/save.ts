@@ -1,4 +1,5 @@
 import { join } from "@std/path";
+import { formatJson } from "../../json.ts";
 import type { ModelConfig } from "../../model_config.ts";
 import type { TensorSource } from "../../tensor_source.ts";
 import { namesOfStep } from "../layout.ts";
@@ -220,7 +221,7 @@ function filesOf(
 }
 
 function stageMeta(path: string, json: Record<string, unknown>): Promise<StagedFile> {
-  const bytes = new TextEncoder().encode(JSON.stringify(json, null, 2) + "\n");
+  const bytes = new TextEncoder().encode(formatJson(json, 2) + "\n");
   return StagedFile.written(path, (file) => file.write(bytes));
 }
 

@@ -5,16 +5,18 @@
  */
 import type { Operations } from "../operations.ts";
 import { checkShapes } from "../shapes.ts";
+import type { CpuMemory } from "./memory.ts";
 import type { Pool } from "./pool.ts";
-import { at } from "./tensor.ts";
+import { at, isSet } from "./tensor.ts";
 
 /** {@link Operations.adamW} in WebAssembly. */
-export function adamWOperations(pool: Pool): Pick<Operations, "adamW"> {
+export function adamWOperations(pool: Pool, memory: CpuMemory): Pick<Operations, "adamW"> {
   const adamW = pool.kernel("adamW");
 
   return {
-    adamW: ({ p, g, m, v, lr, beta1, beta2, eps, weightDecay, step }) => {
+    adamW: ({ p, g, m, v, lr, beta1, beta2, eps, weightDecay, step, guard }) => {
       checkShapes([g, m, v].every(({ size }) => size === p.size), "adamW", p, g, m, v);
+      if (isSet(memory, guard)) return;
       const decay = 1 - lr * weightDecay, rate = lr / (1 - beta1 ** step);
       const rootBias = 1 / Math.sqrt(1 - beta2 ** step);
       const tensors = [p, g, m, v].map(at);

@@ -109,13 +109,13 @@ export async function createCpuDevice(options: CpuOptions = {}): Promise<Device>
       blas?.close();
     },
 
-    ...adamWOperations(pool),
+    ...adamWOperations(pool, memory),
     ...attentionOperations(pool),
     ...elementwiseOperations(pool, memory),
     ...embeddingOperations(pool),
     ...lossOperations(pool),
     ...matmulOperations(pool, blas),
-    ...muonOperations(pool),
+    ...muonOperations(pool, memory),
     ...normOperations(pool),
     ...rotaryOperations(pool),
     ...sampleOperations(memory),

@@ -11,7 +11,7 @@ import type { Pool } from "./pool.ts";
 import { at } from "./tensor.ts";
 
 /** Operations of this file. */
-type Names = "zero" | "copy" | "combine" | "combineBackward" | "softcap" | "sum";
+type Names = "zero" | "copy" | "combine" | "combineBackward" | "softcap" | "sum" | "checkFinite";
 
 /** Bytes for the sums of chunks: a float64 for each 16,384 elements. */
 const partialBytes = (size: number) => 8 * Math.ceil(size / 16384);
@@ -24,6 +24,7 @@ export function elementwiseOperations(pool: Pool, memory: CpuMemory): Pick<Opera
   const combineBackward = pool.kernel("combineBackward");
   const softcap = pool.kernel("softcap");
   const sumProducts = pool.kernel("sumProducts");
+  const checkFinite = pool.kernel("checkFinite");
 
   const sign = (c: Coefficient) => c !== 1 && c.negate ? -1 : 1;
   const value = (c: Coefficient) =>
@@ -58,5 +59,6 @@ export function elementwiseOperations(pool: Pool, memory: CpuMemory): Pick<Opera
       const partials = pool.sharedBuffer(partialBytes(x.size));
       sumProducts(at(out), at(x), at(weights), scale, partials, x.size);
     },
+    checkFinite: ({ x, flag }) => void checkFinite(at(x), at(flag), x.size),
   };
 }

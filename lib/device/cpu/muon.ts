@@ -6,8 +6,9 @@
 import type { Operations } from "../operations.ts";
 import { checkShapes } from "../shapes.ts";
 import type { Tensor } from "../tensor.ts";
+import type { CpuMemory } from "./memory.ts";
 import type { Pool } from "./pool.ts";
-import { at } from "./tensor.ts";
+import { at, isSet } from "./tensor.ts";
 
 /** Operations of this file. */
 type Names =
@@ -18,7 +19,7 @@ type Names =
   | "cautiousUpdate";
 
 /** Muon's {@link Operations} in WebAssembly. */
-export function muonOperations(pool: Pool): Pick<Operations, Names> {
+export function muonOperations(pool: Pool, memory: CpuMemory): Pick<Operations, Names> {
   const muonMomentum = pool.kernel("muonMomentum");
   const frobeniusNormalize = pool.kernel("frobeniusNormalize");
   const equilibrateRows = pool.kernel("equilibrateRows");
@@ -37,9 +38,10 @@ export function muonOperations(pool: Pool): Pick<Operations, Names> {
   };
 
   return {
-    muonMomentum: ({ out, momentum, g, slot, mu }) => {
+    muonMomentum: ({ out, momentum, g, slot, mu, guard }) => {
       const update = matrixAt("muonMomentum", out, slot, g);
       const state = matrixAt("muonMomentum", momentum, slot, g);
+      if (isSet(memory, guard)) return;
       muonMomentum(update, state, at(g), g.size, mu);
     },
     frobeniusNormalize: ({ x, target, margin, eps }) => {
@@ -50,15 +52,17 @@ export function muonOperations(pool: Pool): Pick<Operations, Names> {
       pool.reserveWorkspace(4 * sizes[1]);
       equilibrateRows(at(x), ...sizes);
     },
-    muonVarianceReduction: ({ x, secondMomentum, beta2 }) => {
+    muonVarianceReduction: ({ x, secondMomentum, beta2, guard }) => {
       const [n, rows, columns] = matricesOf("muonVarianceReduction", x);
       const kept = Math.max(rows, columns);
       checkShapes(secondMomentum.size === n * kept, "muonVarianceReduction", x, secondMomentum);
+      if (isSet(memory, guard)) return;
       pool.reserveWorkspace(4 * kept);
       muonVarianceReduction(at(x), at(secondMomentum), n, rows, columns, beta2);
     },
-    cautiousUpdate: ({ p, x, slot, lr, weightDecay }) => {
+    cautiousUpdate: ({ p, x, slot, lr, weightDecay, guard }) => {
       const update = matrixAt("cautiousUpdate", x, slot, p);
+      if (isSet(memory, guard)) return;
       cautiousUpdate(at(p), update, p.size, lr, lr * weightDecay);
     },
   };

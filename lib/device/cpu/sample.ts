@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Operations, SamplingArgs } from "../operations.ts";
+import { NOT_NUMBERS, type Operations, type SamplingArgs } from "../operations.ts";
 import { checkShapes, rowsOf } from "../shapes.ts";
 import type { CpuMemory } from "./memory.ts";
 import { at } from "./tensor.ts";
@@ -31,7 +31,7 @@ export function sampleOperations(memory: CpuMemory): Pick<Operations, "sample"> 
 function choose(logits: Float32Array, uniform: number, choice: Choice): number {
   const { temperature, topK, topP, minP } = choice;
   const best = largest(logits);
-  if (temperature === 0) return best;
+  if (best === NOT_NUMBERS || temperature === 0) return best;
   const weights = new Float64Array(logits.length);
   for (let i = 0; i < logits.length; i++) {
     weights[i] = Math.exp((logits[i] - logits[best]) / temperature);
@@ -52,10 +52,14 @@ function choose(logits: Float32Array, uniform: number, choice: Choice): number {
   return last;
 }
 
+/** The place of the largest logit, or {@link NOT_NUMBERS}. */
 function largest(logits: Float32Array): number {
   let best = 0;
-  for (let i = 1; i < logits.length; i++) if (logits[i] > logits[best]) best = i;
-  return best;
+  for (let i = 0; i < logits.length; i++) {
+    if (!(logits[i] < Infinity)) return NOT_NUMBERS;
+    if (logits[i] > logits[best]) best = i;
+  }
+  return logits[best] > -Infinity ? best : NOT_NUMBERS;
 }
 
 /** Sets the weights of all but the most likely to 0, by topK and then topP. */

@@ -4,7 +4,9 @@
  * @module
  */
 import { sizeOf } from "../../shapes.ts";
+import type { Guard } from "../operations.ts";
 import type { DType, Tensor } from "../tensor.ts";
+import type { CpuMemory } from "./memory.ts";
 
 /** A tensor in the shared memory. */
 export class CpuTensor implements Tensor {
@@ -37,4 +39,9 @@ export function cpuTensor(tensor: Tensor): CpuTensor {
 /** The address of a tensor, or 0 for none. */
 export function at(tensor: Tensor | undefined): number {
   return tensor === undefined ? 0 : cpuTensor(tensor).pointer;
+}
+
+/** Whether a guard is there and not 0. */
+export function isSet(memory: CpuMemory, guard: Guard | undefined): boolean {
+  return guard !== undefined && memory.int32(at(guard), 1)[0] !== 0;
 }

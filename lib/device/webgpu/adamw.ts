@@ -14,15 +14,15 @@ const ADAMW = element + adamWMain;
 /** See {@link Operations}. */
 export function adamWOperations(gpu: Gpu): Pick<Operations, "adamW"> {
   return {
-    adamW({ p, g, m, v, lr, beta1, beta2, eps, weightDecay, step }) {
-      elementwise(gpu, ADAMW, {}, p.size, { p, g, m, v }, {
+    adamW({ p, g, m, v, lr, beta1, beta2, eps, weightDecay, step, guard }) {
+      elementwise(gpu, ADAMW, { GUARDED: guard !== undefined }, p.size, { p, g, m, v }, {
         keep: 1 - lr * weightDecay,
         gradientWeight: 1 - beta1,
         squareWeight: 1 - beta2,
         rate: lr / (1 - beta1 ** step),
         squareScale: 1 / (1 - beta2 ** step),
         eps,
-      });
+      }, { guard });
     },
   };
 }

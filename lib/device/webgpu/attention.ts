@@ -41,6 +41,11 @@ const PRODUCTS = {
 /** Up to so many new queries, a workgroup for each is better than tiles of them. */
 const FEW_QUERIES = 8;
 
+/** How many numbers of a head kernels take at once; heads are even. */
+function partOf(D: number): 2 | 4 {
+  return D % 4 === 0 ? 4 : 2;
+}
+
 /** See {@link Operations}. */
 export function attentionOperations(
   gpu: Gpu,
@@ -54,8 +59,9 @@ export function attentionOperations(
   return {
     attention({ out, lse, q, k, v, window }) {
       const { B, T, S, H, Hkv, D } = attentionSizes(q, k);
-      checkShapes(S === T && D % 4 === 0, "attention", q, k);
-      const kernel = gpu.kernel(forwardSource, { ...tile, D, OUTPUTS: 1, CACHE: false });
+      checkShapes(S === T && D % 2 === 0, "attention", q, k);
+      const values = { ...tile, D, WIDTH: partOf(D) };
+      const kernel = gpu.kernel(forwardSource, { ...values, OUTPUTS: 1, CACHE: false });
       const uniforms = { T, S, H, Hkv, window: Math.min(window, T), scale: 1 / Math.sqrt(D) };
       const work = H * T * uniforms.window * D;
       for (const { count, slices } of gpu.split(B, { out, lse, q, k, v }, gpu.maxWork / work)) {
@@ -65,16 +71,16 @@ export function attentionOperations(
 
     attentionBackward({ dq, dk, dv, delta: deltas, dout, out, lse, q, k, v, window }) {
       const { B, T, S, H, Hkv, D } = attentionSizes(q, k);
-      checkShapes(S === T && D % 4 === 0, "attentionBackward", q, k);
-      const values = { ...tile, D };
-      const deltaKernel = gpu.kernel(delta);
+      checkShapes(S === T && D % 2 === 0, "attentionBackward", q, k);
+      const WIDTH = partOf(D), values = { ...tile, D, WIDTH };
+      const deltaKernel = gpu.kernel(delta, { WIDTH });
       const queryKernel = gpu.kernel(backwardQuerySource, { ...values, OUTPUTS: 1 });
       const keyKernel = gpu.kernel(backwardKeySource, { ...values, OUTPUTS: 2 });
       const uniforms = { T, H, Hkv, window: Math.min(window, T), scale: 1 / Math.sqrt(D) };
       const tensors = { dq, dk, dv, delta: deltas, dout, out, lse, q, k, v };
       const work = 2 * H * T * uniforms.window * D;
       for (const { count, slices } of gpu.split(B, tensors, gpu.maxWork / work)) {
-        const sizes = { count: count * H * T, T, H, columns: D / 4 };
+        const sizes = { count: count * H * T, T, H, columns: D / WIDTH };
         gpu.run(deltaKernel, slices, sizes, Math.ceil(sizes.count / WORKGROUP));
         gpu.run(queryKernel, slices, uniforms, [Math.ceil(T / rows), H, count], count * work);
         gpu.run(keyKernel, slices, uniforms, [Math.ceil(T / rows), Hkv, count], count * work);
@@ -83,13 +89,16 @@ export function attentionOperations(
 
     attentionWithCache({ out, q, kCache, vCache, positions, window }) {
       const { B, T, S, H, Hkv, D } = attentionSizes(q, kCache);
-      checkShapes(D % 4 === 0, "attentionWithCache", q, kCache);
+      checkShapes(D % 2 === 0, "attentionWithCache", q, kCache);
       const uniforms = { T, S, H, Hkv, window: Math.min(window, S), scale: 1 / Math.sqrt(D) };
       const bindings = { out, q, k: kCache, v: vCache, positions };
+      const WIDTH = partOf(D), values = { ...tile, D, WIDTH };
       if (T < FEW_QUERIES) {
-        gpu.run(gpu.kernel(decode, { D }), bindings, uniforms, [T, H, B]);
+        const COLUMNS = D / WIDTH, SHARES = Math.max(1, Math.floor(64 / COLUMNS));
+        const kernel = gpu.kernel(decode, { WIDTH, COLUMNS, SHARES });
+        gpu.run(kernel, bindings, uniforms, [T, H, B]);
       } else {
-        const kernel = gpu.kernel(forwardSource, { ...tile, D, OUTPUTS: 1, CACHE: true });
+        const kernel = gpu.kernel(forwardSource, { ...values, OUTPUTS: 1, CACHE: true });
         gpu.run(kernel, bindings, uniforms, [Math.ceil(T / rows), H, B]);
       }
     },

@@ -4,11 +4,13 @@
  * @module
  */
 import addPartialsMain from "../../../kernels/webgpu/add_partials.wgsl" with { type: "text" };
+import checkFiniteMain from "../../../kernels/webgpu/check_finite.wgsl" with { type: "text" };
 import combineMain from "../../../kernels/webgpu/combine.wgsl" with { type: "text" };
 import combineBackwardMain from "../../../kernels/webgpu/combine_backward.wgsl" with {
   type: "text",
 };
 import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
+import finite from "../../../kernels/webgpu/finite.wgsl" with { type: "text" };
 import reduce from "../../../kernels/webgpu/reduce.wgsl" with { type: "text" };
 import softcapMain from "../../../kernels/webgpu/softcap.wgsl" with { type: "text" };
 import sumMain from "../../../kernels/webgpu/sum.wgsl" with { type: "text" };
@@ -21,9 +23,10 @@ import { ELEMENT_BYTES } from "./memory.ts";
 import type { TemplateValues } from "./template.ts";
 
 const ADD_PARTIALS = reduce + addPartialsMain;
+const CHECK_FINITE = element + finite + checkFiniteMain;
 const COMBINE = element + combineMain;
 const COMBINE_BACKWARD = element + reduce + combineBackwardMain;
-const SOFTCAP = element + tanh + softcapMain;
+const SOFTCAP = element + finite + tanh + softcapMain;
 const SUM = element + reduce + sumMain;
 
 /** Threads of a workgroup in kernels over elements. */
@@ -83,7 +86,7 @@ function coefficients(a: Coefficient, b: Coefficient) {
 }
 
 /** Operations of this file. */
-type Names = "zero" | "copy" | "combine" | "combineBackward" | "softcap" | "sum";
+type Names = "zero" | "copy" | "combine" | "combineBackward" | "softcap" | "sum" | "checkFinite";
 
 /** See {@link Operations}. */
 export function elementwiseOperations(gpu: Gpu): Pick<Operations, Names> {
@@ -160,6 +163,10 @@ export function elementwiseOperations(gpu: Gpu): Pick<Operations, Names> {
         gpu.run(kernel, { ...slices, partials }, { count: count / WIDTH }, groups);
         addPartials(gpu, partials, out, { count: groups, stride: 1, offset: 0, index: 0, scale });
       }
+    },
+
+    checkFinite({ x, flag }) {
+      elementwise(gpu, CHECK_FINITE, {}, x.size, { x }, {}, { flag });
     },
   };
 }

@@ -75,7 +75,8 @@ export class Gpu {
   readonly #uniformView = new DataView(this.#uniformBytes);
   #uniformsUsed = 0;
   #work = 0;
-  readonly #bindGroups = new Map<string, GPUBindGroup>();
+  /** Bind groups by key, with the allocations that they bind. */
+  readonly #bindGroups = new Map<string, { group: GPUBindGroup; bound: Set<number> }>();
   /** Keys in {@link #bindGroups} of each allocation. */
   readonly #bindGroupKeys = new Map<number, Set<string>>();
   #encoder: GPUCommandEncoder | undefined;
@@ -104,6 +105,12 @@ export class Gpu {
       size: UNIFORM_BYTES,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
+  }
+
+  /** How many bind groups are kept, and how many keys to find those of an allocation. */
+  get cached(): { bindGroups: number; keys: number } {
+    const keys = this.#bindGroupKeys.values().reduce((sum, { size }) => sum + size, 0);
+    return { bindGroups: this.#bindGroups.size, keys };
   }
 
   /** A kernel from its template; compiled at the first call, found again at the next. */
@@ -190,8 +197,7 @@ export class Gpu {
     // A destroyed buffer may not be part of a later submission.
     this.submit();
     const { allocation } = onGpu(tensor);
-    for (const key of this.#bindGroupKeys.get(allocation.id) ?? []) this.#bindGroups.delete(key);
-    this.#bindGroupKeys.delete(allocation.id);
+    for (const key of [...this.#bindGroupKeys.get(allocation.id) ?? []]) this.#forget(key);
     this.memory.free(allocation);
   }
 
@@ -271,8 +277,9 @@ export class Gpu {
       key += ` ${onGpu(tensor).allocation.id}:${start}:${count}`;
     }
     const cached = this.#bindGroups.get(key);
-    if (cached) return cached;
+    if (cached) return cached.group;
 
+    const bound = new Set<number>();
     const uniforms = { buffer: this.#uniforms, size: kernel.uniformSize };
     const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: uniforms }];
     for (const { name, binding } of kernel.bindings) {
@@ -282,13 +289,26 @@ export class Gpu {
       const { allocation } = onGpu(tensor);
       const buffer = allocation.buffer;
       entries.push({ binding, resource: { buffer, offset: start * ELEMENT_BYTES, size } });
-      let keys = this.#bindGroupKeys.get(allocation.id);
-      if (!keys) this.#bindGroupKeys.set(allocation.id, keys = new Set());
+      bound.add(allocation.id);
+    }
+    const group = this.device.createBindGroup({ layout: kernel.layout, entries });
+    this.#bindGroups.set(key, { group, bound });
+    for (const id of bound) {
+      let keys = this.#bindGroupKeys.get(id);
+      if (!keys) this.#bindGroupKeys.set(id, keys = new Set());
       keys.add(key);
     }
-    const bindGroup = this.device.createBindGroup({ layout: kernel.layout, entries });
-    this.#bindGroups.set(key, bindGroup);
-    return bindGroup;
+    return group;
+  }
+
+  /** Lets a bind group go, wherever it is remembered. */
+  #forget(key: string): void {
+    for (const id of this.#bindGroups.get(key)?.bound ?? []) {
+      const keys = this.#bindGroupKeys.get(id)!;
+      keys.delete(key);
+      if (keys.size === 0) this.#bindGroupKeys.delete(id);
+    }
+    this.#bindGroups.delete(key);
   }
 
   #throwUnbindable(tensor: Tensor): never {

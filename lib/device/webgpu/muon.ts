@@ -19,7 +19,7 @@ import scaleLinesMain from "../../../kernels/webgpu/scale_lines.wgsl" with { typ
 import varianceFactorsMain from "../../../kernels/webgpu/variance_factors.wgsl" with {
   type: "text",
 };
-import type { Operations } from "../operations.ts";
+import type { Guard, Operations } from "../operations.ts";
 import type { Tensor } from "../tensor.ts";
 import { widthFor, WORKGROUP } from "./elementwise.ts";
 import type { Gpu, Slice } from "./gpu.ts";
@@ -50,7 +50,8 @@ type Names =
 /** See {@link Operations}. */
 export function muonOperations(gpu: Gpu): Pick<Operations, Names> {
   return {
-    muonMomentum({ out, momentum, g, slot, mu }) {
+    muonMomentum({ out, momentum, g, slot, mu, guard }) {
+      const GUARDED = guard !== undefined;
       for (const { start, count, slices } of gpu.split(g.size, { g })) {
         const WIDTH = widthFor(count, g.size);
         const outPart = gpu.window(out, slot * g.size + start, count);
@@ -61,13 +62,14 @@ export function muonOperations(gpu: Gpu): Pick<Operations, Names> {
           outOffset: outPart.offset / WIDTH,
           mu,
         };
-        const bindings = { out: outPart.slice, momentum: momentumPart.slice, g: slices.g };
+        const bindings = { out: outPart.slice, momentum: momentumPart.slice, g: slices.g, guard };
         const groups = Math.ceil(uniforms.count / WORKGROUP);
-        gpu.run(gpu.kernel(MUON_MOMENTUM, { WIDTH }), bindings, uniforms, groups);
+        gpu.run(gpu.kernel(MUON_MOMENTUM, { WIDTH, GUARDED }), bindings, uniforms, groups);
       }
     },
 
-    cautiousUpdate({ p, x, slot, lr, weightDecay }) {
+    cautiousUpdate({ p, x, slot, lr, weightDecay, guard }) {
+      const GUARDED = guard !== undefined;
       for (const { start, count, slices } of gpu.split(p.size, { p })) {
         const WIDTH = widthFor(count, p.size);
         const part = gpu.window(x, slot * p.size + start, count);
@@ -78,8 +80,8 @@ export function muonOperations(gpu: Gpu): Pick<Operations, Names> {
           decay: lr * weightDecay,
         };
         const groups = Math.ceil(uniforms.count / WORKGROUP);
-        const kernel = gpu.kernel(CAUTIOUS_UPDATE, { WIDTH });
-        gpu.run(kernel, { p: slices.p, x: part.slice }, uniforms, groups);
+        const kernel = gpu.kernel(CAUTIOUS_UPDATE, { WIDTH, GUARDED });
+        gpu.run(kernel, { p: slices.p, x: part.slice, guard }, uniforms, groups);
       }
     },
 
@@ -106,10 +108,10 @@ export function muonOperations(gpu: Gpu): Pick<Operations, Names> {
       }
     },
 
-    muonVarianceReduction({ x, secondMomentum, beta2 }) {
+    muonVarianceReduction({ x, secondMomentum, beta2, guard }) {
       const [n, rows, columns] = x.shape;
       for (const { count, slices } of gpu.split(n, { x, secondMomentum })) {
-        const momentum = { secondMomentum: slices.secondMomentum, beta2 };
+        const momentum = { secondMomentum: slices.secondMomentum, beta2, guard };
         balanceLines(gpu, x, slices.x, count, rows >= columns, momentum);
       }
     },
@@ -123,7 +125,7 @@ function balanceLines(
   x: Slice,
   count: number,
   ROWS: boolean,
-  momentum?: { secondMomentum: Slice; beta2: number },
+  momentum?: { secondMomentum: Slice; beta2: number; guard?: Guard },
 ): void {
   const WIDTH = widthFor(columns);
   const lines = ROWS ? rows : columns;
@@ -136,10 +138,11 @@ function balanceLines(
     const groups = Math.ceil(uniforms.count / WORKGROUP);
     gpu.run(gpu.kernel(COLUMN_SQUARES, { WIDTH: 1 }), { x, squares: factors }, uniforms, groups);
   }
-  const kernel = gpu.kernel(VARIANCE_FACTORS, { MOMENTUM: momentum !== undefined });
-  const sizes = { lines, n: ROWS ? columns : rows, beta2: momentum?.beta2 ?? 0 };
-  const { secondMomentum } = momentum ?? {};
-  gpu.run(kernel, { factors, secondMomentum }, sizes, [count, 1, 1]);
+  const { secondMomentum, guard, beta2 = 0 } = momentum ?? {};
+  const variant = { MOMENTUM: momentum !== undefined, GUARDED: guard !== undefined };
+  const kernel = gpu.kernel(VARIANCE_FACTORS, variant);
+  const sizes = { lines, n: ROWS ? columns : rows, beta2 };
+  gpu.run(kernel, { factors, secondMomentum, guard }, sizes, [count, 1, 1]);
   const elements = count * rows * columns / WIDTH;
   const uniforms = { count: elements, rows, columns: columns / WIDTH };
   const scale = gpu.kernel(SCALE_LINES, { WIDTH, ROWS });

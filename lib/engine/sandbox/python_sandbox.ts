@@ -5,6 +5,7 @@
  */
 
 import { UserError } from "../../errors.ts";
+import { unlessAborted } from "../../pause.ts";
 import { makeSnapshot, PythonProcess, type PythonResult } from "./process.ts";
 import { installPyodide } from "./pyodide.ts";
 
@@ -51,7 +52,7 @@ export class PythonSandbox implements AsyncDisposable {
   readonly #running = new Set<PythonProcess>();
   #source: Promise<{ pyodide: URL; snapshot: Uint8Array }> | null = null;
   #next: PythonProcess | null = null;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   /**
    * Sets the limits; nothing is started or downloaded before the first program.
@@ -82,10 +83,8 @@ export class PythonSandbox implements AsyncDisposable {
    * @throws {UserError} If Pyodide is not there and cannot be downloaded.
    */
   async run(program: string): Promise<PythonResult> {
-    this.#source ??= installPyodide()
-      .then(async (pyodide) => ({ pyodide, snapshot: await makeSnapshot(pyodide) }));
-    const { pyodide, snapshot } = await this.#source;
-    if (this.#closed) throw new Error("the sandbox is closed");
+    const { pyodide, snapshot } = await (this.#source ??= this.#prepare());
+    if (this.#closing.signal.aborted) throw new Error("the sandbox is closed");
     const start = () => PythonProcess.start(pyodide, snapshot, this.#memoryMiB);
     const process = this.#next ?? start();
     this.#next = start();
@@ -97,9 +96,15 @@ export class PythonSandbox implements AsyncDisposable {
     }
   }
 
+  async #prepare(): Promise<{ pyodide: URL; snapshot: Uint8Array }> {
+    const { signal } = this.#closing;
+    const pyodide = await unlessAborted(installPyodide(), signal);
+    return { pyodide, snapshot: await makeSnapshot(pyodide, signal) };
+  }
+
   /** Kills whatever is running. Programs that were count as failed; no more can be run. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     await this.#source?.catch(() => {});
     await Promise.all([this.#next, ...this.#running].map((process) => process?.close()));
     this.#next = null;

@@ -86,6 +86,22 @@ Deno.test("an incomplete last step is passed over, and named when asked for", as
   });
 });
 
+Deno.test("a folder without a whole checkpoint hides none that is whole", async () => {
+  await inTempDir(async (dir) => {
+    const base = "base_checkpoints";
+    const find = async () => (await findCheckpoint(dir, { source: "base" })).tag;
+    await touch(dir, ...complete(`${base}/older`, 10));
+    await Deno.utime(`${dir}/${base}/older`, 1, 1);
+    await touch(dir, `${base}/newer/metrics.jsonl`, `${base}/newest/model_000020.pt`);
+    await Deno.mkdir(`${dir}/${base}/d12`);
+    assertEquals(await find(), "older");
+    await touch(dir, ...complete(`${base}/d4`, 10), `${base}/d8/meta_000010.json`);
+    assertEquals(await find(), "d4");
+    await touch(dir, `${base}/newest/meta_000020.json`, `${base}/d8/model_000010.pt`);
+    assertEquals(await find(), "d8");
+  });
+});
+
 Deno.test("what is missing is named with what is there", async () => {
   await inTempDir(async (dir) => {
     const find = (options: { tag?: string; step?: number } = {}, baseDir = dir) =>
@@ -98,7 +114,7 @@ Deno.test("what is missing is named with what is there", async () => {
     await touch(dir, ...complete("base_checkpoints/d4", 10), "base_checkpoints/d8/log.txt");
     await assertRejects(() => find({ tag: "d6" }), UserError, "d4");
     await assertRejects(() => find({ tag: "d4", step: 7 }), UserError, "no step 7; it has 10");
-    await assertRejects(() => find(), UserError, "d8: holds no checkpoint");
+    await assertRejects(() => find({ tag: "d8" }), UserError, "d8: holds no checkpoint");
     for (const tag of ["../d4", "", "..", ".d4", "a\\b"]) {
       await assertRejects(() => find({ tag }), UserError, "model tag");
     }

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import {
+  addToMeta,
   findCheckpoint,
   openTorchFile,
   readMeta,
@@ -71,6 +72,18 @@ Deno.test("a saved checkpoint lies under both names and loads again", async () =
     assertEquals([wte.dtype, await wte.readFloat32(6)], ["bfloat16", Float32Array.of(2, 2)]);
     const inode = async (name: string) => (await Deno.stat(`${saved.directory}/${name}`)).ino;
     assertEquals(await inode("step_12_model.pt"), await inode("model_000012.pt"));
+  });
+});
+
+Deno.test("a meta file keeps the numbers that JSON lacks as Python writes them", async () => {
+  await inTempDir(async (dir) => {
+    const contents = { step: 3, modelConfig, stateDict: stateDict(1) };
+    const meta = { loop_state: { min_val_bpb: Infinity } };
+    const saved = await saveCheckpoint(dir, "d1", { ...contents, meta });
+    await addToMeta(saved, { val_bpb: NaN });
+    assertEquals((await Deno.readTextFile(saved.meta)).match(/Infinity|NaN/g), ["Infinity", "NaN"]);
+    const { raw } = await readMeta(saved.meta);
+    assertEquals([raw.loop_state, raw.val_bpb], [{ min_val_bpb: Infinity }, NaN]);
   });
 });
 

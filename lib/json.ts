@@ -1,0 +1,57 @@
+/**
+ * JSON as Python reads and writes it: with `NaN`, `Infinity` and `-Infinity` as numbers.
+ *
+ * @module
+ */
+import { UserError } from "./errors.ts";
+
+/**
+ * What stands for each number that JSON lacks while a text is parsed, of the same length, so that
+ * errors name the right column. No program spells zero as NaN's does.
+ */
+const STAND_INS = new Map([["NaN", "0E9"], ["Infinity", "1E999   "], ["-Infinity", "-1E999   "]]);
+
+/** What begins or ends a string, an escape in one, or such a number by itself. */
+const QUOTES_AND_NUMBERS = /"|\\.|(?<![\w.+-])(?:NaN|-?Infinity)(?![\w.+-])/gs;
+
+/**
+ * Parses JSON, Python's too. A byte-order mark before it is passed over.
+ *
+ * @throws {UserError} if it is no JSON; the one line says why, and where as the engine says it.
+ */
+export function parseJson(text: string): unknown {
+  const json = text.startsWith("\ufeff") ? text.slice(1) : text;
+  try {
+    return JSON.parse(json);
+  } catch {
+    // Either Python's, or none.
+  }
+  try {
+    let isText = false;
+    const strict = json.replace(QUOTES_AND_NUMBERS, (found) => {
+      if (found === '"') isText = !isText;
+      return isText ? found : STAND_INS.get(found) ?? found;
+    });
+    return JSON.parse(strict, (_, value: unknown, context?: { source?: string }) => {
+      return context?.source === STAND_INS.get("NaN") ? NaN : value;
+    });
+  } catch (error) {
+    // The engine quotes the text, which may hold line ends and what a terminal obeys.
+    const reason = (error as Error).message.replace(/[\p{C}\p{Z}]+/gu, " ");
+    throw new UserError(`is not valid JSON: ${reason}`, { cause: error });
+  }
+}
+
+/** Marks a number that JSON lacks on its way through `JSON.stringify`. */
+const MARK = "\0number ";
+
+/** Writes JSON as Python does, with numbers that JSON lacks by their names; `indent` as there. */
+export function formatJson(value: unknown, indent?: number): string {
+  const json = JSON.stringify(
+    value,
+    (_, item: unknown) =>
+      typeof item === "number" && !Number.isFinite(item) ? `${MARK}${item}` : item,
+    indent,
+  );
+  return json.replace(/"\\u0000number (NaN|-?Infinity)"/g, "$1");
+}

@@ -1,0 +1,105 @@
+/**
+ * Going on with a run: everything it was told comes from its checkpoint, and what is said anew
+ * takes the place of that.
+ *
+ * @module
+ */
+import { resolve } from "@std/path";
+import type { CheckpointMeta } from "../checkpoint/mod.ts";
+import { UserError } from "../errors.ts";
+import type { Terminal } from "../tracking/mod.ts";
+import { type RunProgress, type SavedRun, snakeCase } from "../training/mod.ts";
+import type { SftOptions } from "./options.ts";
+
+/** What is said for each start and not kept: which checkpoint, and whether its optimizer. */
+const OF_A_START: readonly (keyof SftOptions)[] = [
+  "given",
+  "resume",
+  "modelTag",
+  "modelStep",
+  "loadOptimizer",
+];
+
+/**
+ * The options of a run that goes on: those it began with, but for what is said anew.
+ *
+ * @param options What is said now.
+ * @param meta The meta file of the run's checkpoint.
+ * @param path Its path, for errors.
+ * @param note Told of each option that is said anew and is another.
+ * @throws {UserError} naming an entry of the file that cannot be an option.
+ */
+export function resumedOptions(
+  options: SftOptions,
+  meta: CheckpointMeta,
+  path: string,
+  note: (line: string) => void,
+): SftOptions {
+  const config = Object(meta.raw.user_config) as Record<string, unknown>;
+  const resumed: Record<string, unknown> = { ...options };
+  for (const name of Object.keys(options) as (keyof SftOptions)[]) {
+    const key = snakeCase(name), saved = config[key];
+    if (OF_A_START.includes(name) || !(key in config)) continue;
+    const value = saved ?? undefined, said = options[name];
+    if (!options.given.includes(name)) {
+      if (!isOfOneKind(said, value)) {
+        throw new UserError(`${path}: "${key}" cannot be ${JSON.stringify(saved)}`);
+      }
+      resumed[name] = value;
+    } else if (JSON.stringify(absolute(name, said)) !== JSON.stringify(value)) {
+      note(`NOTE: ${key}=${say(said)} takes the place of the run's ${say(value)}`);
+    }
+  }
+  return resumed as unknown as SftOptions;
+}
+
+/** Whether a saved value may stand where `value` does; where that says nothing, all may. */
+function isOfOneKind(value: unknown, saved: unknown): boolean {
+  if (value === undefined || saved === undefined) return true;
+  return typeof value === typeof saved && Array.isArray(value) === Array.isArray(saved);
+}
+
+function say(value: unknown): string {
+  return value === undefined
+    ? "default"
+    : typeof value === "string"
+    ? value
+    : JSON.stringify(value);
+}
+
+/** Options with the paths of files as they are seen from every folder: a run may go on in another. */
+export function withAbsolutePaths(options: SftOptions): SftOptions {
+  const { data, mixture } = options;
+  return {
+    ...options,
+    data: absolute("data", data) as readonly string[],
+    mixture: absolute("mixture", mixture) as string | undefined,
+  };
+}
+
+function absolute(name: keyof SftOptions, value: unknown): unknown {
+  if (name === "data") return (value as readonly string[]).map((path) => resolve(path));
+  return name === "mixture" && typeof value === "string" ? resolve(value) : value;
+}
+
+/**
+ * Where a saved run stands in the schedule that it goes on with, which may be longer or shorter
+ * than the one it began with.
+ */
+export function standing(
+  { at, loader }: SavedRun,
+  { numIterations }: SftOptions,
+  terminal: Terminal,
+): RunProgress {
+  const done = numIterations > 0 ? at.step / numIterations : loader.consumed / loader.datasetLength;
+  const progress = Math.min(1, done);
+  if (progress !== at.progress && at.step > 0) {
+    const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
+    const whole = numIterations > 0 ? `${numIterations} steps` : "one epoch";
+    terminal.info(
+      `The learning rate follows the schedule of ${whole} from here on: step ${at.step} is ` +
+        `${percent(progress)} of it, where it was ${percent(at.progress)} of the run's own`,
+    );
+  }
+  return { ...at, progress };
+}

@@ -1,0 +1,79 @@
+/**
+ * Remembering what was found in large datasets, so that the next run need not look again.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { join } from "@std/path";
+import { StagedFile } from "../checkpoint/disk/mod.ts";
+import { UserError } from "../errors.ts";
+import type { Task } from "../tasks/mod.ts";
+import type { CheckOptions, TaskCheck } from "./check_task.ts";
+
+/** Name of the file in the base directory. */
+const FILE = "checked_data.json";
+/** To be raised whenever tasks or the chat format make other conversations of the same rows. */
+const VERSION = 1;
+/** Tasks of fewer conversations are looked at again in no time. */
+const LEAST = 1000;
+
+/** Checks of tasks by what they depend on: the task's data, the tokenizer and T. */
+export class CheckMemory {
+  readonly #path: string;
+  readonly #tokenizer: string;
+  readonly #T: number;
+  readonly #checks: Record<string, TaskCheck>;
+
+  private constructor(
+    path: string,
+    { tokenizer, T }: CheckOptions,
+    checks: Record<string, TaskCheck>,
+  ) {
+    this.#path = path;
+    this.#T = T;
+    this.#checks = checks;
+    const ids = Array.from({ length: tokenizer.vocabSize }, (_, id) => id);
+    this.#tokenizer = createHash("sha256").update(tokenizer.pattern)
+      .update(tokenizer.tokenBytes).update(tokenizer.decodeBytes(ids)).digest("hex");
+  }
+
+  /** Reads what a base directory remembers; nothing, where the file is missing or damaged. */
+  static async open(baseDir: string, options: CheckOptions): Promise<CheckMemory> {
+    const path = join(baseDir, FILE);
+    let checks: unknown;
+    try {
+      checks = JSON.parse(await Deno.readTextFile(path));
+    } catch {
+      // Whatever it is, looking again is right.
+    }
+    return new CheckMemory(path, options, { ...Object(checks) });
+  }
+
+  /** What is remembered of a task. */
+  get(task: Task): TaskCheck | undefined {
+    const key = this.#keyOf(task);
+    const check = key === undefined ? undefined : this.#checks[key];
+    return check?.conversations === task.length ? check : undefined;
+  }
+
+  /** Remembers what was found in a task, if it is large and says what it is made from. */
+  async set(task: Task, check: TaskCheck): Promise<void> {
+    const key = this.#keyOf(task);
+    if (key === undefined) return;
+    this.#checks[key] = check;
+    try {
+      await using file = await StagedFile.create(this.#path);
+      await file.write(new TextEncoder().encode(JSON.stringify(this.#checks, null, 2) + "\n"));
+      await file.commit();
+    } catch (error) {
+      // Where nothing can be written, it is looked at again next time.
+      if (!(error instanceof UserError)) throw error;
+    }
+  }
+
+  #keyOf(task: Task): string | undefined {
+    if (task.length < LEAST || task.fingerprint === undefined) return undefined;
+    const facts = [VERSION, this.#tokenizer, this.#T, task.fingerprint];
+    return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Looking at all that a run can draw before it begins, so that no row stops it half way, and so
+ * that it is known beforehand what is cut and what is left out.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { UserError } from "../errors.ts";
+import type { Task, TaskMixture } from "../tasks/mod.ts";
+import { Progress, type Terminal } from "../tracking/mod.ts";
+import { CheckMemory } from "./check_memory.ts";
+import { type CheckOptions, checkTask, type TaskCheck } from "./check_task.ts";
+import type { RunIo } from "./io.ts";
+import type { RunMixtures } from "./mixture.ts";
+
+/** What was found in a run's mixtures, a task counted as often as it is mixed in. */
+export interface CheckedMixtures {
+  /** What is trained on. */
+  train: TaskCheck;
+  /** What is measured; undefined if there is no text to measure on. */
+  validation: TaskCheck | undefined;
+}
+
+/**
+ * Renders every conversation of the training and the validation mixture, with progress shown, and
+ * warns of what is cut to a row or left out. What was found in a large dataset is remembered in the
+ * base directory.
+ *
+ * @throws {UserError} At the first bad row, naming it; or if there is nothing to train on.
+ * @throws The signal's reason, once it is aborted.
+ */
+export async function checkMixtures(
+  { train, validation }: RunMixtures,
+  options: CheckOptions,
+  { baseDir, terminal, signal }: Pick<RunIo, "baseDir" | "terminal" | "signal">,
+): Promise<CheckedMixtures> {
+  const memory = await CheckMemory.open(baseDir, options);
+  const checks = new Map<Task, TaskCheck>();
+  const unknown = new Set<Task>();
+  for (const task of [...train.tasks, ...validation.tasks]) {
+    const known = memory.get(task);
+    if (known) checks.set(task, known);
+    else unknown.add(task);
+  }
+
+  const total = [...unknown].reduce((sum, task) => sum + task.length, 0);
+  const progress = new Progress(terminal, {
+    label: "Checking data",
+    total,
+    unit: "conversations",
+  });
+  let done = 0;
+  try {
+    for (const task of unknown) {
+      const check = await checkTask(task, options, () => progress.update(++done), signal);
+      checks.set(task, check);
+      await memory.set(task, check);
+    }
+  } finally {
+    progress.finish();
+  }
+
+  const checked = { train: sum(train, checks), validation: sum(validation, checks) };
+  if (checked.train.conversations === checked.train.leftOut) {
+    const why = whyEmpty(checked.train, "a trained token", options.T);
+    throw new UserError(`there is nothing to train on: ${why}`);
+  }
+  warn("training", checked.train, options.T, terminal);
+  // Bits per byte are counted on text alone.
+  if (checked.validation.bytes === 0) {
+    const why = whyEmpty(checked.validation, "text to measure", options.T);
+    terminal.warn(`there is nothing to validate on, so validation is left out: ${why}`);
+    return { ...checked, validation: undefined };
+  }
+  warn("validation", checked.validation, options.T, terminal);
+  return checked;
+}
+
+/** The checks of a mixture's tasks, added up. */
+function sum(mixture: TaskMixture, checks: ReadonlyMap<Task, TaskCheck>): TaskCheck {
+  const all = { conversations: 0, cut: 0, lostTokens: 0, leftOut: 0, bytes: 0 };
+  const hash = createHash("sha256");
+  for (const task of mixture.tasks) {
+    const { checksum, conversations, cut, lostTokens, leftOut, bytes } = checks.get(task)!;
+    all.conversations += conversations;
+    all.cut += cut;
+    all.lostTokens += lostTokens;
+    all.leftOut += leftOut;
+    all.bytes += bytes;
+    hash.update(checksum);
+  }
+  return { ...all, checksum: hash.digest("hex") };
+}
+
+function whyEmpty({ conversations }: TaskCheck, lacking: string, T: number): string {
+  return conversations === 0
+    ? "the mixture has no conversations"
+    : `none of ${count(conversations)} conversations has ${lacking} in a row of ${T} tokens`;
+}
+
+function warn(
+  mixture: "training" | "validation",
+  { cut, lostTokens, leftOut }: TaskCheck,
+  T: number,
+  terminal: Terminal,
+): void {
+  const conversations = (n: number) =>
+    `${count(n)} conversation${n === 1 ? "" : "s"} of the ${mixture} mixture`;
+  if (cut > 0) {
+    terminal.warn(
+      `${conversations(cut)} ${cut === 1 ? "is" : "are"} longer than a row of ${T} tokens and ` +
+        `cut to it, which loses ${count(lostTokens)} tokens; longer rows keep them`,
+    );
+  }
+  if (leftOut > 0) {
+    terminal.warn(
+      `${conversations(leftOut)} ${leftOut === 1 ? "has" : "have"} no trained token in a row of ` +
+        `${T} tokens and ${leftOut === 1 ? "is" : "are"} left out`,
+    );
+  }
+}
+
+function count(value: number): string {
+  return value.toLocaleString("en-US");
+}

@@ -1,0 +1,59 @@
+/**
+ * What becomes of a run when something fails.
+ *
+ * @module
+ */
+import type { CheckpointFiles } from "../checkpoint/disk/mod.ts";
+import { UserError } from "../errors.ts";
+import type { GPT } from "../model/mod.ts";
+import type { RunIo } from "./io.ts";
+import type { RunEnd } from "./loop.ts";
+
+/**
+ * Measures something of a run. A measurement that fails is a warning: what is trained is worth
+ * more. One that the signal breaks off is left out.
+ *
+ * @param what What is measured, for the warning.
+ * @throws {UserError} when the device was lost: nothing can go on then.
+ */
+export async function attempt(
+  what: string,
+  { signal, terminal }: Pick<RunIo, "signal" | "terminal">,
+  measure: () => Promise<void>,
+): Promise<void> {
+  if (signal.aborted) return;
+  try {
+    await measure();
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) return;
+    if (error instanceof UserError && error.detail?.kind === "deviceLost") throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    terminal.warn(`${what} could not be measured, and the run goes on: ${reason}`);
+  }
+}
+
+/**
+ * Whether a run's weights may be saved.
+ *
+ * @param end Why the run ends, if it does: of one that failed already this is a warning only.
+ * @throws {UserError} when they hold NaN or infinity.
+ */
+export async function areWorthSaving(
+  model: GPT,
+  step: number,
+  end: RunEnd | undefined,
+  terminal: RunIo["terminal"],
+): Promise<boolean> {
+  if (await model.isFinite()) return true;
+  const message = `the weights after step ${step} hold NaN or infinity, and were not saved; ` +
+    "a lower learning rate may keep them in bounds";
+  if (end !== "failed") throw new UserError(message);
+  terminal.warn(message);
+  return false;
+}
+
+/** The error that ended a run, with what is left of it. */
+export function endedBy(cause: UserError, saved: CheckpointFiles | undefined): UserError {
+  const detail = { kind: "runEnded", cause, saved } as const;
+  return new UserError(cause.message, { cause, detail });
+}

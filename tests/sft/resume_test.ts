@@ -1,0 +1,144 @@
+/** What a run that goes on knows of itself. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import type { SftOptions } from "../../lib/sft/mod.ts";
+import { smallBaseDir } from "../training/small_base_dir.ts";
+import { type WatchedRun, watchRun } from "./run_helpers.ts";
+
+const FLAGS: Partial<SftOptions> = {
+  deviceType: "cpu",
+  threads: 1,
+  maxSeqLen: 64,
+  deviceBatchSize: 2,
+  totalBatchSize: 256,
+  numIterations: 6,
+  matrixLr: 0.005,
+  initLrFrac: 0.5,
+  evalEvery: -1,
+  evalTokens: 256,
+  chatcoreEvery: -1,
+  mmluEpochs: 1,
+  gsm8kEpochs: 2,
+  simpleSpellingSize: 0,
+  spellingBeeSize: 0,
+};
+
+const steps = ({ metrics }: WatchedRun) =>
+  metrics.filter((line) => "train/loss" in line)
+    .map((line) => [line.step, line["train/loss_raw"], line["train/lrm"]]);
+
+async function weights({ result }: WatchedRun): Promise<Uint8Array[]> {
+  const names = ["model", "optimizer"].map((name) => `step_${result.at.step}_${name}.pt`);
+  return await Promise.all(names.map((name) => Deno.readFile(join(result.directory, name))));
+}
+
+async function withBaseDirs(count: number, run: (...baseDirs: string[]) => Promise<void>) {
+  const baseDirs = await Promise.all(Array.from({ length: count }, () => smallBaseDir()));
+  await run(...baseDirs);
+  for (const baseDir of baseDirs) await Deno.remove(baseDir, { recursive: true });
+}
+
+Deno.test("a run goes on with all it was told, without being told again", () =>
+  withBaseDirs(2, async (whole, stopped) => {
+    const uninterrupted = await watchRun(whole, FLAGS);
+    const first = await watchRun(stopped, FLAGS, 2);
+    assert(first.result.at.step < 6);
+    const second = await watchRun(stopped, { resume: true });
+    assertEquals(steps(second), steps(uninterrupted));
+    assertEquals(await weights(second), await weights(uninterrupted));
+    const config = async ({ result }: WatchedRun) => {
+      const path = join(result.directory, "step_6_meta.json");
+      const { user_config: config } = JSON.parse(await Deno.readTextFile(path));
+      // Said for this start alone.
+      const { resume: _, load_optimizer: __, ...kept } = config;
+      return kept;
+    };
+    assertEquals(await config(second), await config(uninterrupted));
+  }));
+
+Deno.test("what is said anew takes the place of what was said, with a note", () =>
+  withBaseDirs(1, async (baseDir) => {
+    await watchRun(baseDir, FLAGS, 2);
+    const { lines, result } = await watchRun(baseDir, {
+      resume: true,
+      matrixLr: 0.001,
+      evalTokens: 128,
+      initLrFrac: 0.5,
+    });
+    const notes = lines.filter((line) => line.startsWith("NOTE"));
+    assertEquals(notes.length, 2, notes.join("\n"));
+    assertStringIncludes(notes.join("\n"), "matrix_lr=0.001 takes the place of the run's 0.005");
+    assertEquals(result.at.step, 6);
+  }));
+
+Deno.test("a finished run says so and stays as it is", () =>
+  withBaseDirs(1, async (baseDir) => {
+    const first = await watchRun(baseDir, FLAGS);
+    const files = await weights(first);
+    const { lines, result } = await watchRun(baseDir, { resume: true });
+    assertEquals(lines.length, 1);
+    assertStringIncludes(lines[0], "is finished: it ended with step 6");
+    assertEquals(result.at.step, 6);
+    assertEquals(await weights(first), files);
+  }));
+
+Deno.test("a longer run follows its own schedule, and says where in it it stands", () =>
+  withBaseDirs(1, async (baseDir) => {
+    await watchRun(baseDir, FLAGS);
+    const { lines, ...run } = await watchRun(baseDir, { resume: true, numIterations: 8 });
+    const line = lines.find((line) => line.includes("schedule of 8 steps"));
+    assertStringIncludes(line ?? lines.join("\n"), "step 6 is 75.0% of it");
+    // nanochat's: 1 for the first half, then down to 0.
+    assertEquals(steps({ lines, ...run }).slice(6).map(([step, , lrm]) => [step, lrm]), [
+      [7, 0.5],
+      [8, 0.25],
+    ]);
+  }));
+
+Deno.test("an epoch's run goes on to the end of the epoch, and can be cut to a number", () =>
+  withBaseDirs(2, async (whole, stopped) => {
+    const flags = { ...FLAGS, numIterations: -1, gsm8kEpochs: 1 };
+    const uninterrupted = await watchRun(whole, flags);
+    await watchRun(stopped, flags, 2);
+    const second = await watchRun(stopped, { resume: true });
+    assertEquals(steps(second), steps(uninterrupted));
+    assertEquals(await weights(second), await weights(uninterrupted));
+  }));
+
+Deno.test("a run goes on from another folder with the same files of its own", () =>
+  withBaseDirs(1, async (baseDir) => {
+    const data = join(baseDir, "own.jsonl");
+    const line = JSON.stringify([
+      { role: "user", content: "Hi" },
+      { role: "assistant", content: "Hello!" },
+    ]);
+    await Deno.writeTextFile(data, `${line}\n`.repeat(3));
+    const here = Deno.cwd();
+    Deno.chdir(baseDir);
+    try {
+      await watchRun(baseDir, { ...FLAGS, data: ["own.jsonl:2"] }, 2);
+    } finally {
+      Deno.chdir(here);
+    }
+    const { result } = await watchRun(baseDir, { resume: true });
+    assertEquals(result.at.step, 6);
+  }));
+
+Deno.test("the demonstration goes on where it was stopped", async () => {
+  const baseDir = await Deno.makeTempDir();
+  const flags: Partial<SftOptions> = {
+    deviceType: "cpu",
+    numIterations: 3,
+    evalTokens: 4096,
+    chatcoreMaxCat: 8,
+    chatcoreMaxSample: 1,
+    totalBatchSize: 512,
+    deviceBatchSize: 1,
+  };
+  const first = await watchRun(baseDir, flags, 1);
+  assert(first.result.at.step < 3);
+  const second = await watchRun(baseDir, { resume: true });
+  assertEquals(second.result.directory, join(baseDir, "demo/chatsft_checkpoints/d4"));
+  assertEquals(second.result.at.step, 3);
+  await Deno.remove(baseDir, { recursive: true });
+});

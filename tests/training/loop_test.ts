@@ -1,0 +1,215 @@
+/** The training loop: how it stops, and what becomes of steps that must not be taken. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { Device } from "../../lib/device/mod.ts";
+import { UserError } from "../../lib/errors.ts";
+import { GPT, initialParameters, Pass } from "../../lib/model/mod.ts";
+import { AdamW, Optimizer, parameterGroups } from "../../lib/optim/mod.ts";
+import { type RunEnd, type RunProgress, runTrainingLoop } from "../../lib/training/mod.ts";
+import { devices } from "../device/devices.ts";
+
+const CONFIG = {
+  sequenceLen: 16,
+  vocabSize: 64,
+  nLayer: 2,
+  nHead: 2,
+  nKvHead: 2,
+  nEmbd: 32,
+  windowPattern: "L",
+};
+const RATES = { embeddingLr: 0.3, unembeddingLr: 0.01, matrixLr: 0.02 };
+
+/** What a loop did. */
+interface Watched {
+  /** Micro-batches that were asked for. */
+  asked: number;
+  reported: { step: number; loss: number }[];
+  rests: { at: RunProgress; data: number; end?: RunEnd }[];
+  error?: UserError;
+  weights: Float32Array[];
+  moments: Float32Array[];
+  adamSteps: number[];
+}
+
+/** Runs a loop over made-up tokens. */
+async function watch(device: Device, given: {
+  steps: number;
+  accumulationSteps?: number;
+  /** Called with the micro-batch's number before it is handed on; may change it. */
+  onBatch?: (number: number, batch: { x: Int32Array; y: Int32Array }) => void;
+  /** Called after the micro-batch of this number was handed to the device. */
+  onTrained?: (number: number, model: GPT) => void;
+  signal?: AbortSignal;
+}): Promise<Watched> {
+  const { steps, accumulationSteps = 1, onBatch, onTrained } = given;
+  const model = new GPT(device, CONFIG, { training: true });
+  await model.load(initialParameters(CONFIG, 1));
+  const groups = parameterGroups([...model.parameters.values()], CONFIG.nEmbd, RATES);
+  const optimizer = new Optimizer(device, groups);
+  let trained = 0;
+  class WatchedPass extends Pass {
+    override train(...args: Parameters<Pass["train"]>) {
+      super.train(...args);
+      onTrained?.(++trained, model);
+    }
+  }
+  const B = 2, T = 16;
+  const pass = new WatchedPass(model, B, T, { training: true });
+  const watched: Watched = {
+    asked: 0,
+    reported: [],
+    rests: [],
+    weights: [],
+    moments: [],
+    adamSteps: [],
+  };
+  try {
+    await runTrainingLoop({
+      pass,
+      optimizer,
+      accumulationSteps,
+      numIterations: steps,
+      schedule: { warmupRatio: 0, warmdownRatio: 0.5, finalLrFrac: 0 },
+      signal: given.signal ?? new AbortController().signal,
+      now: () => 0,
+      nextBatch: () => {
+        const number = ++watched.asked;
+        const x = Int32Array.from({ length: B * T }, (_, i) => (number * 7 + i * 5) % 64);
+        const batch = { x, y: x.map((id) => (id + 5) % 64) };
+        onBatch?.(number, batch);
+        return { ...batch, epoch: 1, progress: 0, rows: [number] };
+      },
+      dataState: () => watched.asked,
+      nameRows: (rows) => `rows ${rows}`,
+      onStep: (step, metrics) =>
+        void watched.reported.push({ step, loss: metrics["train/loss_raw"] }),
+      isDue: () => false,
+      rest: (at, data, end) => Promise.resolve(void watched.rests.push({ at, data, end })),
+    });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    watched.error = error;
+  }
+  const read = async (tensor: Parameters<Device["read"]>[0]) =>
+    (await device.read(tensor)) as Float32Array;
+  for (const { value } of model.parameters.values()) watched.weights.push(await read(value));
+  for (const part of optimizer.parts) {
+    if (part instanceof AdamW) {
+      watched.adamSteps.push(part.steps);
+      for (const { m, v } of part.moments) watched.moments.push(await read(m), await read(v));
+    } else for (const { momentum } of part.stacks) watched.moments.push(await read(momentum));
+  }
+  pass.free();
+  optimizer.free();
+  model.free();
+  return watched;
+}
+
+for (const { name, device } of devices) {
+  const test = (what: string, run: (device: Device) => Promise<void>) =>
+    Deno.test(`${name}: ${what}`, { ignore: device === undefined }, () => run(device!));
+
+  test("a stop is served within two micro-batches, and leaves the last whole step", async (device) => {
+    const controller = new AbortController();
+    let trainedAfter = 0;
+    const stopped = await watch(device, {
+      steps: 3,
+      accumulationSteps: 8,
+      signal: controller.signal,
+      onTrained: (number) => {
+        if (controller.signal.aborted) trainedAfter++;
+        if (number === 11) controller.abort();
+      },
+    });
+    assertEquals(trainedAfter, 0);
+    assertEquals(stopped.reported.map(({ step }) => step), [1]);
+    assertEquals(stopped.rests.map(({ data, end }) => ({ data, end })), [
+      { data: 8, end: "stopped" },
+    ]);
+    assertEquals(stopped.rests[0].at.step, 1);
+    // Of a run of as many steps all rates are the same until here.
+    const whole = await watch(device, { steps: 3, accumulationSteps: 8, onTrained: () => {} });
+    assertEquals(stopped.reported[0], whole.reported[0]);
+  });
+
+  for (
+    const [what, spoil] of [
+      ["gradient of the head", (model: GPT, device: Device) => {
+        device.write(model.gradient("lm_head.weight"), Float32Array.of(NaN), 77);
+      }],
+      ["gradient of a matrix", (model: GPT, device: Device) => {
+        device.write(model.gradient("transformer.h.1.mlp.c_fc.weight"), Float32Array.of(-Infinity));
+      }],
+    ] as const
+  ) {
+    test(`a step with a ${what} that is not finite changes nothing and ends the run`, async (device) => {
+      const failed = await watch(device, {
+        steps: 6,
+        accumulationSteps: 2,
+        onTrained: (number, model) => {
+          if (number === 8) spoil(model, device);
+        },
+      });
+      assertStringIncludes(failed.error!.message, "step 4");
+      assertStringIncludes(failed.error!.message, "rows 7,8");
+      assertEquals(failed.reported.map(({ step }) => step), [1, 2, 3]);
+      assertEquals(failed.rests.map(({ data, end }) => ({ data, end })), [
+        { data: 6, end: "failed" },
+      ]);
+      assertEquals(failed.rests[0].at.step, 3);
+      assert(failed.asked <= 10, `${failed.asked} micro-batches were asked for`);
+
+      // The same as a run that is stopped there.
+      const controller = new AbortController();
+      const good = await watch(device, {
+        steps: 6,
+        accumulationSteps: 2,
+        signal: controller.signal,
+        onTrained: (number) => {
+          if (number === 7) controller.abort();
+        },
+      });
+      assertEquals(failed.rests[0].at, good.rests[0].at);
+      assertEquals(failed.weights, good.weights);
+      assertEquals(failed.moments, good.moments);
+      assertEquals(failed.adamSteps, good.adamSteps);
+    });
+  }
+
+  test("a loss that is no number is named with its micro-batch's rows", async (device) => {
+    const failed = await watch(device, {
+      steps: 2,
+      accumulationSteps: 4,
+      onBatch: (number, { x }) => {
+        if (number === 6) x[3] = 63;
+      },
+      onTrained: (number, model) => {
+        // The embedding of a token that only one micro-batch has.
+        if (number === 5) {
+          const row = new Float32Array(CONFIG.nEmbd).fill(NaN);
+          device.write(model.value("transformer.wte.weight"), row, 63 * CONFIG.nEmbd);
+        }
+      },
+    });
+    assertStringIncludes(failed.error!.message, "step 2 was not taken: its loss is NaN");
+    assertEquals(failed.rests.at(-1)!.end, "failed");
+  });
+
+  test("what has no targets is left out of the mean, and a step of it is not taken", async (device) => {
+    const without = (numbers: number[]) => (number: number, { y }: { y: Int32Array }) => {
+      if (numbers.includes(number)) y.fill(-1);
+    };
+    const all = await watch(device, { steps: 1, accumulationSteps: 1 });
+    const half = await watch(device, { steps: 1, accumulationSteps: 2, onBatch: without([2]) });
+    assertEquals(half.reported, all.reported);
+    assertEquals(half.weights, all.weights);
+    // Without the second step, the third is the second of its moments.
+    const gap = await watch(device, { steps: 2, accumulationSteps: 1, onBatch: without([2]) });
+    const alone = await watch(device, { steps: 2, accumulationSteps: 1, onBatch: without([1, 2]) });
+    assertEquals(gap.adamSteps, gap.adamSteps.map(() => 1));
+    assertEquals(alone.adamSteps, alone.adamSteps.map(() => 0));
+    assertEquals(alone.reported, []);
+    const untouched = await watch(device, { steps: 1, onBatch: without([1]) });
+    assertEquals(alone.weights, untouched.weights);
+    assertEquals(alone.moments.every((values) => values.every((value) => value === 0)), true);
+  });
+}
