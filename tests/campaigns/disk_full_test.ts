@@ -71,7 +71,8 @@ for (const source of ["sft", "base"] as const) {
       for (let pages = 0; pages <= ALL; pages += isLong ? 1 : 4) {
         points++;
         await disk.clear();
-        const { terminal, ...console } = new MemoryTerminal();
+        const console = new MemoryTerminal();
+        const { terminal } = console;
         const said: string[] = [];
         terminal.warn = (line) => void said.push(line);
         const place = { baseDir: disk.path, source, tag: "d1", terminal };
@@ -150,6 +151,6 @@ test("runs of the command line on small disks say in one line each what was not 
   assertStringIncludes(one.lines[0], "without more room the optimizer's state is not saved");
   assertStringIncludes(one.lines[1], "the model is saved without the optimizer's state");
   for (const line of one.lines.slice(2, -1)) assertStringIncludes(line, "saves at the next turn");
-  assertStringIncludes(one.lines.at(-1)!, `; the last good checkpoint is ${one.found!.model}`);
+  assertStringIncludes(one.lines.at(-1)!, "; what was trained is saved up to step 1: --resume");
   await Deno.remove(baseDir, { recursive: true });
 });

@@ -39,9 +39,10 @@ export function startRun(
 ): Deno.ChildProcess {
   const flags = Object.entries({ ...FLAGS, ...others })
     .flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const args = ["run", "-A", new URL("mod.ts", ROOT).href, "sft", ...flags, "--save-best"];
+  const program = ["run", "-A", new URL("mod.ts", ROOT).href, "sft"];
   return new Deno.Command(Deno.execPath(), {
-    args: resume ? [...args, "--resume"] : args,
+    // All else is known from the checkpoint.
+    args: [...program, ...resume ? ["--resume"] : [...flags, "--save-best"]],
     cwd: ROOT,
     env: { NANOCHAT_BASE_DIR: baseDir },
     stdin: "null",
