@@ -48,7 +48,9 @@ export function wordError({ message, detail }: UserError, command: CommandName):
     case "measurement":
       return `${wordError(detail.cause, command)}; or do without: ${flagOf("chatcoreEvery")} -1`;
     case "runEnded":
-      return `${wordError(detail.cause, command)}; ${whatIsLeft(detail.saved, command)}`;
+      return `${wordError(detail.cause, command)}; ${
+        detail.saved ? whatIsLeft(detail.saved, command) : "no checkpoint of this run is saved"
+      }`;
     case "notFinite":
     case undefined:
       return message;

@@ -160,28 +160,27 @@ export class RunCheckpoints implements AsyncDisposable {
    * kept. If it cannot be written, that is a warning; the run goes on, and saves at the next turn.
    *
    * @param last Whether there is no next turn.
-   * @throws {UserError} at the last turn, naming the last good checkpoint.
+   * @throws {UserError} at the last turn; {@linkcode last} is the last good checkpoint then.
    */
   async save(contents: CheckpointContents, last = false): Promise<void> {
     const { place: { baseDir, tag, source, terminal } } = this;
+    if (last) this.#tellOfHigher(contents.step);
     if (this.#last?.step === contents.step) return;
     const save = source === "sft" ? saveCheckpoint : saveBaseCheckpoint;
     try {
       const warn = (line: string) => terminal.warn(line);
       this.#last = await save(baseDir, tag, { ...contents, run: this.#run }, warn);
     } catch (error) {
-      if (!(error instanceof WriteError)) throw error;
+      if (last || !(error instanceof WriteError)) throw error;
       const good = this.#last
         ? `the last good checkpoint is ${this.#last.model}`
         : "no checkpoint of this run is saved";
-      if (last) throw new UserError(`${error.message}; ${good}`, { cause: error });
       terminal.warn(`${error.message}; ${good}; the run goes on, and saves at the next turn`);
       return;
     }
     this.#steps.add(contents.step);
     terminal.print(`Saved ${this.#last.model}`);
     await this.#prune();
-    if (last) this.#tellOfHigher(contents.step);
   }
 
   /**

@@ -6,7 +6,7 @@ import { assertEquals } from "@std/assert";
 import { PythonRandom } from "../../lib/random/mod.ts";
 import { smallBaseDir } from "../training/small_base_dir.ts";
 import { isLong, printFigures } from "./campaign.ts";
-import { checkFolder, checkpointFolder, hasCheckpoint, resultOf, startRun } from "./killed_run.ts";
+import { checkFolder, checkpointFolder, hasCheckpoint, resultOf, startRun } from "./small_run.ts";
 
 /** A base directory whose folder of checkpoints is there and empty. */
 async function emptyBaseDir(): Promise<string> {

@@ -1,4 +1,4 @@
-/** Runs of the command line that are killed, and what has to be true of what they leave. */
+/** Runs of the command line, for campaigns, and what has to be true of what they leave. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { openTorchFile, readMeta } from "../../lib/checkpoint/disk/mod.ts";
@@ -32,11 +32,17 @@ export function checkpointFolder(baseDir: string): string {
 }
 
 /** Starts a fine-tuning run as a user would; one that has saved something goes on. */
-export function startRun(baseDir: string, resume: boolean): Deno.ChildProcess {
-  const flags = Object.entries(FLAGS).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const args = ["run", "-A", new URL("mod.ts", ROOT).href, "sft", ...flags, "--save-best"];
+export function startRun(
+  baseDir: string,
+  resume: boolean,
+  others: Partial<typeof FLAGS> = {},
+): Deno.ChildProcess {
+  const flags = Object.entries({ ...FLAGS, ...others })
+    .flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const program = ["run", "-A", new URL("mod.ts", ROOT).href, "sft"];
   return new Deno.Command(Deno.execPath(), {
-    args: resume ? [...args, "--resume"] : args,
+    // All else is known from the checkpoint.
+    args: [...program, ...resume ? ["--resume"] : [...flags, "--save-best"]],
     cwd: ROOT,
     env: { NANOCHAT_BASE_DIR: baseDir },
     stdin: "null",
