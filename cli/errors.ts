@@ -41,6 +41,7 @@ export function wordError({ message, detail }: UserError, command: CommandName):
       return withAdvice(useCpu);
     case "noRun":
       return withAdvice(`start without ${flagOf("resume")}`);
+    case "threadLost":
     case "notFinite":
     case undefined:
       return message;
