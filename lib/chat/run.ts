@@ -101,5 +101,5 @@ async function talk(
 
 /** Whether every other question would meet the error as well. */
 function isLasting({ detail }: UserError): boolean {
-  return detail?.kind === "deviceLost" || detail?.kind === "notFinite";
+  return detail !== undefined && ["deviceLost", "threadLost", "notFinite"].includes(detail.kind);
 }
