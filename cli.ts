@@ -12,7 +12,7 @@ import { baseCommand } from "./cli/base.ts";
 import { chatCommand } from "./cli/chat.ts";
 import { evalCommand } from "./cli/eval.ts";
 import { inspectCommand } from "./cli/inspect.ts";
-import { avoidOpenGl, Interrupted, systemTerminal } from "./cli/io.ts";
+import { avoidOpenGl, Interrupted, nameRuntimeDir, systemTerminal } from "./cli/io.ts";
 import { sftCommand } from "./cli/sft.ts";
 import { tokTrainCommand } from "./cli/tok_train.ts";
 import config from "./deno.json" with { type: "json" };
@@ -26,6 +26,7 @@ import { UserError } from "./lib/errors.ts";
  */
 export async function main(args: string[]): Promise<number> {
   avoidOpenGl();
+  nameRuntimeDir();
   const program = sftCommand()
     .name("nanochat-sft")
     .version(config.version)

@@ -4,7 +4,7 @@ import { runChat } from "../lib/chat/mod.ts";
 import { commandOf } from "./command.ts";
 import { wordError } from "./errors.ts";
 import { baseDir, systemTerminal, writeAll } from "./io.ts";
-import { LineEditor } from "./line_editor.ts";
+import { type LineSource, openLines } from "./line_editor.ts";
 import { chatOptions } from "./options.ts";
 
 /**
@@ -18,20 +18,21 @@ export function chatCommand(run: typeof runChat = runChat) {
     run: async ({ quiet, ...given }) => {
       const options = chatOptions(given);
       // Until the first line is wanted, Ctrl-C ends the program.
-      let editor: LineEditor | undefined;
+      let lines: LineSource | undefined;
       try {
         await run(options, {
           terminal: systemTerminal(quiet === true || options.prompt !== undefined),
           baseDir: baseDir(),
           now: () => performance.now(),
           write: (text) => writeAll(Deno.stdout, text),
+          isShownOnTerminal: Deno.stdout.isTerminal(),
           tell: (error) => systemTerminal().error(wordError(error, "chat")),
-          readLine: () => (editor ??= new LineEditor()).readLine(),
+          readLine: () => (lines ??= openLines()).readLine(),
           interruptible: (answer) =>
-            editor?.interruptible(answer) ?? answer(new AbortController().signal),
+            lines?.interruptible(answer) ?? answer(new AbortController().signal),
         });
       } finally {
-        editor?.close();
+        lines?.close();
       }
     },
   });

@@ -35,6 +35,16 @@ export function avoidOpenGl(): void {
 }
 
 /**
+ * Tells Vulkan's libraries where Wayland's socket would be. Where nothing does, as in a container,
+ * Mesa looks for it all the same and complains of the variable's absence on standard error.
+ */
+export function nameRuntimeDir(): void {
+  const variable = "XDG_RUNTIME_DIR";
+  if (Deno.build.os !== "linux" || Deno.env.get(variable)?.startsWith("/")) return;
+  Deno.env.set(variable, `/run/user/${Deno.uid()}`);
+}
+
+/**
  * Runs a command with the real world around it.
  *
  * The first Ctrl-C (or SIGTERM) aborts `io.signal`, which asks for a graceful stop; the second

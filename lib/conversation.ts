@@ -5,6 +5,7 @@
  * @module
  */
 import { UserError } from "./errors.ts";
+import { wordsFor } from "./json_lines.ts";
 
 /** A piece of an assistant's message: prose, a Python expression it sends, or the result it gets. */
 export interface ContentPart {
@@ -30,10 +31,32 @@ export interface Conversation {
 
 const PART_TYPES = ["text", "python", "python_output"];
 
+/** Keys of a message that say whether it is trained on; in nanochat its role alone decides. */
+const TRAINED_KEYS = new Set(["weight", "train", "training", "trainable", "loss"]);
+
+/** Keys of a message or a part that say nothing that a model could learn. */
+const HARMLESS_KEYS = new Set(
+  ("id uuid message_id parent_id conversation_id index turn position name author user source " +
+    "origin dataset url model model_name created created_at updated_at timestamp date time lang " +
+    "language metadata meta extra tokens token_count num_tokens usage finish_reason stop_reason " +
+    "score rating quality labels tags annotations annotator status channel").split(" "),
+);
+
+/**
+ * Whether a value of a file says nothing: null, and text, a list or an object that are empty; or
+ * that something is trained on exactly as it would be without it.
+ */
+export function saysNothing(key: string, value: unknown, isTrained: boolean): boolean {
+  if (value === null || value === undefined || value === "") return true;
+  if (typeof value === "object") return Object.keys(value).length === 0;
+  return TRAINED_KEYS.has(key) && (value === isTrained || value === Number(isTrained));
+}
+
 /**
  * Checks that a value, of a file for instance, is a list of messages: an optional system message,
  * then user and assistant in turns. It may end with the user, as some of nanochat's identity
- * conversations do.
+ * conversations do. What it holds besides must be empty or known to change nothing (`id`, `name`,
+ * `source`, …): a `weight` or `tool_calls` would be lost without a word.
  *
  * @returns The messages, without what else they hold.
  * @throws {UserError} Says which message is wrong and how.
@@ -53,7 +76,8 @@ export function checkMessages(value: unknown): Message[] {
           "system message, user and assistant take turns",
       );
     }
-    const fault = faultOf(message.content, role);
+    const fault = faultOf(message.content, role) ??
+      unknownKey(message, ["role", "content"], role === "assistant");
     if (fault) throw new UserError(`message ${i + 1} (${role}) ${fault}`);
     return { role, content: message.content };
   });
@@ -62,7 +86,7 @@ export function checkMessages(value: unknown): Message[] {
 /** What is wrong with a message's content, if anything. */
 function faultOf(content: unknown, role: Message["role"]): string | undefined {
   if (typeof content === "string") return undefined;
-  if (role !== "assistant") return "has no text as its content";
+  if (role !== "assistant") return `has no text as its content: it ${wordsFor(content)}`;
   if (!Array.isArray(content) || content.length === 0) {
     return "has neither text nor a list of parts as its content";
   }
@@ -72,6 +96,17 @@ function faultOf(content: unknown, role: Message["role"]): string | undefined {
       return `has ${type} as part ${i + 1}; known are ${PART_TYPES.join(", ")}`;
     }
     if (typeof part.text !== "string") return `has no text in part ${i + 1}`;
+    const fault = unknownKey(part, ["type", "text"], part.type !== "python_output");
+    if (fault) return `${fault}, in part ${i + 1}`;
   }
   return undefined;
+}
+
+/** Says which key of a message would change what is trained and is not read. */
+function unknownKey(value: object, read: string[], isTrained: boolean): string | undefined {
+  const key = Object.entries(value).find(([key, value]) =>
+    !read.includes(key) && !HARMLESS_KEYS.has(key) && !saysNothing(key, value, isTrained)
+  )?.[0];
+  return key &&
+    `has the key ${JSON.stringify(key)}, which is not read; take it out if it may be lost`;
 }

@@ -4,44 +4,63 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { readJsonLines } from "../json_lines.ts";
+import { readJsonLines, readLines, wordsFor } from "../json_lines.ts";
 import { pause } from "../pause.ts";
 import { NumpyGenerator } from "../random/mod.ts";
-import { openFile } from "../tasks/mod.ts";
+import { isParquet, openFile, readParquet } from "../tasks/mod.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
 
 /** One document in this many is held out for validation. */
 const HELD_OUT = 20;
 
+/** Names of files that hold JSON, packed or not. */
+const JSON_FILE = /\.(jsonl|ndjson|json)(\.gz|\.zst)?$/;
+
 /**
- * The documents in files: of a `.jsonl` file the `text` of each line, of any other file its whole
- * text. Files that end in `.gz` are unpacked.
+ * The documents in files: of a parquet file the column `text`, of JSON lines (`.jsonl`, `.ndjson`,
+ * `.json`) the `text` of each, of any other file its whole text. What is packed with gzip or
+ * Zstandard is unpacked.
  *
- * @throws {UserError} If a file cannot be read or a line has no text; names the file and line.
+ * @throws {UserError} If a file cannot be read, is no text, or a line or row has no text; names the
+ *   file and line.
  */
 export async function* readDocuments(paths: readonly string[]): AsyncGenerator<string> {
   for (const path of paths) {
-    const stream = await openFile(path);
-    const isJson = /\.jsonl(\.gz)?$/.test(path);
-    const texts = isJson ? readJsonLines(stream, path, textOf) : readWholeText(stream, path);
-    for await (const text of texts) if (text.trim() !== "") yield text;
+    for await (const text of readTexts(path)) if (text.trim() !== "") yield text;
+  }
+}
+
+async function* readTexts(path: string): AsyncGenerator<string> {
+  if (path.endsWith(".parquet") || await isParquet(path)) yield* readTextColumn(path);
+  else if (JSON_FILE.test(path)) yield* readJsonLines(await openFile(path), path, textOf);
+  else yield await readWholeText(path);
+}
+
+async function* readTextColumn(path: string): AsyncGenerator<string> {
+  let row = 0;
+  for await (const { text } of readParquet(path, ["text"])) {
+    row++;
+    if (typeof text !== "string") {
+      throw new UserError(`${path}, row ${row}: "text" ${wordsFor(text)}; expected text`);
+    }
+    yield text;
   }
 }
 
 function textOf(line: unknown): string {
   const { text } = Object(line);
-  if (typeof text !== "string") throw new UserError('it has no "text"');
-  return text;
+  if (typeof text === "string") return text;
+  const found = text === undefined ? wordsFor(line) : `has a "text" that ${wordsFor(text)}`;
+  throw new UserError(`${found}; expected an object with a text as "text"`);
 }
 
-async function* readWholeText(
-  stream: ReadableStream<Uint8Array>,
-  path: string,
-): AsyncGenerator<string> {
+async function readWholeText(path: string): Promise<string> {
+  const lines: string[] = [];
+  for await (const { text } of readLines(await openFile(path), path)) lines.push(text);
   try {
-    yield await new Response(stream).text();
-  } catch (error) {
-    throw new UserError(`${path}: ${(error as Error).message}`, { cause: error });
+    return lines.join("");
+  } catch {
+    throw new UserError(`${path} is too long for one text; split it into several files`);
   }
 }
 
@@ -89,7 +108,11 @@ export async function tokenizeDocuments(
 function rowParts(ids: Int32Array, bosId: number, rowLength: number): Int32Array[] {
   const parts: Int32Array[] = [];
   for (let start = 0; start < ids.length; start += rowLength - 1) {
-    parts.push(Int32Array.of(bosId, ...ids.subarray(start, start + rowLength - 1)));
+    const rest = ids.subarray(start, start + rowLength - 1);
+    const part = new Int32Array(1 + rest.length);
+    part[0] = bosId;
+    part.set(rest, 1);
+    parts.push(part);
   }
   return parts;
 }

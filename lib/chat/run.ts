@@ -6,6 +6,7 @@
 import type { DeviceChoice } from "../device/mod.ts";
 import { type ChatEvent, ChatSession, Engine, type SamplingOptions } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
+import { harmless } from "../harmless.ts";
 import type { Terminal } from "../tracking/mod.ts";
 import { type ModelOptions, type RunIo, withModel } from "../training/mod.ts";
 
@@ -25,7 +26,9 @@ export interface RunChatOptions extends ChatSettings, ModelOptions, DeviceChoice
 export interface ChatIo extends Pick<RunIo, "terminal" | "baseDir" | "now"> {
   /** Shows text as it comes. */
   write(text: string): void;
-  /** The next line that the person types; undefined when there are no more. */
+  /** Whether a terminal shows what is written. What goes elsewhere is the model's very text. */
+  isShownOnTerminal: boolean;
+  /** What the person says next, of one line or more; undefined when there is no more. */
   readLine(): Promise<string | undefined>;
   /** Tells of an error that the next question may not meet. */
   tell(error: UserError): void;
@@ -33,7 +36,21 @@ export interface ChatIo extends Pick<RunIo, "terminal" | "baseDir" | "now"> {
   interruptible(answer: (signal: AbortSignal) => Promise<void>): Promise<void>;
 }
 
-const HELP = "Ctrl-C stops an answer, Ctrl-D leaves, /clear begins a new conversation.";
+const HINT = "Ctrl-C stops an answer, Ctrl-D leaves, /help lists what else there is.";
+const HELP = [
+  "/clear begins a new conversation; so does clear.",
+  "/quit and /exit leave, as quit, exit and Ctrl-D do.",
+  "Ctrl-C stops an answer. Lines that are pasted together are one question.",
+];
+
+/** What is said to the program and not to the model; nanochat's three words go without a slash. */
+const COMMANDS = new Map([
+  ...["clear", "/clear"].map((word) => [word, "clear"] as const),
+  ...["quit", "exit", "/quit", "/exit"].map((word) => [word, "leave"] as const),
+  ["/help", "help"] as const,
+]);
+/** A line that begins as a command does: a slash and a word, unlike a path or a comment. */
+const COMMAND_LIKE = /^\/[a-z][\w-]*( .*)?$/i;
 
 /**
  * Answers one question, or talks until there are no more lines.
@@ -64,11 +81,18 @@ async function talk(
   answer: (question: string) => Promise<void>,
   io: ChatIo,
 ): Promise<void> {
-  io.terminal.info(HELP);
+  io.terminal.info(HINT);
   for (let line; (line = await io.readLine()) !== undefined;) {
     const question = line.trim();
-    if (question === "/clear") chat.clear();
-    else if (question !== "") {
+    const command = COMMANDS.get(question.toLowerCase());
+    if (command === "leave") return;
+    if (command === "help") HELP.forEach((line) => io.terminal.print(line));
+    else if (command === "clear") {
+      chat.clear();
+      io.terminal.info("This is a new conversation.");
+    } else if (COMMAND_LIKE.test(question)) {
+      io.tell(new UserError(`unknown command ${question}; /help lists them`));
+    } else if (question !== "") {
       try {
         await answer(question);
       } catch (error) {
@@ -80,17 +104,16 @@ async function talk(
   }
 }
 
-/** Characters that a terminal would obey instead of showing them. */
-const CONTROL = /[^\P{Cc}\n\t]/gu;
-
 /** Prints an answer as it comes, expressions and their results as `[6*7 = 42]`. */
 class AnswerPrinter {
   readonly #write: (text: string) => void;
+  readonly #isShownOnTerminal: boolean;
   readonly #terminal: Terminal;
   #type: "text" | "python" | "python_output" = "text";
 
-  constructor({ write, terminal }: ChatIo) {
+  constructor({ write, isShownOnTerminal, terminal }: ChatIo) {
     this.#write = write;
+    this.#isShownOnTerminal = isShownOnTerminal;
     this.#terminal = terminal;
   }
 
@@ -104,7 +127,7 @@ class AnswerPrinter {
       this.#note(" (cut off here; the length of an answer and the context set the limit)");
     } else {
       this.#change(event.type);
-      const text = event.text.replaceAll(CONTROL, "\ufffd");
+      const text = this.#isShownOnTerminal ? harmless(event.text) : event.text;
       this.#write(event.type === "text" ? text : this.#terminal.style("cyan", text));
     }
   }

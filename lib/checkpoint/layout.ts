@@ -75,7 +75,8 @@ export function filesOfStep(names: readonly string[], directory: string, step?: 
   };
   const isComplete = (candidate: number) => Boolean(at(candidate)?.model && at(candidate)?.meta);
   const complete = [...steps].filter(isComplete).sort((a, b) => a - b);
-  const chosenStep = step ?? complete.at(-1) ?? Math.max(...steps);
+  const chosenStep = step ?? complete.at(-1) ??
+    [...steps].reduce((a, b) => Math.max(a, b), -Infinity);
   const files = at(chosenStep);
   if (files === undefined) {
     throw new UserError(

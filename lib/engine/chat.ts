@@ -68,8 +68,9 @@ export class ChatSession {
    *
    * @param message What the user says.
    * @param signal Breaks the answer off when aborted.
-   * @throws {UserError} when the message alone is longer than the context, or for a sampling
-   * option that makes no sense; the conversation stays as it was.
+   * @throws {UserError} when the message alone is longer than the context, for a sampling option
+   * that makes no sense, or while the engine generates something else; the conversation stays as
+   * it was.
    */
   async *ask(message: string, signal?: AbortSignal): AsyncGenerator<ChatEvent> {
     const { maxNewTokens = 256, ...sampling } = this.#options;
@@ -81,15 +82,17 @@ export class ChatSession {
       special("<|user_end|>"),
       special("<|assistant_start|>"),
     ];
+    const before = [...this.#turns];
     const dropped = this.#makeRoom(turn.length + 1, maxNewTokens);
     if (dropped > 0) yield { type: "dropped", turns: dropped };
     const prompt = [bosId, ...this.#turns.flat(), ...turn];
     const parts = new PartDecoder(this.#tokenizer);
-    let ended = false;
+    let begun = false, ended = false;
     this.#turns.push(turn);
     try {
       const options = { ...sampling, maxTokens: maxNewTokens };
       for await (const [step] of this.#engine.generate([prompt], options)) {
+        begun = true;
         const { token } = step!;
         ended = token === end || token === bosId;
         if (!ended) turn.push(token);
@@ -102,6 +105,9 @@ export class ChatSession {
         if (part) yield part;
         if (!signal?.aborted) yield { type: "cut" };
       }
+    } catch (error) {
+      if (!begun) this.#turns = before;
+      throw error;
     } finally {
       turn.push(end);
     }

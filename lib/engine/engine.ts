@@ -5,6 +5,7 @@
  * @module
  */
 import type { Readback, Tensor } from "../device/mod.ts";
+import { UserError } from "../errors.ts";
 import { CachedPass, type GPT } from "../model/mod.ts";
 import { pause } from "../pause.ts";
 import { PythonRandom } from "../random/mod.ts";
@@ -70,6 +71,7 @@ export class Engine {
   /** What {@link #prefill} has read. */
   #context: readonly number[] = [];
   #rows: CachedPass | undefined;
+  #isGenerating = false;
 
   /**
    * Plans memory for reading prompts; that for rows is planned when they are asked for.
@@ -118,16 +120,35 @@ export class Engine {
 
   /**
    * Continues prompts, a row each; equal neighbours are read once. Ends when every row's turn is
-   * over, or the tokens asked for or the room are used up.
+   * over, or the tokens asked for or the room are used up. An engine has one cache: until this has
+   * ended, or was left with `break` or `return()`, it does nothing else.
    *
    * @param prompts Token ids, each of at least one and fewer than {@link capacity}.
    * @yields For each row its next token, or undefined once its turn is over.
    * @throws {RangeError} for a prompt that is empty or has no room for an answer.
-   * @throws {UserError} for a sampling option that makes no sense.
+   * @throws {UserError} for a sampling option that makes no sense, and while the engine generates
+   * something else.
    */
   async *generate(
     prompts: readonly (readonly number[])[],
     options: GenerateOptions = {},
+  ): AsyncGenerator<(ToolUseStep | undefined)[]> {
+    if (this.#isGenerating) {
+      throw new UserError(
+        "this engine is generating already; wait until that has ended, or open another engine",
+      );
+    }
+    this.#isGenerating = true;
+    try {
+      yield* this.#generate(prompts, options);
+    } finally {
+      this.#isGenerating = false;
+    }
+  }
+
+  async *#generate(
+    prompts: readonly (readonly number[])[],
+    options: GenerateOptions,
   ): AsyncGenerator<(ToolUseStep | undefined)[]> {
     const sampling = samplingOptions(options);
     for (const { length } of prompts) {
@@ -137,7 +158,7 @@ export class Engine {
     }
     if (prompts.length === 0) return;
     const { device } = this.model;
-    const longest = Math.max(...prompts.map((prompt) => prompt.length));
+    const longest = prompts.reduce((most, { length }) => Math.max(most, length), 0);
     const limit = Math.min(options.maxTokens ?? Infinity, this.capacity - longest);
     const rows = prompts.map(() => new ToolUse(this.tokenizer));
     const pass = this.#pass(prompts.length);

@@ -5,6 +5,7 @@
  */
 import { findCheckpoint, openTorchFile, readMeta } from "../checkpoint/disk/mod.ts";
 import { checkParameters, readStateDict } from "../checkpoint/mod.ts";
+import { harmless } from "../harmless.ts";
 import {
   countParameters,
   flopsPerToken,
@@ -57,5 +58,5 @@ export async function inspectCheckpoint(
 /** Plain values of a meta file as `name=value`, whatever is nested left out. */
 function fields(values: Record<string, unknown>): string {
   const plain = Object.entries(values).filter(([, value]) => typeof value !== "object");
-  return plain.map(([name, value]) => `${name}=${value}`).join(" ") || "nothing";
+  return harmless(plain.map(([name, value]) => `${name}=${value}`).join(" ")) || "nothing";
 }

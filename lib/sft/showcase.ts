@@ -5,6 +5,7 @@
  */
 import { ChatSession, Engine } from "../engine/mod.ts";
 import { evaluateTask } from "../eval/mod.ts";
+import { harmless } from "../harmless.ts";
 import { type DatasetSource, loadWords, SimpleSpelling } from "../tasks/mod.ts";
 import { Progress, type Terminal } from "../tracking/mod.ts";
 import {
@@ -120,8 +121,8 @@ export function printPortraits(
   }
   for (const [i, { question, answer }] of before.answers.entries()) {
     terminal.print("");
-    terminal.print(terminal.style("bold", question));
-    terminal.print(`  before  ${answer}`);
-    terminal.print(`  after   ${after.answers[i].answer}`);
+    terminal.print(terminal.style("bold", harmless(question)));
+    terminal.print(`  before  ${harmless(answer)}`);
+    terminal.print(`  after   ${harmless(after.answers[i].answer)}`);
   }
 }

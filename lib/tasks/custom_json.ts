@@ -1,6 +1,6 @@
 import type { Conversation } from "../conversation.ts";
 import { readJsonLines } from "../json_lines.ts";
-import { checkDialogue } from "./dialogue.ts";
+import { dialogueOf } from "./dialogue.ts";
 import { CompactRows } from "./rows.ts";
 import { Task, type TaskSlice } from "./task.ts";
 
@@ -18,7 +18,8 @@ export class CustomJSON extends Task {
   }
 
   /**
-   * Reads and checks all lines; what a line holds beside its messages is dropped.
+   * Reads and checks all lines. What a line holds beside its messages is dropped, but refused if it
+   * would change what is learned.
    *
    * @param stream The file, from `openFile` or a source's `open`.
    * @param name What to call the file in errors.
@@ -30,10 +31,7 @@ export class CustomJSON extends Task {
     slice?: TaskSlice,
   ): Promise<CustomJSON> {
     const rows = new CompactRows(name);
-    const lines = readJsonLines(stream, name, (value) => {
-      const messages = Array.isArray(value) ? value : (value as Partial<Conversation>)?.messages;
-      return { messages: checkDialogue(messages) };
-    });
+    const lines = readJsonLines(stream, name, (value) => ({ messages: dialogueOf(value) }));
     for await (const conversation of lines) rows.add(conversation);
     return new CustomJSON(rows, slice);
   }

@@ -1,27 +1,16 @@
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
+import {
+  asyncBufferFromFile,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+} from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { UserError } from "../errors.ts";
-import { readJsonLines } from "../json_lines.ts";
-import type { CompactRows } from "./rows.ts";
+import { readJsonLines, wordsFor } from "../json_lines.ts";
+import { openFile } from "./open_file.ts";
+import type { CompactRows, Row } from "./rows.ts";
 
-/**
- * Opens a file for reading, unpacking it if its name ends in `.gz`.
- *
- * @throws {UserError} If it cannot be opened.
- */
-export async function openFile(path: string): Promise<ReadableStream<Uint8Array>> {
-  let file: Deno.FsFile;
-  try {
-    file = await Deno.open(path);
-  } catch (error) {
-    throw new UserError(`cannot open ${path}: ${(error as Error).message}`, { cause: error });
-  }
-  return path.endsWith(".gz")
-    ? file.readable.pipeThrough(new DecompressionStream("gzip"))
-    : file.readable;
-}
-
-/** Adds the rows of a `.jsonl` or `.jsonl.gz` file: one JSON object a line. */
+/** Adds the rows of a file of JSON lines, packed or not: one JSON object a line. */
 export async function readJsonlRows(path: string, rows: CompactRows): Promise<void> {
   await readJsonRows(await openFile(path), path, rows);
 }
@@ -34,7 +23,7 @@ export async function readJsonRows(
 ): Promise<void> {
   const lines = readJsonLines(stream, name, (value, bytes) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw new UserError("expected a JSON object");
+      throw new UserError(`${wordsFor(value)}; expected a JSON object`);
     }
     return bytes;
   });
@@ -43,18 +32,33 @@ export async function readJsonRows(
 
 /** Adds the rows of a `.parquet` file, one row group in memory at a time. */
 export async function readParquetRows(path: string, rows: CompactRows): Promise<void> {
+  for await (const row of readParquet(path)) rows.add(row);
+}
+
+/**
+ * The rows of a `.parquet` file, one row group in memory at a time.
+ *
+ * @param columns The columns that are read; all unless given.
+ * @throws {UserError} If the file is damaged or lacks a column.
+ */
+export async function* readParquet(path: string, columns?: string[]): AsyncGenerator<Row> {
   try {
     const file = await asyncBufferFromFile(path);
     const metadata = await parquetMetadataAsync(file);
+    const there = parquetSchema(metadata).children.map(({ element }) => element.name);
+    for (const column of columns ?? []) {
+      if (there.includes(column)) continue;
+      throw new UserError(`it has no column "${column}", but ${there.join(", ")}`);
+    }
     let rowStart = 0;
     for (const group of metadata.row_groups) {
       const rowEnd = rowStart + Number(group.num_rows);
-      const options = { file, metadata, compressors, rowStart, rowEnd };
-      for (const row of await parquetReadObjects(options)) rows.add(row);
+      yield* await parquetReadObjects({ file, metadata, compressors, columns, rowStart, rowEnd });
       rowStart = rowEnd;
     }
   } catch (error) {
     const { message } = error as Error;
-    throw new UserError(`${path} is not a readable parquet file: ${message}`, { cause: error });
+    const fault = error instanceof UserError ? message : `not a readable parquet file: ${message}`;
+    throw new UserError(`${path}: ${fault}`, { cause: error });
   }
 }

@@ -1,15 +1,17 @@
 import { basename, join } from "@std/path";
 import { UserError } from "../errors.ts";
-import { openFile, readJsonlRows, readParquetRows } from "./files.ts";
+import { readJsonlRows, readParquetRows } from "./files.ts";
 import { checkManifest, MANIFEST, manifestOfFile } from "./manifest.ts";
+import { openFile } from "./open_file.ts";
 import { CompactRows, type Rows } from "./rows.ts";
 import type { DatasetSource } from "./source.ts";
 
 /**
  * Datasets that lie in nanochat's base directory: a split's files in
- * `task_data/{repo with -- for /}/{subset}/{split}/`, `.parquet`, `.jsonl` or `.jsonl.gz`, read in
- * the order of their names; single files in the base directory itself. What was fetched has a
- * manifest and is compared with it; what was placed there by hand is read as it is.
+ * `task_data/{repo with -- for /}/{subset}/{split}/`, `.parquet` or `.jsonl`, the latter also packed
+ * as `.jsonl.gz` or `.jsonl.zst`, read in the order of their names; single files in the base
+ * directory itself. What was fetched has a manifest and is compared with it; what was placed there
+ * by hand is read as it is.
  */
 export class LocalSource implements DatasetSource {
   readonly #baseDir: string;
@@ -32,7 +34,8 @@ export class LocalSource implements DatasetSource {
   /**
    * Reads all rows of one split into memory, as text.
    *
-   * @throws {UserError} If there are no files, or one is damaged; says which.
+   * @throws {UserError} If there are no files, one is empty or damaged, or two differ in nothing but
+   *   their form, which is one file twice; says which.
    */
   async rows(repo: string, subset: string, split: string): Promise<Rows> {
     const folder = this.folder(repo, subset, split);
@@ -44,6 +47,7 @@ export class LocalSource implements DatasetSource {
       );
     }
     await checkManifest(join(folder, MANIFEST), names);
+    await checkFiles(folder, names);
     const rows = new CompactRows(`${repo} (${subset}, ${split})`);
     for (const name of names) {
       const read = name.endsWith(".parquet") ? readParquetRows : readJsonlRows;
@@ -86,14 +90,35 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** Forms in which a dataset's file may lie there. */
+const FORMS = /\.(parquet|jsonl(\.gz|\.zst)?)$/;
+
+/** The names of a folder's files of data, in order. Hidden ones, such as macOS's `._…`, are none. */
 async function datasetFiles(folder: string): Promise<string[]> {
   const names: string[] = [];
   try {
-    for await (const entry of Deno.readDir(folder)) {
-      if (/\.(parquet|jsonl|jsonl\.gz)$/.test(entry.name)) names.push(entry.name);
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      if (FORMS.test(name) && !name.startsWith(".") && !isDirectory) names.push(name);
     }
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return names.sort();
+}
+
+/** Refuses a file that is there in two forms, whose rows would be seen twice, and an empty one. */
+async function checkFiles(folder: string, names: readonly string[]): Promise<void> {
+  const seen = new Map<string, string>();
+  for (const name of names) {
+    const stem = name.replace(FORMS, ""), twin = seen.get(stem);
+    if (twin !== undefined) {
+      throw new UserError(
+        `${folder} has ${twin} and ${name}, the same data twice as it seems: remove one of them`,
+      );
+    }
+    seen.set(stem, name);
+    if ((await Deno.stat(join(folder, name))).size === 0) {
+      throw new UserError(`${join(folder, name)} is empty: replace it, or remove it`);
+    }
+  }
 }

@@ -29,7 +29,8 @@ export { LocalSource } from "./local_source.ts";
 export { type HubOptions, HubSource } from "./hub/hub_source.ts";
 export { EmbeddedSource } from "./embedded_source.ts";
 export type { DownloadProgress, StartProgress } from "./hub/download.ts";
-export { openFile, readJsonlRows, readParquetRows } from "./files.ts";
+export { readJsonlRows, readParquet, readParquetRows } from "./files.ts";
+export { isParquet, openFile } from "./open_file.ts";
 export { SmolTalk } from "./smoltalk.ts";
 export { CustomJSON } from "./custom_json.ts";
 export {

@@ -1,11 +1,11 @@
 import { optionError, UserError } from "../errors.ts";
 import { CustomJSON } from "./custom_json.ts";
-import { openFile } from "./files.ts";
-import type { Task, TaskSlice } from "./task.ts";
+import { openFile } from "./open_file.ts";
+import { repeatTask, type Task, type TaskSlice } from "./task.ts";
 
 /** A file of conversations and how often to see it. */
 export interface OwnData {
-  /** Path of a `.jsonl` or `.jsonl.gz` file. */
+  /** Path of a file of JSON lines, packed or not. */
   path: string;
   /** How often its conversations are in the mixture. */
   epochs: number;
@@ -51,9 +51,9 @@ export async function loadOwnFile(path: string, slice?: TaskSlice): Promise<Cust
  * @throws {UserError} Naming the file, and the line that is wrong; or if it has no conversations.
  */
 export async function loadOwnData(data: readonly OwnData[]): Promise<Task[]> {
-  const tasks: Task[] = [];
+  let tasks: Task[] = [];
   for (const { path, epochs } of data) {
-    tasks.push(...Array<Task>(epochs).fill(await loadOwnFile(path)));
+    tasks = tasks.concat(repeatTask(await loadOwnFile(path), epochs));
   }
   return tasks;
 }

@@ -1,8 +1,11 @@
 import type { Conversation } from "../conversation.ts";
+import { UserError } from "../errors.ts";
 import { PythonRandom } from "../random/mod.ts";
 
 /** The seed that every mixture is shuffled with. */
 const MIXTURE_SEED = 42;
+/** Most conversations that are shuffled together: their order takes 4 bytes each. */
+const LARGEST_MIXTURE = 2 ** 27;
 
 /** Which of a task's rows are seen: `start`, `start + step`, … below `stop`, as in Python. */
 export interface TaskSlice {
@@ -100,7 +103,12 @@ export class TaskSequence<P extends Conversation = Conversation> extends Task<P>
 
   /** The conversation at a place of the row. */
   protected override example(index: number): P {
-    const task = this.#starts.findIndex((start) => start > index) - 1;
+    let task = 0, end = this.#tasks.length; // the task is at or after `task` and before `end`
+    while (end - task > 1) {
+      const middle = task + end >> 1;
+      if (this.#starts[middle] <= index) task = middle;
+      else end = middle;
+    }
     return this.#tasks[task].get(index - this.#starts[task]);
   }
 }
@@ -125,10 +133,15 @@ export class TaskSequence<P extends Conversation = Conversation> extends Task<P>
 export class TaskMixture<P extends Conversation = Conversation> extends TaskSequence<P> {
   readonly #order: Uint32Array;
 
-  /** Shuffles tasks together. */
+  /**
+   * Shuffles tasks together.
+   *
+   * @throws {UserError} If there are too many conversations.
+   */
   constructor(tasks: readonly Task<P>[], slice?: TaskSlice) {
     super(tasks, slice);
-    this.#order = Uint32Array.from({ length: this.numExamples }, (_, i) => i);
+    checkMixtureLength(this.numExamples);
+    this.#order = new Uint32Array(this.numExamples).map((_, i) => i);
     new PythonRandom(MIXTURE_SEED).shuffle(this.#order);
   }
 
@@ -136,4 +149,23 @@ export class TaskMixture<P extends Conversation = Conversation> extends TaskSequ
   protected override example(index: number): P {
     return super.example(this.#order[index]);
   }
+}
+
+/**
+ * A task as often as it is to be seen.
+ *
+ * @throws {UserError} If that is more than a mixture may have.
+ */
+export function repeatTask<T extends Task>(task: T, epochs: number): T[] {
+  checkMixtureLength(task.length * epochs);
+  return task.length === 0 ? [task] : Array<T>(epochs).fill(task);
+}
+
+function checkMixtureLength(conversations: number): void {
+  if (conversations <= LARGEST_MIXTURE) return;
+  const format = (count: number) => count.toLocaleString("en-US");
+  throw new UserError(
+    `a mixture of ${format(conversations)} conversations is too large; at most ` +
+      `${format(LARGEST_MIXTURE)} are shuffled together: ask for fewer epochs`,
+  );
 }

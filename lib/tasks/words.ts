@@ -23,10 +23,9 @@ export interface SpellingOptions {
  * @throws {UserError} If the source does not have it, or it holds no words.
  */
 export async function loadWords(source: DatasetSource): Promise<string[]> {
-  const decoder = new TextDecoder();
   const words: string[] = [];
-  for await (const line of readLines(await source.open(WORD_LIST))) {
-    const word = decoder.decode(line).trim();
+  for await (const { text } of readLines(await source.open(WORD_LIST), WORD_LIST)) {
+    const word = text.trim();
     if (word !== "") words.push(word);
   }
   if (words.length === 0) throw new UserError(`${WORD_LIST} holds no words`);

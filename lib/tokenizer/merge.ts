@@ -12,6 +12,12 @@ const NO_MERGE = 0x7fffffff;
 /** Up to this many bytes a scan for the lowest rank beats a heap. */
 const SHORT = 96;
 
+function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}
+
 /** Turns the bytes of a piece into token ids. */
 export class Merger {
   #idOfByte = new Int32Array(256).fill(-1);
@@ -25,12 +31,17 @@ export class Merger {
    */
   constructor(tokens: readonly Uint8Array[]) {
     // Byte strings as Latin-1 strings: they can be map keys. Only used here, while loading.
-    const names = tokens.map((bytes) => String.fromCharCode(...bytes));
+    const names = tokens.map(latin1);
     const idOf = new Map(names.map((name, id) => [name, id]));
+    // A token may be a run of a million spaces: only lengths that tokens have are tried.
+    const lengths = new Set(names.map(({ length }) => length));
+    const ascending = [...lengths].sort((a, b) => a - b);
     this.#pairs = new PairTable(tokens.length * 2);
     names.forEach((name, id) => {
       if (name.length === 1) this.#idOfByte[name.charCodeAt(0)] = id;
-      for (let split = 1; split < name.length; split++) {
+      for (const split of ascending) {
+        if (split >= name.length) break;
+        if (!lengths.has(name.length - split)) continue;
         const left = idOf.get(name.slice(0, split));
         const right = left === undefined ? undefined : idOf.get(name.slice(split));
         if (right !== undefined) this.#pairs.set(left!, right, id);

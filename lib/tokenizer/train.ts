@@ -59,7 +59,7 @@ export async function trainTokenizer(
   for (let done = 0; done < merges; done++) {
     const pair = corpus.mergeMostFrequent(tokens.length);
     if (!pair) break;
-    tokens.push(Uint8Array.from([...tokens[pair[0]], ...tokens[pair[1]]]));
+    tokens.push(joined(tokens[pair[0]], tokens[pair[1]]));
     onProgress?.(done + 1, merges);
     await pause();
   }
@@ -67,6 +67,13 @@ export async function trainTokenizer(
     SPECIAL_TOKENS.map((name, i) => [name, tokens.length + i]),
   );
   return new Tokenizer({ pattern, tokens, specialTokens });
+}
+
+function joined(left: Uint8Array, right: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(left.length + right.length);
+  bytes.set(left);
+  bytes.set(right, left.length);
+  return bytes;
 }
 
 /** A piece of text and how often it occurs. */

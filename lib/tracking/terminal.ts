@@ -1,5 +1,7 @@
 /** Lines of text and, below them, one line that is rewritten. */
 
+import { harmless } from "../harmless.ts";
+
 /** What a {@linkcode Terminal} is made of. */
 export interface TerminalOptions {
   /** Writes text to standard output. */
@@ -33,9 +35,25 @@ const STYLE_CODES: Readonly<Record<TextStyle, [begin: number, end: number]>> = {
 
 const CLEAR_LINE = "\r\x1b[K";
 
+/** The codes of colours and weights, those of {@linkcode STYLE_CODES} and bright ones. */
+// deno-lint-ignore no-control-regex
+const STYLE_CODE = /(\x1b\[(?:0|1|2|22|3[1-9]|9[1-7])m)/;
+
+/** A line whose only codes are colours; files may have any name, and libraries quote any data. */
+function printable(line: string): string {
+  // A capturing split alternates between the text outside and the codes.
+  return line.split(STYLE_CODE).map((part, i) => i % 2 === 0 ? harmless(part) : part).join("");
+}
+
+/** A message, which is one line. */
+function oneLine(message: string): string {
+  return harmless(message).replaceAll("\n", "\\n");
+}
+
 /**
  * The console of a run: results and information go to standard output, warnings to standard
- * error, and a status line (progress) stays below them all where there is a terminal.
+ * error, and a status line (progress) stays below them all where there is a terminal. Control
+ * characters are written out, colours in a line excepted: text of data is to go through `harmless`.
  */
 export class Terminal {
   readonly #options: TerminalOptions;
@@ -73,7 +91,7 @@ export class Terminal {
 
   /** Prints a line that was asked for, even when quiet. */
   print(line: string): void {
-    this.#above(() => this.#options.stdout(line + "\n"));
+    this.#above(() => this.#options.stdout(printable(line) + "\n"));
   }
 
   /** Prints a line about how things go, unless quiet. */
@@ -83,18 +101,20 @@ export class Terminal {
 
   /** Prints a warning to standard error, even when quiet. */
   warn(line: string): void {
-    this.#above(() => this.#options.stderr(`${this.style("yellow", "warning:")} ${line}\n`));
+    this.#above(() =>
+      this.#options.stderr(`${this.style("yellow", "warning:")} ${oneLine(line)}\n`)
+    );
   }
 
   /** Prints an error to standard error, even when quiet. */
   error(line: string): void {
-    this.#above(() => this.#options.stderr(`${this.style("red", "error:")} ${line}\n`));
+    this.#above(() => this.#options.stderr(`${this.style("red", "error:")} ${oneLine(line)}\n`));
   }
 
   /** Replaces the status line; `""` removes it. Without a terminal, or quiet, does nothing. */
   status(text: string): void {
     if (!this.isTerminal || this.quiet || text === this.#status) return;
-    this.#options.stderr(CLEAR_LINE + text);
+    this.#options.stderr(CLEAR_LINE + printable(text));
     this.#status = text;
   }
 

@@ -10,6 +10,7 @@ async function talk(lines: string[], options: Partial<RunChatOptions> = {}): Pro
   await runChat(chatOptions({ ...MODEL, maxNewTokens: 5, ...options }), {
     ...io,
     write: (text) => console.stdout += text,
+    isShownOnTerminal: true,
     tell: (error) => io.terminal.error(error.message),
     readLine: () => Promise.resolve(lines.shift()),
     interruptible: (answer) => {

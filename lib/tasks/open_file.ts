@@ -1,0 +1,132 @@
+import { createGunzip } from "node:zlib";
+import { UserError } from "../errors.ts";
+import { containerOf, HEAD_BYTES } from "./containers.ts";
+import { isZstandard, unpackZstandard } from "./zstandard.ts";
+
+type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>;
+
+/** A stream of which the first bytes are known. */
+interface Begun {
+  /** The first {@linkcode HEAD_BYTES} bytes, fewer if there are no more. */
+  head: Uint8Array;
+  /** All bytes, the first included. */
+  stream: Bytes;
+}
+
+/**
+ * Opens a file of text for reading, as UTF-8. What is packed with gzip (also in several members) or
+ * Zstandard (also in several frames) is unpacked, and UTF-16 that begins with its byte-order mark is
+ * turned into UTF-8: the file's first bytes decide, not its name.
+ *
+ * @throws {UserError} If it cannot be opened, is not packed although its name says so, or is a
+ *   container such as a zip archive. A packed file that is damaged is noticed while it is read.
+ */
+export async function openFile(path: string): Promise<ReadableStream<Uint8Array>> {
+  const file = await open(path);
+  const unpack = unpackerOf(file.head);
+  const suffix = /\.(gz|zst)$/.exec(path)?.[0];
+  if (!unpack && suffix) return await refuse(path, file, `it is not packed as ${suffix} files are`);
+  let text = file;
+  if (unpack) {
+    try {
+      text = await begin(ReadableStream.from(unpack(file.stream)));
+    } catch (error) {
+      throw new UserError(`${path}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+  const container = containerOf(text.head);
+  if (container) {
+    return await refuse(path, text, `it ${unpack ? "holds" : "is"} ${container}, not text`);
+  }
+  const encoding = encodingOf(text.head);
+  if (encoding === "utf-8") return text.stream;
+  return text.stream.pipeThrough(new TextDecoderStream(encoding, { fatal: true }))
+    .pipeThrough(new TextEncoderStream());
+}
+
+/** Whether a file is parquet, by its first bytes. */
+export async function isParquet(path: string): Promise<boolean> {
+  const { head, stream } = await open(path);
+  await stream.cancel();
+  return containerOf(head) === "a parquet file";
+}
+
+async function open(path: string): Promise<Begun> {
+  try {
+    return await begin((await Deno.open(path)).readable);
+  } catch (error) {
+    throw new UserError(`cannot open ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+async function refuse(path: string, { stream }: Begun, why: string): Promise<never> {
+  await stream.cancel();
+  throw new UserError(`cannot read ${path}: ${why}`);
+}
+
+/** Reads the first bytes. */
+async function begin(stream: Bytes): Promise<Begun> {
+  const reader = stream.getReader();
+  const chunks: Uint8Array<ArrayBuffer>[] = [], head = new Uint8Array(HEAD_BYTES);
+  let length = 0;
+  while (length < HEAD_BYTES) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    head.set(value.subarray(0, HEAD_BYTES - length), length);
+    length = Math.min(HEAD_BYTES, length + value.length);
+    chunks.push(value);
+  }
+  const whole = new ReadableStream({
+    async pull(controller) {
+      const value = chunks.shift() ?? (await reader.read()).value;
+      if (value) controller.enqueue(value);
+      else controller.close();
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+  return { head: head.subarray(0, length), stream: whole };
+}
+
+type Unpacker = (packed: Bytes) => AsyncGenerator<Uint8Array<ArrayBuffer>>;
+
+function unpackerOf(head: Uint8Array): Unpacker | undefined {
+  if (head[0] === 0x1f && head[1] === 0x8b) return unpackGzip;
+  if (isZstandard(head)) return unpackZstandard;
+  return undefined;
+}
+
+/**
+ * Unpacks with Node's decompressor: `DecompressionStream` refuses files of several members. What was
+ * unpacked before a fault is yielded before it is thrown, so that the fault's line can be named.
+ */
+async function* unpackGzip(packed: Bytes): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const gunzip = createGunzip();
+  const unpacked: Uint8Array<ArrayBuffer>[] = [];
+  gunzip.on("data", (piece) => unpacked.push(piece));
+  let fault: Error | undefined;
+  gunzip.on("error", (error) => fault = error);
+  const end = new Promise<void>((resolve) => gunzip.once("close", resolve));
+  try {
+    for await (const chunk of packed) {
+      await new Promise<void>((resolve) => gunzip.write(chunk, () => resolve()));
+      yield* unpacked.splice(0);
+      if (fault) break;
+    }
+    gunzip.end();
+    await end;
+    yield* unpacked;
+  } finally {
+    gunzip.destroy();
+  }
+  if (fault) {
+    const kind = /end of file/.test(fault.message) ? "cut off" : "damaged";
+    throw new UserError(`the gzip data is ${kind}: ${fault.message}`, { cause: fault });
+  }
+}
+
+function encodingOf([first, second, third, fourth]: Uint8Array): string {
+  if (first === 0xfe && second === 0xff) return "utf-16be";
+  // With zeros behind it, the same mark is that of UTF-32.
+  if (first === 0xff && second === 0xfe && (third !== 0 || fourth !== 0)) return "utf-16le";
+  return "utf-8";
+}
