@@ -39,7 +39,8 @@ export function parseJson(text: string): unknown {
   } catch (error) {
     // The engine quotes the text.
     const reason = harmless((error as Error).message.replace(/\s+/g, " "));
-    throw new UserError(`is not valid JSON: ${reason}`, { cause: error });
+    const says = reason.endsWith("is not valid JSON");
+    throw new UserError(says ? reason : `is not valid JSON: ${reason}`, { cause: error });
   }
 }
 
