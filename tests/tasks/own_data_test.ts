@@ -142,7 +142,7 @@ Deno.test("a file in another form is refused with the keys it has", async () => 
     [
       "table.csv",
       "prompt,answer\nhi,hello\n",
-      `table.csv, line 1: Unexpected token 'p', "prompt,answer\n" is not valid JSON`,
+      `table.csv, line 1: Unexpected token 'p', "prompt,answer " is not valid JSON`,
     ],
   ];
   for (const [name, text, message] of forms) assertEquals(await readOwn(name, text), message);
