@@ -38,7 +38,7 @@ export async function checkMixtures(
   const checks = new Map<Task, TaskCheck>();
   const unknown = new Set<Task>();
   for (const task of new Set([...train.tasks, ...validation.tasks])) {
-    const known = memory.get(task);
+    const known = await memory.get(task);
     if (known) checks.set(task, known);
     else unknown.add(task);
   }

@@ -27,8 +27,8 @@ class Pairs extends Task {
     return this.pairs.length;
   }
 
-  protected override get source(): string | undefined {
-    return this.name;
+  protected override source(): Promise<string | undefined> {
+    return Promise.resolve(this.name);
   }
 
   protected override example(index: number): Conversation {
