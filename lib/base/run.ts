@@ -196,7 +196,7 @@ export async function pretrain(
         const { step } = at;
         // What was learned is safe before it is measured.
         const isDue = step > 0 && (end || checkpoints.isDue(step));
-        if (isDue && await areWorthSaving(model, step, end, terminal)) {
+        if (isDue && await areWorthSaving(pass, step, end, terminal)) {
           await checkpoints.save(contents(at), end !== undefined);
         }
         valBpb = undefined;

@@ -194,7 +194,7 @@ async function fineTune(
       rest: async (at, loader, end) => {
         // What was learned is safe before anything is measured.
         const isDue = at.step > start.step && (end || checkpoints.isDue(at.step));
-        if (isDue && await areWorthSaving(model, at.step, end, terminal)) {
+        if (isDue && await areWorthSaving(pass, at.step, end, terminal)) {
           await checkpoints.save(contents(at, loader), end !== undefined);
         }
         if (end === "stopped" || end === "failed") return;

@@ -5,7 +5,7 @@
  */
 import type { CheckpointFiles } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
-import type { GPT } from "../model/mod.ts";
+import type { Pass } from "../model/mod.ts";
 import type { RunIo } from "./io.ts";
 import type { RunEnd } from "./loop.ts";
 
@@ -38,23 +38,38 @@ function isLost({ detail }: UserError): boolean {
 }
 
 /**
- * Whether a run's weights may be saved.
+ * Whether a run's weights may be saved: they are finite, and so is the loss they give. What a step
+ * at too high a rate leaves is finite but computes nothing, and would be gone on with.
  *
+ * @param pass The model's pass, with a micro-batch to try the weights on.
  * @param end Why the run ends, if it does: of one that failed already this is a warning only.
- * @throws {UserError} when they hold NaN or infinity.
+ * @throws {UserError} when they are not.
  */
 export async function areWorthSaving(
-  model: GPT,
+  pass: Pass,
   step: number,
   end: RunEnd | undefined,
   terminal: RunIo["terminal"],
 ): Promise<boolean> {
-  if (await model.isFinite()) return true;
-  const message = `the weights after step ${step} hold NaN or infinity, and were not saved; ` +
+  const isSound = await pass.model.isFinite() && Number.isFinite(await lossOf(pass));
+  if (isSound) return true;
+  const message = `the weights after step ${step} do not give a finite loss, and were not saved; ` +
     "a lower learning rate may keep them in bounds";
   if (end !== "failed") throw new UserError(message);
   terminal.warn(message);
   return false;
+}
+
+/** The loss of the micro-batch that a pass holds. */
+async function lossOf(pass: Pass): Promise<number> {
+  const { device } = pass.model;
+  const loss = device.allocate("loss of a trial", [1]);
+  try {
+    pass.evaluate(loss);
+    return (await device.read(loss))[0];
+  } finally {
+    device.free(loss);
+  }
 }
 
 /** The error that ended a run, with what is left of it. */

@@ -85,8 +85,8 @@ export interface TrainingLoopOptions<Data> {
   /** Whether {@link rest} is wanted before the next step; always so at the end. */
   isDue(step: number): boolean;
   /**
-   * The place for evaluations and checkpoints: all steps so far are reported, and the model's
-   * parameters are those after step `at.step`.
+   * The place for evaluations and checkpoints: all steps so far are reported, the model's
+   * parameters are those after step `at.step`, and the pass holds a micro-batch.
    */
   rest(at: RunProgress, data: Data, end?: RunEnd): Promise<void>;
 }
@@ -103,7 +103,7 @@ const WARMUP_STEPS = 10;
 
 /** A micro-batch that was handed to the device. */
 interface SubmittedBatch {
-  rows: readonly number[];
+  batch: TrainingBatch;
   /** The loss of its step so far, its own included. */
   loss: Readback;
 }
@@ -147,6 +147,8 @@ class TrainingLoop<Data> {
   #submitted: SubmittedStep<Data> | undefined;
   /** The loss of the micro-batch that was handed over last. */
   #running: Readback | undefined;
+  /** A micro-batch that had a finite loss not long ago. */
+  #known: TrainingBatch | undefined;
   /** Steps of the optimizer whose numbers are not known yet. */
   #unreported = 0;
 
@@ -204,9 +206,9 @@ class TrainingLoop<Data> {
     const lrm = lrMultiplier(state.progress, options.schedule);
     const submitted: SubmittedBatch[] = [];
     let guard: Readback | undefined;
-    for (const [micro, { x, y, rows }] of batches.entries()) {
+    for (const [micro, batch] of batches.entries()) {
       if (micro > 0 && options.signal.aborted) return undefined;
-      pass.batch.write(x, y);
+      pass.batch.write(batch.x, batch.y);
       if (micro === 0) {
         pass.model.zeroGradients();
         device.zero({ x: this.loss });
@@ -219,7 +221,7 @@ class TrainingLoop<Data> {
         guard = device.stage(optimizer.guard);
       }
       device.submit();
-      submitted.push({ rows, loss });
+      submitted.push({ batch, loss });
       // One micro-batch runs while the next is prepared, and no more wait: whoever asks for the
       // run's end waits for them.
       await this.#running?.values();
@@ -260,6 +262,7 @@ class TrainingLoop<Data> {
     const { state } = this, step = taken.before.step + 1;
     if ((await taken.guard.values())[0] !== 0) await this.#fail(taken);
     this.#unreported--;
+    this.#known = taken.batches[0].batch;
     const raw = (await taken.batches.at(-1)!.loss.values())[0];
     state.smoothedLoss = EMA_BETA * state.smoothedLoss + (1 - EMA_BETA) * raw;
     const smoothed = state.smoothedLoss / (1 - EMA_BETA ** step);
@@ -275,7 +278,10 @@ class TrainingLoop<Data> {
     this.state = { ...before, smoothedLoss: this.state.smoothedLoss };
     const losses = await Promise.all(batches.map(async ({ loss }) => (await loss.values())[0]));
     const bad = losses.findIndex((loss) => !Number.isFinite(loss));
-    const rows = bad < 0 ? batches.flatMap(({ rows }) => rows) : batches[bad].rows;
+    const rows = bad < 0 ? batches.flatMap(({ batch }) => batch.rows) : batches[bad].batch.rows;
+    // On this the weights can be tried that are kept.
+    const { x, y } = this.#known ?? batches[0].batch;
+    pass.batch.write(x, y);
     await rest({ ...this.state }, data, "failed");
     throw new UserError(
       `step ${before.step + 1} was not taken: ` +
