@@ -51,6 +51,7 @@ export function wordError({ message, detail }: UserError, command: CommandName):
       return `${wordError(detail.cause, command)}; ${
         detail.saved ? whatIsLeft(detail.saved, command) : "no checkpoint of this run is saved"
       }`;
+    case "threadLost":
     case "notFinite":
     case undefined:
       return message;

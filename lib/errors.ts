@@ -30,8 +30,10 @@ export type ErrorDetail =
   | { kind: "memory"; tensor: string; bytes: number; limit?: number }
   /** There is no GPU. */
   | { kind: "noAdapter" }
-  /** The device stopped working. */
+  /** The GPU stopped working. */
   | { kind: "deviceLost" }
+  /** A thread of the CPU device ended. */
+  | { kind: "threadLost" }
   /** What the model computed is NaN or infinite. */
   | { kind: "notFinite" }
   /** A checkpoint is not of a run that could be gone on with. */

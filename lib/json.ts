@@ -4,6 +4,7 @@
  * @module
  */
 import { UserError } from "./errors.ts";
+import { harmless } from "./harmless.ts";
 
 /**
  * What stands for each number that JSON lacks while a text is parsed, of the same length, so that
@@ -36,9 +37,10 @@ export function parseJson(text: string): unknown {
       return context?.source === STAND_INS.get("NaN") ? NaN : value;
     });
   } catch (error) {
-    // The engine quotes the text, which may hold line ends and what a terminal obeys.
-    const reason = (error as Error).message.replace(/[\p{C}\p{Z}]+/gu, " ");
-    throw new UserError(`is not valid JSON: ${reason}`, { cause: error });
+    // The engine quotes the text.
+    const reason = harmless((error as Error).message.replace(/\s+/g, " "));
+    const says = reason.endsWith("is not valid JSON");
+    throw new UserError(says ? reason : `is not valid JSON: ${reason}`, { cause: error });
   }
 }
 

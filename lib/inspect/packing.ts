@@ -51,7 +51,8 @@ export async function inspectPacking(options: PackingOptions, givenIo: RunIo): P
     T,
     bosId: tokenizer.bosId,
     render: (conversation, maxTokens) => {
-      progress.update(++done);
+      // The end of a pass is filled from the next one.
+      progress.update(Math.min(++done, total));
       return tokenizer.renderConversation(conversation, maxTokens);
     },
     signal: io.signal,

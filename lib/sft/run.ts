@@ -186,7 +186,7 @@ async function fineTune(
         return { ...batch, rows: batch.conversations };
       },
       dataState: () => loader.state,
-      nameRows: (rows) => `conversations ${rows.join(", ")}`,
+      nameRows: (rows) => rows.map((row) => mixtures.train.where(row)).join("; "),
       onStep: (step, numbers) => sinks.log(step, numbers),
       isDue: (step) => measurements.isDue(step) || checkpoints.isDue(step),
       rest: async (at, loader, end) => {

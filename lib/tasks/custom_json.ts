@@ -46,6 +46,11 @@ export class CustomJSON extends Task {
     return this.#rows.checksum;
   }
 
+  /** The row. */
+  protected override place(index: number): string {
+    return this.#rows.where(index);
+  }
+
   /** One conversation of the file. */
   protected override example(index: number): Conversation {
     return this.#rows.get(index) as unknown as Conversation;

@@ -70,6 +70,11 @@ export class GSM8K extends EvalTask {
     return this.#rows.checksum;
   }
 
+  /** The row. */
+  protected override place(index: number): string {
+    return this.#rows.where(index);
+  }
+
   /** Makes one problem and its solution. */
   protected override example(index: number): Conversation {
     return convertRow(this.#rows, index, (row) => ({

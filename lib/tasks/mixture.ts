@@ -6,7 +6,7 @@ import { SimpleSpelling } from "./simple_spelling.ts";
 import { SmolTalk } from "./smoltalk.ts";
 import type { DatasetSource } from "./source.ts";
 import { SpellingBee } from "./spelling_bee.ts";
-import { type Task, TaskMixture } from "./task.ts";
+import { repeatTask, type Task, TaskMixture } from "./task.ts";
 import { loadWords } from "./words.ts";
 
 /** Name of the identity conversations in the base directory. */
@@ -53,16 +53,16 @@ export async function trainMixture(
   }: Partial<TrainMixtureOptions> = {},
   extra: readonly Task[] = [],
 ): Promise<TaskMixture> {
-  const tasks: Task<Conversation>[] = [await SmolTalk.load(source, { split: "train" })];
+  let tasks: Task<Conversation>[] = [await SmolTalk.load(source, { split: "train" })];
   const identity = await CustomJSON.load(await source.open(IDENTITY_FILE), IDENTITY_FILE);
   tasks.push(identity, identity);
   if (mmluEpochs > 0) {
     const mmlu = await MMLU.load(source, { split: "auxiliary_train" });
-    for (let epoch = 0; epoch < mmluEpochs; epoch++) tasks.push(mmlu);
+    tasks = tasks.concat(repeatTask(mmlu, mmluEpochs));
   }
   if (gsm8kEpochs > 0) {
     const gsm8k = await GSM8K.load(source, { split: "train" });
-    for (let epoch = 0; epoch < gsm8kEpochs; epoch++) tasks.push(gsm8k);
+    tasks = tasks.concat(repeatTask(gsm8k, gsm8kEpochs));
   }
   if (simpleSpellingSize + spellingBeeSize > 0) {
     const words = await loadWords(source);

@@ -11,7 +11,7 @@ import { SimpleSpelling } from "./simple_spelling.ts";
 import { SmolTalk } from "./smoltalk.ts";
 import type { DatasetSource } from "./source.ts";
 import { SpellingBee } from "./spelling_bee.ts";
-import type { Task } from "./task.ts";
+import { repeatTask, type Task } from "./task.ts";
 import { loadWords } from "./words.ts";
 
 /** The tasks that a mixture file names, each as often as it is to be seen. */
@@ -146,7 +146,7 @@ export async function loadMixtureFile(path: string, source: DatasetSource): Prom
     tasks.set(entry, await entry.kind.load(source, entry.fields as never));
   }
   const repeat = (list: Entry[]) =>
-    list.flatMap((entry) => Array<Task>(entry.epochs).fill(tasks.get(entry)!));
+    list.flatMap((entry) => repeatTask(tasks.get(entry)!, entry.epochs));
   return { train: repeat(train), validation: validation && repeat(validation) };
 }
 

@@ -51,6 +51,11 @@ export class MMLU extends MultipleChoiceTask<MMLUProblem> {
     return this.#rows.checksum;
   }
 
+  /** The row. */
+  protected override place(index: number): string {
+    return this.#rows.where(index);
+  }
+
   /** Makes one question and its answer. */
   protected override example(index: number): MMLUProblem {
     return convertRow(this.#rows, index, (row) => {

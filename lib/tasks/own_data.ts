@@ -1,7 +1,7 @@
 import { optionError, UserError } from "../errors.ts";
 import { CustomJSON } from "./custom_json.ts";
 import { openFile } from "./open_file.ts";
-import type { Task, TaskSlice } from "./task.ts";
+import { repeatTask, type Task, type TaskSlice } from "./task.ts";
 
 /** A file of conversations and how often to see it. */
 export interface OwnData {
@@ -51,10 +51,9 @@ export async function loadOwnFile(path: string, slice?: TaskSlice): Promise<Cust
  * @throws {UserError} Naming the file, and the line that is wrong; or if it has no conversations.
  */
 export async function loadOwnData(data: readonly OwnData[]): Promise<Task[]> {
-  const tasks: Task[] = [];
+  let tasks: Task[] = [];
   for (const { path, epochs } of data) {
-    const task = await loadOwnFile(path);
-    for (let epoch = 0; epoch < epochs; epoch++) tasks.push(task);
+    tasks = tasks.concat(repeatTask(await loadOwnFile(path), epochs));
   }
   return tasks;
 }

@@ -40,6 +40,11 @@ export class SmolTalk extends Task {
     return this.#rows.checksum;
   }
 
+  /** The row. */
+  protected override place(index: number): string {
+    return this.#rows.where(index);
+  }
+
   /** One conversation of the dataset. */
   protected override example(index: number): Conversation {
     return convertRow(this.#rows, index, (row) => ({ messages: dialogueOf(row) }));

@@ -5,7 +5,7 @@ import { PythonRandom } from "../random/mod.ts";
 /** The seed that every mixture is shuffled with. */
 const MIXTURE_SEED = 42;
 /** Most conversations that are shuffled together: their order takes 4 bytes each. */
-const LARGEST_MIXTURE = 2 ** 28;
+const LARGEST_MIXTURE = 2 ** 27;
 
 /** Which of a task's rows are seen: `start`, `start + step`, … below `stop`, as in Python. */
 export interface TaskSlice {
@@ -46,6 +46,11 @@ export abstract class Task<P extends Conversation = Conversation> {
   /** Makes conversation `index` of the whole task, before slicing. */
   protected abstract example(index: number): P;
 
+  /** Names conversation `index` of the whole task for a person. */
+  protected place(index: number): string {
+    return `${this.constructor.name}, conversation ${index}`;
+  }
+
   /** What the task's conversations are made from, as a checksum; undefined if it does not say. */
   protected get source(): string | undefined {
     return undefined;
@@ -78,6 +83,11 @@ export abstract class Task<P extends Conversation = Conversation> {
       throw new RangeError(`conversation ${index} of a task of ${this.length}`);
     }
     return this.example(this.#start + index * this.#step);
+  }
+
+  /** Names conversation `index` of the slice for a person: the dataset and the row it is made from. */
+  where(index: number): string {
+    return this.place(this.#start + index * this.#step);
   }
 }
 
@@ -123,13 +133,25 @@ export class TaskSequence<P extends Conversation = Conversation> extends Task<P>
 
   /** The conversation at a place of the row. */
   protected override example(index: number): P {
+    const [task, own] = this.#find(index);
+    return task.get(own);
+  }
+
+  /** Where it comes from. */
+  protected override place(index: number): string {
+    const [task, own] = this.#find(index);
+    return task.where(own);
+  }
+
+  /** The task of a place of the row, and which of the task's conversations is there. */
+  #find(index: number): [Task<P>, number] {
     let task = 0, end = this.#tasks.length; // the task is at or after `task` and before `end`
     while (end - task > 1) {
       const middle = task + end >> 1;
       if (this.#starts[middle] <= index) task = middle;
       else end = middle;
     }
-    return this.#tasks[task].get(index - this.#starts[task]);
+    return [this.#tasks[task], index - this.#starts[task]];
   }
 }
 
@@ -160,13 +182,7 @@ export class TaskMixture<P extends Conversation = Conversation> extends TaskSequ
    */
   constructor(tasks: readonly Task<P>[], slice?: TaskSlice) {
     super(tasks, slice);
-    if (this.numExamples > LARGEST_MIXTURE) {
-      const format = (count: number) => count.toLocaleString("en-US");
-      throw new UserError(
-        `a mixture of ${format(this.numExamples)} conversations is too large; at most ` +
-          `${format(LARGEST_MIXTURE)} are shuffled together: ask for fewer epochs`,
-      );
-    }
+    checkMixtureLength(this.numExamples);
     this.#order = new Uint32Array(this.numExamples).map((_, i) => i);
     new PythonRandom(MIXTURE_SEED).shuffle(this.#order);
   }
@@ -175,4 +191,28 @@ export class TaskMixture<P extends Conversation = Conversation> extends TaskSequ
   protected override example(index: number): P {
     return super.example(this.#order[index]);
   }
+
+  /** Where it comes from. */
+  protected override place(index: number): string {
+    return super.place(this.#order[index]);
+  }
+}
+
+/**
+ * A task as often as it is to be seen.
+ *
+ * @throws {UserError} If that is more than a mixture may have.
+ */
+export function repeatTask<T extends Task>(task: T, epochs: number): T[] {
+  checkMixtureLength(task.length * epochs);
+  return task.length === 0 ? [task] : Array<T>(epochs).fill(task);
+}
+
+function checkMixtureLength(conversations: number): void {
+  if (conversations <= LARGEST_MIXTURE) return;
+  const format = (count: number) => count.toLocaleString("en-US");
+  throw new UserError(
+    `a mixture of ${format(conversations)} conversations is too large; at most ` +
+      `${format(LARGEST_MIXTURE)} are shuffled together: ask for fewer epochs`,
+  );
 }

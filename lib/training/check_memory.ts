@@ -22,12 +22,12 @@ export class CheckMemory {
   readonly #path: string;
   readonly #tokenizer: string;
   readonly #T: number;
-  readonly #checks: Record<string, TaskCheck>;
+  readonly #checks: Record<string, unknown>;
 
   private constructor(
     path: string,
     { tokenizer, T }: CheckOptions,
-    checks: Record<string, TaskCheck>,
+    checks: Record<string, unknown>,
   ) {
     this.#path = path;
     this.#T = T;
@@ -53,7 +53,7 @@ export class CheckMemory {
   get(task: Task): TaskCheck | undefined {
     const key = this.#keyOf(task);
     const check = key === undefined ? undefined : this.#checks[key];
-    return check?.conversations === task.length ? check : undefined;
+    return isCheckOf(task, check) ? check : undefined;
   }
 
   /** Remembers what was found in a task, if it is large and says what it is made from. */
@@ -76,4 +76,11 @@ export class CheckMemory {
     const facts = [VERSION, this.#tokenizer, this.#T, task.fingerprint];
     return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
   }
+}
+
+/** Whether a value that was read is a whole check of a task. */
+function isCheckOf(task: Task, value: unknown): value is TaskCheck {
+  const { conversations, cut, lostTokens, leftOut, bytes, checksum } = Object(value);
+  return conversations === task.length && typeof checksum === "string" &&
+    [cut, lostTokens, leftOut, bytes].every(Number.isInteger);
 }

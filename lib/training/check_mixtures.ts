@@ -37,7 +37,7 @@ export async function checkMixtures(
   const memory = await CheckMemory.open(baseDir, options);
   const checks = new Map<Task, TaskCheck>();
   const unknown = new Set<Task>();
-  for (const task of [...train.tasks, ...validation.tasks]) {
+  for (const task of new Set([...train.tasks, ...validation.tasks])) {
     const known = memory.get(task);
     if (known) checks.set(task, known);
     else unknown.add(task);

@@ -14,7 +14,7 @@ import type { RunEnd } from "./loop.ts";
  * more. One that the signal breaks off is left out.
  *
  * @param what What is measured, for the warning.
- * @throws {UserError} when the device was lost: nothing can go on then.
+ * @throws {UserError} when the device is lost: nothing can go on then.
  */
 export async function attempt(
   what: string,
@@ -26,10 +26,15 @@ export async function attempt(
     await measure();
   } catch (error) {
     if (signal.aborted && error === signal.reason) return;
-    if (error instanceof UserError && error.detail?.kind === "deviceLost") throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    if (error instanceof UserError && isLost(error)) throw error;
+    const [reason] = (error instanceof Error ? error.message : String(error)).split("\n");
     terminal.warn(`${what} could not be measured, and the run goes on: ${reason}`);
   }
+}
+
+/** Whether the device is gone, and the model with it. */
+function isLost({ detail }: UserError): boolean {
+  return detail?.kind === "deviceLost" || detail?.kind === "threadLost";
 }
 
 /**

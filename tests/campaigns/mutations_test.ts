@@ -63,7 +63,10 @@ Deno.test("damaged files are read right or refused in one line", async () => {
     kinds.set(kind, sum);
     sum[isRead ? "read" : "refused"]++;
     [slowest, most] = [Math.max(slowest, seconds), Math.max(most, memory)];
-    complaints.push(...complaint(outcome));
+    for (const words of complaint(outcome)) {
+      complaints.push(words.slice(0, 1000));
+      console.log(complaints.at(-1));
+    }
   }
   for (const [kind, { read, refused }] of kinds) {
     console.log(`${kind.padEnd(24)} ${refused} refused, ${read} read`);
@@ -72,5 +75,5 @@ Deno.test("damaged files are read right or refused in one line", async () => {
     `${count} files: ${complaints.length} faults; slowest ${slowest.toFixed(2)} s, ` +
       `most memory ${(most / 1e6).toFixed(0)} MB`,
   );
-  assertEquals(complaints, []);
+  assertEquals(complaints.length, 0);
 });

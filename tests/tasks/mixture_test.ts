@@ -69,6 +69,34 @@ Deno.test("the training mixture has nanochat's tasks in nanochat's order", async
   assertEquals(kinds(mixture), order);
 });
 
+Deno.test("there can be more epochs than a call takes arguments, but no endless mixture", async () => {
+  const options = {
+    mmluEpochs: 300_000,
+    gsm8kEpochs: 200_000,
+    simpleSpellingSize: 0,
+    spellingBeeSize: 0,
+  };
+  const mixture = await trainMixture(sourceOf(identity), options);
+  assertEquals(mixture.length, 1 + 2 + 300_000 + 200_000);
+  const counts: Record<string, number> = {};
+  for (let i = 0; i < mixture.length; i += 1000) {
+    const kind = (mixture.get(i).messages[0].content as string)[0];
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  assertEquals((counts.M ?? 0) + (counts.G ?? 0), 501);
+  const words = { ...identity, "words_alpha.txt": "xyz" };
+  await assertRejects(
+    () => trainMixture(sourceOf(words), { ...options, simpleSpellingSize: 2 ** 40 }),
+    UserError,
+    "conversations is too large",
+  );
+  await assertRejects(
+    () => trainMixture(sourceOf(identity), { ...options, mmluEpochs: 300_000_000 }),
+    UserError,
+    "a mixture of 300,000,000 conversations is too large; at most 134,217,728 are shuffled",
+  );
+});
+
 Deno.test("without spelling the word list is not needed", async () => {
   const without = { simpleSpellingSize: 0, spellingBeeSize: 0 };
   assertEquals((await trainMixture(sourceOf(identity), without)).length, 1 + 2 + 3 + 4);

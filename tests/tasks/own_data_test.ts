@@ -1,4 +1,5 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { gzipSync } from "node:zlib";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { UserError } from "../../lib/errors.ts";
 import {
@@ -85,6 +86,148 @@ Deno.test("own data is read in both forms, each file as often as asked for", asy
     await assertRejects(() => load("wrong.jsonl"), UserError, wrong);
     await assertRejects(() => load("empty.jsonl"), UserError, "empty.jsonl has no conversations");
     await assertRejects(() => load("none.jsonl"), UserError, "none.jsonl");
+  });
+});
+
+/** The conversations of a file, or the message of its error without the folder's name. */
+async function readOwn(name: string, text: string | Uint8Array): Promise<unknown> {
+  let result: unknown;
+  await inTempDir(async (dir) => {
+    const path = join(dir, name);
+    await Deno.writeFile(path, typeof text === "string" ? new TextEncoder().encode(text) : text);
+    try {
+      const [task] = await loadOwnData([{ path, epochs: 1 }]);
+      result = Array.from({ length: task.length }, (_, i) => task.get(i));
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      result = error.message.replace(`${dir}/`, "");
+    }
+  });
+  return result;
+}
+
+const EXPECTED =
+  'expected a list of messages, [{"role": "user", "content": "…"}, …], or an object ' +
+  'that has it as "messages"';
+
+Deno.test("a file in another form is refused with the keys it has", async () => {
+  const one = { messages: turns("a") };
+  const forms: [name: string, text: string, message: string][] = [
+    [
+      "sharegpt.jsonl",
+      '{"conversations":[{"from":"human","value":"hi"}]}',
+      `sharegpt.jsonl, line 1: has the key "conversations"; ${EXPECTED}`,
+    ],
+    [
+      "alpaca.jsonl",
+      '{"instruction":"hi","input":"","output":"hello"}',
+      `alpaca.jsonl, line 1: has the keys "instruction", "input", "output"; ${EXPECTED}`,
+    ],
+    [
+      "bare.jsonl",
+      '[{"from":"human","value":"hi"}]',
+      `bare.jsonl, line 1: has a list of which the first item has the keys "from", "value"; ${EXPECTED}`,
+    ],
+    [
+      "array.json",
+      JSON.stringify([one, one]),
+      `array.json, line 1: has a list of which the first item has the key "messages"; ${EXPECTED}`,
+    ],
+    [
+      "parts.jsonl",
+      '{"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]},' +
+      '{"role":"assistant","content":"hello"}]}',
+      "parts.jsonl, line 1: message 1 (user) has no text as its content: it is a list",
+    ],
+    [
+      "table.csv",
+      "prompt,answer\nhi,hello\n",
+      `table.csv, line 1: Unexpected token 'p', "prompt,answer " is not valid JSON`,
+    ],
+  ];
+  for (const [name, text, message] of forms) assertEquals(await readOwn(name, text), message);
+  const pretty = await readOwn("pretty.json", JSON.stringify([one], null, 2));
+  assertStringIncludes(`${pretty}`, "pretty.json, line 1: begins JSON that goes on over several");
+});
+
+Deno.test("UTF-16 with its mark, CRLF and several members are read", async () => {
+  const conversation = { messages: turns("grüße\u2028") };
+  const line = JSON.stringify(conversation);
+  const utf16 = (text: string) =>
+    Uint8Array.from({ length: 2 * text.length }, (_, i) => text.charCodeAt(i >> 1) >> 8 * (i & 1));
+  assertEquals(await readOwn("a.jsonl", utf16(`\ufeff${line}\r\n`)), [conversation]);
+  assertEquals(await readOwn("a.jsonl", `\ufeff${line}\r\n\r\n${line}`), [
+    conversation,
+    conversation,
+  ]);
+  const members = new Uint8Array([...gzipSync(`${line}\n`), ...gzipSync(line)]);
+  assertEquals(await readOwn("a.jsonl.gz", members), [conversation, conversation]);
+});
+
+Deno.test("what would change what is trained is refused by name", async () => {
+  const withKeys = (answer: object, row: object = {}) =>
+    JSON.stringify({
+      messages: [
+        { role: "user", content: "a" },
+        { role: "assistant", content: "b", ...answer },
+      ],
+      ...row,
+    });
+  const inMessage = (key: string) =>
+    `x.jsonl, line 1: message 2 (assistant) has the key "${key}", which is not read; ` +
+    "take it out if it may be lost";
+  const keys = {
+    weight: 0,
+    train: false,
+    tool_calls: [{ id: "1" }],
+    reasoning_content: "thinking",
+    mood: "gay",
+  };
+  for (const [key, value] of Object.entries(keys)) {
+    assertEquals(await readOwn("x.jsonl", withKeys({ [key]: value })), inMessage(key));
+  }
+  const user =
+    '{"messages":[{"role":"user","content":"a","weight":1},{"role":"assistant","content":"b"}]}';
+  assertStringIncludes(
+    `${await readOwn("x.jsonl", user)}`,
+    'message 1 (user) has the key "weight"',
+  );
+  const part = withKeys({ content: [{ type: "text", text: "b", train: false }] });
+  assertStringIncludes(`${await readOwn("x.jsonl", part)}`, '"train", which is not read');
+  for (const key of ["tools", "system", "weight"]) {
+    const row = withKeys({}, { [key]: key === "weight" ? 0.5 : [{ name: "x" }] });
+    assertEquals(
+      await readOwn("x.jsonl", row),
+      `x.jsonl, line 1: has the key "${key}" beside its messages, which is not read; ` +
+        "take it out if it may be lost",
+    );
+  }
+});
+
+Deno.test("what changes nothing may stand beside the messages and in them", async () => {
+  const messages = [
+    { role: "user", content: "a", id: 7, name: "Ann", weight: 0 },
+    {
+      role: "assistant",
+      content: [{ type: "text", text: "b", annotations: [] }],
+      weight: 1,
+      train: true,
+      tool_calls: null,
+      function_call: {},
+      reasoning_content: "",
+      model: "x",
+    },
+  ];
+  const row = { messages, source: "smol", tools: [], prompt: "a", score: 3 };
+  const task = await readOwn("x.jsonl", JSON.stringify(row)) as Conversation[];
+  assertEquals(Object.keys(task[0]), ["messages"]);
+  assertEquals(task[0].messages[0], { role: "user", content: "a" });
+});
+
+Deno.test("a file can be seen more often than a call takes arguments", async () => {
+  await inFolder({ "own.jsonl": JSON.stringify(turns("a")) }, async (dir) => {
+    const tasks = await loadOwnData([{ path: join(dir, "own.jsonl"), epochs: 300_000 }]);
+    assertEquals(tasks.length, 300_000);
   });
 });
 

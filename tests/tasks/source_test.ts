@@ -1,4 +1,5 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { zstdCompressSync } from "node:zlib";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { UserError } from "../../lib/errors.ts";
 import { CompactRows, CustomJSON, LocalSource } from "../../lib/tasks/mod.ts";
@@ -69,6 +70,53 @@ Deno.test("LocalSource says which file to place where", async () => {
   });
 });
 
+Deno.test("files of several gzip members and Zstandard are rows of a split", async () => {
+  const files = {
+    [`${FOLDER}/a.jsonl.gz`]: new Uint8Array([
+      ...await gzip('{"n":1}\n'),
+      ...await gzip('{"n":2}'),
+    ]),
+    [`${FOLDER}/b.jsonl.zst`]: zstdCompressSync('{"n":3}\r\n{"n":4}\r\n'),
+  };
+  await withBaseDir(files, async (source) => {
+    assert(await source.hasRows("someone/things", "main", "train"));
+    const rows = await source.rows("someone/things", "main", "train");
+    assertEquals(Array.from({ length: rows.length }, (_, i) => rows.get(i).n), [1, 2, 3, 4]);
+  });
+});
+
+Deno.test("hidden files are no data, a file in two forms and an empty one are named", async () => {
+  const rowsOf = async (source: LocalSource) =>
+    (await source.rows("someone/things", "main", "train")).length;
+  const hidden = {
+    [`${FOLDER}/._a.jsonl`]: "\0\x05\x16\x07",
+    [`${FOLDER}/._b.parquet`]: "\0\x05\x16\x07",
+    [`${FOLDER}/.DS_Store`]: "\0\0\0\x01Bud1",
+    [`${FOLDER}/folder.jsonl/readme`]: "a folder",
+  };
+  await withBaseDir({ ...hidden, [`${FOLDER}/a.jsonl`]: '{"n":1}\n' }, async (source) => {
+    assertEquals(await rowsOf(source), 1);
+  });
+  await withBaseDir(hidden, async (source) => {
+    assert(!await source.hasRows("someone/things", "main", "train"));
+    assertStringIncludes(await message(() => rowsOf(source)), "is not here");
+  });
+  for (const twin of ["data.jsonl.gz", "data.jsonl.zst", "data.parquet"]) {
+    const double = { [`${FOLDER}/data.jsonl`]: '{"n":1}\n', [`${FOLDER}/${twin}`]: "" };
+    await withBaseDir(double, async (source, dir) => {
+      assertEquals(
+        await message(() => rowsOf(source)),
+        `${dir}/${FOLDER} has data.jsonl and ${twin}, the same data twice as it seems: ` +
+          "remove one of them",
+      );
+    });
+  }
+  const empty = { [`${FOLDER}/a.jsonl`]: "", [`${FOLDER}/b.jsonl`]: '{"n":1}\n' };
+  await withBaseDir(empty, async (source) => {
+    assertStringIncludes(await message(() => rowsOf(source)), "a.jsonl is empty");
+  });
+});
+
 Deno.test("damaged files are named, with the line where there are lines", async () => {
   const whole = await gzip('{"n":1}\n'.repeat(5000) + JSON.stringify(crypto.randomUUID()));
   const damaged: [string, string | Uint8Array, string][] = [
@@ -76,6 +124,12 @@ Deno.test("damaged files are named, with the line where there are lines", async 
     ["b.jsonl", '{"n":1}\n[1]\n', "b.jsonl, line 2: is a list; expected a JSON object"],
     ["c.jsonl", new Uint8Array([0x7b, 0xff, 0x7d]), "c.jsonl, line 1:"],
     ["d.jsonl.gz", whole.subarray(0, whole.length - 20), "d.jsonl.gz, line 5000:"],
+    ["f.jsonl", "PK\x03\x04", "f.jsonl: it is a zip archive, not text"],
+    [
+      "g.jsonl.zst",
+      zstdCompressSync("[]").subarray(0, 8),
+      "g.jsonl.zst: the Zstandard data is cut",
+    ],
     ["e.parquet", "PAR1 and no more", "e.parquet: not a readable parquet file"],
   ];
   for (const [name, content, expected] of damaged) {

@@ -140,8 +140,12 @@ Deno.test("what was found in large data is remembered by its content and the len
     assertEquals((await asked(large())).asked, 1200);
     assertEquals((await asked(large())).asked, 1200);
 
-    await Deno.writeTextFile(join(baseDir, "checked_data.json"), '{"damaged');
-    assertEquals(await asked(large("one")), first);
+    const path = join(baseDir, "checked_data.json");
+    const text = await Deno.readTextFile(path);
+    for (const damaged of ['{"damaged', "[]", text.replaceAll("checksum", "sum")]) {
+      await Deno.writeTextFile(path, damaged);
+      assertEquals(await asked(large("one")), first);
+    }
   });
 });
 

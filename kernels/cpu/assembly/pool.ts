@@ -24,11 +24,19 @@ const THREADS: usize = 200;
 /** Start of the workspaces of the threads, and the size of each, set by the host. */
 const WORKSPACE: usize = 204;
 const WORKSPACE_SIZE: usize = 208;
+/** 1 after the main thread found that a worker is gone. */
+const LOST: usize = 220;
+/** A byte for each thread, which the host sets while its worker lives. */
+const ALIVE: usize = 256;
 /** Where an operation keeps its arguments for the items. */
 export const ARGUMENTS: usize = 1024;
 
 /** About 30 µs of looking before a thread sleeps: waking one costs as much. */
 const SPINS: i32 = 20000;
+/** Nanoseconds of waiting after which the main thread looks whether the workers live. */
+const PATIENCE: i64 = 1000000000;
+/** What a wait gives when its time is over. */
+const TIMED_OUT: i32 = 2;
 
 /** Which thread this instance is: 0 is the main one. */
 let thread: i32 = 0;
@@ -91,7 +99,7 @@ function startJob(active: i32): void {
   atomic.notify(JOB, i32.MAX_VALUE);
 }
 
-/** Waits until no worker is at work. */
+/** Waits until no worker is at work. Traps when one is gone, with {@link LOST} set. */
 export function join(): void {
   for (let i = 0; i < SPINS; i++) {
     if (atomic.load<i32>(PENDING) == 0) return;
@@ -99,8 +107,18 @@ export function join(): void {
   while (true) {
     const pending = atomic.load<i32>(PENDING);
     if (pending == 0) return;
-    atomic.wait<i32>(PENDING, pending, -1);
+    if (atomic.wait<i32>(PENDING, pending, PATIENCE) == TIMED_OUT && !allLive()) {
+      store<i32>(LOST, 1);
+      unreachable();
+    }
   }
+}
+
+function allLive(): bool {
+  for (let index = 1; index < threadCount(); index++) {
+    if (atomic.load<u8>(ALIVE + <usize> index) == 0) return false;
+  }
+  return true;
 }
 
 /** Tells the main thread that this worker is done with its job. */

@@ -14,6 +14,10 @@ export const WORKSPACE = 51;
 export const WORKSPACE_SIZE = 52;
 /** 1 after a worker failed. */
 export const FAILED = 54;
+/** 1 after the main thread found that a worker is gone. */
+export const LOST = 55;
+/** Where each thread has a byte that is 1 while its worker lives; in bytes. */
+export const ALIVE = 256;
 /** Where the failed worker leaves its message: bytes, after their number. */
 export const MESSAGE_LENGTH = 512;
 export const MESSAGE = 513;
@@ -21,3 +25,5 @@ export const MESSAGE = 513;
 export const MESSAGE_LIMIT = 4096 - 4 * MESSAGE;
 /** Bytes before the first tensor. */
 export const RESERVED = 65536;
+/** The first message of a worker that started; that of one that did not says why. */
+export const READY = "ready";

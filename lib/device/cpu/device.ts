@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { optionError } from "../../errors.ts";
 import { sizeOf } from "../../shapes.ts";
 import type { Device } from "../device.ts";
 import type { Tensor } from "../tensor.ts";
@@ -17,7 +18,7 @@ import { matmulOperations } from "./matmul.ts";
 import { CpuMemory } from "./memory.ts";
 import { muonOperations } from "./muon.ts";
 import { normOperations } from "./norm.ts";
-import { startPool } from "./pool.ts";
+import { MOST_THREADS, startPool } from "./pool.ts";
 import { rotaryOperations } from "./rotary.ts";
 import { sampleOperations } from "./sample.ts";
 import { smearOperations } from "./smear.ts";
@@ -26,7 +27,9 @@ import { valueEmbeddingOperations } from "./value_embedding.ts";
 
 /** Options of {@link createCpuDevice}. */
 export interface CpuOptions {
-  /** How many threads compute, the calling one included; one per core unless given. */
+  /**
+   * How many threads compute, the calling one included: 1 to 255, one per core unless given.
+   */
   threads?: number;
   /**
    * A BLAS library for large products: `off` (the default), the path of one, or `auto` to look for
@@ -41,7 +44,8 @@ export interface CpuOptions {
  * Its memory is one WebAssembly memory of at most 4 GiB. Results do not depend on the number of
  * threads.
  *
- * @throws {UserError} when a BLAS library was asked for and cannot be used.
+ * @throws {UserError} when it cannot have so many threads, or a BLAS library was asked for and cannot
+ * be used.
  *
  * @example
  * ```ts
@@ -56,7 +60,11 @@ export interface CpuOptions {
  * ```
  */
 export async function createCpuDevice(options: CpuOptions = {}): Promise<Device> {
-  const { threads = navigator.hardwareConcurrency, blas: choice = "off" } = options;
+  const { blas: choice = "off" } = options;
+  const threads = options.threads ?? Math.min(navigator.hardwareConcurrency, MOST_THREADS);
+  if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
+    throw optionError("threads", `a whole number from 1 to ${MOST_THREADS}`, threads);
+  }
   const memory = new CpuMemory();
   const pool = await startPool(memory, threads);
   const blas = choice === "off" ? undefined : loadBlas(choice, memory.memory, pool.threads);

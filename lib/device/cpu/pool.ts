@@ -4,12 +4,23 @@
  * @module
  */
 import { Worker } from "node:worker_threads";
-import { FAILED, MESSAGE, MESSAGE_LENGTH, THREADS, WORKSPACE, WORKSPACE_SIZE } from "./control.ts";
+import { UserError } from "../../errors.ts";
+import {
+  ALIVE,
+  FAILED,
+  LOST,
+  MESSAGE,
+  MESSAGE_LENGTH,
+  READY,
+  THREADS,
+  WORKSPACE,
+  WORKSPACE_SIZE,
+} from "./control.ts";
 import type { CpuMemory } from "./memory.ts";
 import type { WorkerData } from "./worker.ts";
 
 /** The pool's job word counts threads in eight bits. */
-const MOST_THREADS = 255;
+export const MOST_THREADS = 255;
 
 /** A kernel's arguments: addresses, sizes and numbers, in the order its source has them. */
 export type Kernel = (...args: (number | boolean)[]) => number;
@@ -30,6 +41,7 @@ export interface Pool {
    * The function of that name in `kernels/cpu/assembly`. It returns when all threads are done.
    *
    * @throws {Error} by the kernel, when it failed on any thread.
+   * @throws {UserError} by the kernel, when a thread is gone.
    */
   kernel(name: string): Kernel;
   /** Makes sure that each thread has this many bytes to work in. */
@@ -40,20 +52,35 @@ export interface Pool {
   close(): Promise<void>;
 }
 
-/** Starts threads−1 workers on a memory. */
-export async function startPool(memory: CpuMemory, threads: number): Promise<Pool> {
+/** What a worker runs. */
+const WORKER = new URL("./worker.ts", import.meta.url).href;
+
+/**
+ * Starts workers on a memory.
+ *
+ * @param count How many threads, the main one included; at most {@link MOST_THREADS}.
+ * @param script What a worker runs.
+ * @throws {UserError} when one does not start.
+ */
+export async function startPool(memory: CpuMemory, count: number, script = WORKER): Promise<Pool> {
   const module = await compileKernels();
   const instance = new WebAssembly.Instance(module, { env: { memory: memory.memory } });
   const exports = instance.exports as Record<string, Kernel>;
   const control = memory.int32(0, 1024);
-  const count = Math.max(1, Math.min(MOST_THREADS, Math.floor(threads)));
+  const alive = new Uint8Array(control.buffer, ALIVE, MOST_THREADS + 1);
   control[THREADS] = count;
-  const workers = await Promise.all(
-    Array.from(
-      { length: count - 1 },
-      (_, i) => startWorker({ module, memory: memory.memory, index: i + 1 }),
-    ),
-  );
+  const workers = Array.from({ length: count - 1 }, (_, i) => {
+    const worker = startWorker(script, { module, memory: memory.memory, index: i + 1 });
+    // The event comes when this thread has time: then no operation waits for the worker.
+    worker.ended.then(() => Atomics.store(alive, i + 1, 0));
+    return worker;
+  });
+  try {
+    await Promise.all(workers.map(({ started }) => started));
+  } catch (error) {
+    exports.stopWorkers();
+    throw error;
+  }
   const workspace = { pointer: 0, bytes: 0 };
   const shared = { pointer: 0, bytes: 0 };
   const grow = (buffer: typeof shared, name: string, bytes: number) => {
@@ -64,17 +91,28 @@ export async function startPool(memory: CpuMemory, threads: number): Promise<Poo
     buffer.bytes = bytes;
   };
 
+  /** Waits for the workers after a failure; false if one is gone. */
+  const joined = () => {
+    try {
+      if (control[LOST] === 0) exports.join();
+    } catch {
+      // It says so in the memory.
+    }
+    return control[LOST] === 0;
+  };
+
   return {
     threads: count,
     kernel: (name) => {
       const run = exports[name];
       return (...args) => {
+        if (control[LOST] === 1) throw threadGone();
         try {
           const result = run(...args);
           if (control[FAILED] === 1) throw new Error(takeMessage(memory));
           return result;
         } catch (cause) {
-          exports.join();
+          if (!joined()) throw threadGone();
           control[FAILED] = 0;
           throw new Error(`CPU device: ${name} failed: ${reasonOf(cause)}`, { cause });
         }
@@ -92,10 +130,9 @@ export async function startPool(memory: CpuMemory, threads: number): Promise<Poo
     },
     close: async () => {
       if (workers.length === 0) return;
-      const ended = workers.map((worker) => new Promise((resolve) => worker.on("exit", resolve)));
-      workers.forEach((worker) => worker.ref());
+      workers.forEach(({ worker }) => worker.ref());
       exports.stopWorkers();
-      await Promise.all(ended);
+      await Promise.all(workers.map(({ ended }) => ended));
       workers.length = 0;
       control[THREADS] = 1;
     },
@@ -114,24 +151,45 @@ async function compileKernels(): Promise<WebAssembly.Module> {
   return WebAssembly.compile(Uint8Array.fromBase64(plain.default));
 }
 
+/** A worker and its life. */
+interface RunningWorker {
+  worker: Worker;
+  /** When it waits for jobs; rejected with a {@link UserError} if it ends before. */
+  started: Promise<void>;
+  /** When it has ended, in whatever way. */
+  ended: Promise<void>;
+}
+
 /**
- * A worker, once it is waiting for jobs. It is a worker of `node:worker_threads` for `unref`: one
- * that waits must not keep a finished program alive. Those start only from file and data addresses,
- * and this package may lie on a server.
+ * A worker of `node:worker_threads`, for its `unref`: one that waits must not keep a finished program
+ * alive. Those start only from file and data addresses, and this package may lie on a server.
  */
-function startWorker(workerData: WorkerData): Promise<Worker> {
-  const address = new URL("./worker.ts", import.meta.url).href;
-  const script = `data:text/javascript,import ${encodeURIComponent(JSON.stringify(address))}`;
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL(script), { workerData });
-    worker.once("message", () => {
+function startWorker(address: string, workerData: WorkerData): RunningWorker {
+  // What a worker does not catch is printed with a stack trace.
+  const script = `import { parentPort } from "node:worker_threads";
+    import(${JSON.stringify(address)}).catch((error) => parentPort.postMessage(String(error)));`;
+  const url = new URL(`data:text/javascript,${encodeURIComponent(script)}`);
+  const worker = new Worker(url, { workerData });
+  const started = new Promise<void>((resolve, reject) => {
+    const fail = (reason: string) =>
+      reject(new UserError(`A thread of the CPU device did not start: ${reason}`));
+    worker.once("message", (message: string) => {
       worker.unref();
-      resolve(worker);
+      if (message === READY) resolve();
+      else fail(message);
     });
-    worker.once("error", (cause: Error) => {
-      reject(new Error(`CPU device: a thread did not start: ${cause.message}`, { cause }));
-    });
+    worker.once("error", (cause: Error) => fail(cause.message));
+    worker.once("exit", () => fail("it ended at once"));
   });
+  const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+  return { worker, started, ended };
+}
+
+function threadGone(): UserError {
+  return new UserError(
+    "A thread of the CPU device ended before its work was done; start again from what was saved last",
+    { detail: { kind: "threadLost" } },
+  );
 }
 
 /** Kernels stop themselves (`unreachable`) only at an index that is out of range. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { FAILED, JOB, MESSAGE, MESSAGE_LENGTH, MESSAGE_LIMIT } from "./control.ts";
+import { ALIVE, FAILED, JOB, MESSAGE, MESSAGE_LENGTH, MESSAGE_LIMIT, READY } from "./control.ts";
 
 /** What the main thread hands to a worker. */
 export interface WorkerData {
@@ -25,22 +25,33 @@ const { module, memory, index } = workerData as WorkerData;
 const instance = new WebAssembly.Instance(module, { env: { memory } });
 const { work, finishJob } = instance.exports as unknown as WorkerExports;
 const control = new Int32Array(memory.buffer);
+const alive = new Uint8Array(memory.buffer, ALIVE + index, 1);
 const firstJob = Atomics.load(control, JOB);
 
-parentPort!.postMessage("ready");
+Atomics.store(alive, 0, 1);
+
+parentPort!.postMessage(READY);
 // The message leaves before the thread blocks.
 setTimeout(() => run(firstJob), 0);
 
-/** Does jobs until told to stop. A failed one is reported, and the next is waited for. */
+/**
+ * Does jobs until told to stop. A failed one is reported, and the next is waited for. If that fails
+ * as well, the main thread is kept from waiting for this one.
+ */
 function run(job: number): void {
-  while (true) {
-    try {
-      return work(index, job);
-    } catch (error) {
-      job = Atomics.load(control, JOB);
-      report(error instanceof Error ? error.message : String(error));
-      finishJob();
+  try {
+    while (true) {
+      try {
+        return work(index, job);
+      } catch (error) {
+        job = Atomics.load(control, JOB);
+        report(error instanceof Error ? error.message : String(error));
+        finishJob();
+      }
     }
+  } catch {
+    // It could not even be reported.
+    Atomics.store(alive, 0, 0);
   }
 }
 

@@ -26,7 +26,7 @@ export interface OpenAdapter {
  * Opens the most powerful adapter with its own limits, not WebGPU's much lower defaults.
  *
  * @param requiredFeatures Features beyond WebGPU's own, which the adapter must have.
- * @throws {UserError} when there is none.
+ * @throws {UserError} when there is none, or it gives no device.
  */
 export async function openAdapter(
   { gpu, adapterAdvice: advice }: AdapterOptions = {},
@@ -40,9 +40,15 @@ export async function openAdapter(
   }
   const requiredLimits: Record<string, number> = {};
   for (const name of LIMITS) requiredLimits[name] = adapter.limits[name];
-  const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
   const { description, device: id, vendor } = adapter.info;
   const name = description || id || vendor || "WebGPU adapter";
+  const device = await adapter.requestDevice({ requiredLimits, requiredFeatures })
+    .catch((cause: Error) => {
+      throw new UserError(`The GPU ${name} cannot be used: ${cause.message}`, {
+        cause,
+        detail: { kind: "noAdapter" },
+      });
+    });
   return { device, name, software: adapter.info.isFallbackAdapter };
 }
 

@@ -51,7 +51,7 @@ const SUBMISSION_MS = 100;
  * driver's own variables narrow the choice). The first device of a process measures the
  * adapter's speed and which matmul tile suits it, in under a second.
  *
- * @throws {UserError} when there is no adapter.
+ * @throws {UserError} when there is no adapter, or its device cannot be used.
  */
 export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<Device> {
   const features: GPUFeatureName[] = options.profiler ? ["timestamp-query"] : [];
@@ -62,7 +62,12 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<D
 
   let measured = measurements.get(name);
   if (!measured && !options.matmulTile) {
-    measured = await measure(gpu, software, options.now ?? (() => performance.now()));
+    try {
+      measured = await measure(gpu, software, options.now ?? (() => performance.now()));
+    } catch (error) {
+      gpu.close();
+      throw error;
+    }
     measurements.set(name, measured);
   }
   const products = options.attentionProducts ?? (software ? "direct" : "tiles");

@@ -7,7 +7,14 @@ import { UserError } from "../../errors.ts";
 import { sizeOf } from "../../shapes.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Kernel, KernelCache } from "./kernel.ts";
-import { ELEMENT_BYTES, formatBytes, Memory, tooLarge, WebGpuTensor } from "./memory.ts";
+import {
+  ELEMENT_BYTES,
+  formatBytes,
+  Memory,
+  outOfMemory,
+  tooLarge,
+  WebGpuTensor,
+} from "./memory.ts";
 import type { TemplateValues } from "./template.ts";
 
 /** A range of a tensor's elements, as a kernel's binding. */
@@ -57,6 +64,9 @@ const FIRST_WORK = 2 ** 34;
 /** Multiply-adds that take as long as a workgroup of a kernel that memory limits. */
 const GROUP_WORK = 2 ** 14;
 
+/** How long after a failure, in milliseconds, a lost GPU says that it was lost. */
+const REASON_MS = 1000;
+
 /** The largest number of workgroups in one dimension that WebGPU guarantees. */
 const MAX_GROUPS = 65535;
 
@@ -82,15 +92,23 @@ export class Gpu {
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #scratch: Tensor | undefined;
+  /** Ends what {@link answer} waits for. */
+  readonly #waiting = new Set<(reason: Error) => void>();
+  #closed = false;
 
   constructor(readonly device: GPUDevice, maxBindingBytes: number, maxMemoryBytes: number) {
     this.memory = new Memory(device, maxMemoryBytes);
     device.addEventListener("uncapturederror", (event) => {
       const { error } = event as GPUUncapturedErrorEvent;
-      this.memory.fail(new Error(`WebGPU: ${error.message}`));
+      this.memory.fail(
+        // By name, since not every WebGPU that a program brings has its classes in the global scope.
+        error.constructor.name === "GPUOutOfMemoryError"
+          ? outOfMemory(`an operation (${error.message})`)
+          : new Error(`WebGPU: ${error.message}`),
+      );
     });
-    device.lost.then(({ reason, message }) => {
-      if (reason === "destroyed") return;
+    device.lost.then(({ message }) => {
+      if (this.#closed) return;
       this.memory.fail(
         new UserError(
           `The GPU was lost (${message}): it ran out of memory, its driver failed, or the system ` +
@@ -98,6 +116,7 @@ export class Gpu {
           { detail: { kind: "deviceLost" } },
         ),
       );
+      for (const reject of this.#waiting) reject(new Error(message));
     });
     this.maxBindingBytes = maxBindingBytes;
     this.#kernels = new KernelCache(device);
@@ -161,10 +180,14 @@ export class Gpu {
     return this.#encoder !== undefined;
   }
 
-  /** Submits what was recorded. */
+  /**
+   * Submits what was recorded.
+   *
+   * @throws {UserError} when the GPU is lost or out of memory.
+   */
   submit(): void {
-    if (!this.#encoder) return;
     this.memory.check();
+    if (!this.#encoder) return;
     const encoder = this.copies();
     this.#encoder = undefined;
     this.#work = 0;
@@ -194,11 +217,45 @@ export class Gpu {
 
   /** See {@link Device.free}. */
   free(tensor: Tensor): void {
-    // A destroyed buffer may not be part of a later submission.
-    this.submit();
+    // A destroyed buffer may not be part of a later submission. After a failure there is none.
+    if (!this.memory.hasFailed) this.submit();
     const { allocation } = onGpu(tensor);
     for (const key of [...this.#bindGroupKeys.get(allocation.id) ?? []]) this.#forget(key);
     this.memory.free(allocation);
+  }
+
+  /**
+   * What the GPU answers. A lost GPU may never do so, and says why it was lost just after its other
+   * answers fail.
+   *
+   * @throws {UserError} when the GPU is lost or out of memory.
+   */
+  async answer<T>(promise: Promise<T>): Promise<T> {
+    const { promise: lost, reject } = Promise.withResolvers<never>();
+    this.#waiting.add(reject);
+    try {
+      const answer = await Promise.race([promise, lost]);
+      this.memory.check();
+      return answer;
+    } catch (error) {
+      if (!this.memory.hasFailed) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, REASON_MS);
+          lost.catch(() => (clearTimeout(timer), resolve()));
+        });
+      }
+      this.memory.check();
+      throw error;
+    } finally {
+      this.#waiting.delete(reject);
+    }
+  }
+
+  /** Gives everything back. What was recorded and not submitted is dropped. */
+  close(): void {
+    this.#closed = true;
+    this.memory.close();
+    this.device.destroy();
   }
 
   /**

@@ -61,7 +61,7 @@ export async function measure(gpu: Gpu, software: boolean, now: () => number): P
       const start = now();
       for (let i = 0; i < repetitions; i++) matmul({ out, a, b, layout: "nt" });
       gpu.submit();
-      await gpu.device.queue.onSubmittedWorkDone();
+      await gpu.answer(gpu.device.queue.onSubmittedWorkDone());
       return now() - start;
     };
     let best = { tile: candidates[0], time: Infinity };

@@ -52,6 +52,13 @@ export function tooLarge(
   );
 }
 
+/** The error for what the GPU has no memory for. */
+export function outOfMemory(what: string, bytes = 0): UserError {
+  return new UserError(`The GPU is out of memory for ${what}`, {
+    detail: { kind: "memory", tensor: what, bytes },
+  });
+}
+
 /** Allocates buffers and counts their bytes. */
 export class Memory {
   used = 0;
@@ -107,10 +114,7 @@ export class Memory {
       this.#create(
         size,
         GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-        () =>
-          new UserError(`The GPU is out of memory for a copy of ${formatBytes(bytes)} to read`, {
-            detail: { kind: "memory", tensor: "a copy to read", bytes },
-          }),
+        () => outOfMemory(`a copy of ${formatBytes(bytes)} to read`, bytes),
       );
   }
 
@@ -121,9 +125,18 @@ export class Memory {
     pool.push(buffer);
   }
 
-  /** Keeps the first error that the driver reports. */
+  /**
+   * Keeps the first error that the driver reports, but rather one that a person can mend than what
+   * follows from it.
+   */
   fail(error: Error): void {
-    this.#failure ??= error;
+    const isBetter = error instanceof UserError && !(this.#failure instanceof UserError);
+    if (!this.#failure || isBetter) this.#failure = error;
+  }
+
+  /** Whether the driver reported an error. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
   }
 
   /** Throws what the driver reported. */
@@ -143,9 +156,12 @@ export class Memory {
     this.check();
     this.device.pushErrorScope("out-of-memory");
     const buffer = this.device.createBuffer({ size, usage });
-    this.device.popErrorScope().then((error) => {
-      if (error) this.fail(failure());
-    });
+    this.device.popErrorScope().then(
+      (error) => {
+        if (error) this.fail(failure());
+      },
+      () => {}, // Of a lost device, which says so itself.
+    );
     this.used += size;
     this.peak = Math.max(this.peak, this.used);
     return buffer;

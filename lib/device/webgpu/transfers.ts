@@ -47,18 +47,10 @@ export class Transfers {
 
     const fetch = async (): Promise<Float32Array | Int32Array> => {
       gpu.submit();
-      try {
-        await staging.mapAsync(GPUMapMode.READ, 0, bytes);
-      } catch (error) {
-        // Of a lost GPU, why it was lost becomes known just after this fails.
-        await new Promise((resolve) => setTimeout(resolve, 0));
-        gpu.memory.check();
-        throw error;
-      }
+      await gpu.answer(staging.mapAsync(GPUMapMode.READ, 0, bytes));
       const copy = staging.getMappedRange(0, bytes).slice(0);
       staging.unmap();
       gpu.memory.returnStaging(staging);
-      gpu.memory.check();
       return tensor.dtype === "int32" ? new Int32Array(copy) : new Float32Array(copy);
     };
     let values: Promise<Float32Array | Int32Array> | undefined;
@@ -83,15 +75,17 @@ export class Transfers {
   /** See {@link Device.synchronize}. */
   async synchronize(): Promise<void> {
     this.gpu.submit();
-    await this.gpu.device.queue.onSubmittedWorkDone();
-    this.gpu.memory.check();
+    await this.gpu.answer(this.gpu.device.queue.onSubmittedWorkDone());
   }
 
   /** See {@link Device.close}. */
   async close(): Promise<void> {
-    await this.synchronize();
-    this.gpu.memory.close();
-    this.gpu.device.destroy();
+    try {
+      // Who still needed a lost GPU was told.
+      if (!this.gpu.memory.hasFailed) await this.synchronize();
+    } finally {
+      this.gpu.close();
+    }
   }
 }
 
