@@ -111,19 +111,13 @@ export class RunCheckpoints implements AsyncDisposable {
     const names = await fileNames(directory);
     const runs = await runsIn(directory, names);
     const newest = runs.at(-1), last = newest?.steps.at(-1)?.step;
-    const isSame = place.resume && newest?.identity && (place.step ?? last) === last;
-    const others = isSame ? runs.slice(0, -1) : runs;
-    const highest = others.map(({ steps }) => steps.at(-1)!.step).reduce(
-      (a, b) => Math.max(a, b),
-      0,
-    );
-    const saved = isSame
-      ? newest.steps.map(({ step }) => checkpointFiles(names, directory, step))
-      : [];
-    const run = isSame ? newest.identity! : newRun(runs, lock.taken);
     const from = place.resume ? place.step ?? last : undefined;
     const old = runs.find(({ steps }) => steps.some(({ step }) => step === from))?.identity;
-    const log = { run: run.id, resumeStep: from, resumeRun: old?.id };
+    const isSame = old !== undefined && from === last;
+    const run = isSame ? old : newRun(runs, lock.taken);
+    const saved = isSame ? newest!.steps : [];
+    const others = isSame ? runs.slice(0, -1) : runs;
+
     const logged = runOfLog(join(directory, LOG));
     if (from !== undefined && logged && !runs.some(({ identity }) => identity?.id === logged)) {
       terminal.warn(
@@ -131,7 +125,15 @@ export class RunCheckpoints implements AsyncDisposable {
           `this goes on with an earlier one, from step ${from}`,
       );
     }
-    return new RunCheckpoints(place, locked.move(), run, saved, !isSame, log, highest);
+    return new RunCheckpoints(
+      place,
+      locked.move(),
+      run,
+      saved.map(({ step }) => checkpointFiles(names, directory, step)),
+      !isSame,
+      { run: run.id, resumeStep: from, resumeRun: old?.id },
+      Math.max(0, ...others.map(({ steps }) => steps.at(-1)!.step)),
+    );
   }
 
   /**
