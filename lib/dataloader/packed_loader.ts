@@ -31,6 +31,8 @@ export interface PackedLoaderOptions {
   render: Render;
   /** The id of `<|bos|>`, which also fills what is left of a row. */
   bosId: number;
+  /** Bytes of each token, 0 for special ones; see {@link fitToRow}. */
+  tokenBytes?: ArrayLike<number>;
   /** Which of `worldSize` processes this is; 0 unless given. It reads every worldSize-th row. */
   rank?: number;
   /** How many processes train one model; 1 unless given. */
@@ -95,7 +97,7 @@ interface Waiting extends Rendered, RowFit {
  * conversations the longest that fits the rest of the row is placed, the earliest of equals; when
  * none fits, the rest is filled with bos and left out of the loss. Every row so begins with bos and
  * no conversation is split. One that is longer than a row is cut to it and counted; nanochat would
- * never place it. One that has no trained token within a row is left out and counted.
+ * never place it. One that has no trained text within a row is left out and counted.
  *
  * The loader never ends: after the last conversation it reads the first again, but not before all
  * that wait are placed, so that each is trained on once a pass; the rest of a pass's last row is
@@ -282,7 +284,7 @@ export class PackedLoader {
       this.#consumed += this.#worldSize;
       if (++this.#leftOutInARow >= length) {
         throw new UserError(
-          `there is nothing to train on: no conversation has a trained token in a row of ` +
+          `there is nothing to train on: no conversation has trained text in a row of ` +
             `${this.#options.T} tokens`,
         );
       }
@@ -290,7 +292,8 @@ export class PackedLoader {
   }
 
   #read(index: number): Waiting {
+    const { T, tokenBytes } = this.#options;
     const rendered = this.#options.render(this.#dataset.get(index), Infinity);
-    return { index, ...rendered, ...fitToRow(rendered, this.#options.T) };
+    return { index, ...rendered, ...fitToRow(rendered, T, tokenBytes) };
   }
 }

@@ -1,5 +1,9 @@
 import { pause } from "../pause.ts";
-import { type ConversationDataset, PackedLoader, type Render } from "./packed_loader.ts";
+import {
+  type ConversationDataset,
+  PackedLoader,
+  type PackedLoaderOptions,
+} from "./packed_loader.ts";
 
 /** How well a dataset fills its rows. */
 export interface PackingStats {
@@ -45,7 +49,9 @@ export interface PackingStats {
  */
 export async function packingStats(
   dataset: ConversationDataset,
-  options: { T: number; render: Render; bosId: number; signal?: AbortSignal },
+  options: Pick<PackedLoaderOptions, "T" | "render" | "bosId" | "tokenBytes"> & {
+    signal?: AbortSignal;
+  },
 ): Promise<PackingStats> {
   const { signal, ...packing } = options;
   const { T } = packing;

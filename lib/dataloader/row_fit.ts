@@ -12,15 +12,26 @@ export interface RowFit {
   length: number;
   /** How many do not fit and are lost. */
   lost: number;
-  /** Whether a token that fits is trained on. */
+  /** Whether text that fits is trained on. */
   isTrained: boolean;
 }
 
-/** What becomes of a conversation in a row of T inputs, which has one token more for the targets. */
-export function fitToRow({ ids, mask }: Rendered, T: number): RowFit {
+/**
+ * What becomes of a conversation in a row of T inputs, which has one token more for the targets.
+ *
+ * @param tokenBytes Bytes of each token, 0 for special ones, which are no text: of an empty answer
+ * only its end could be trained on. Without it every token counts as text.
+ */
+export function fitToRow(
+  { ids, mask }: Rendered,
+  T: number,
+  tokenBytes?: ArrayLike<number>,
+): RowFit {
   const length = Math.min(ids.length, T + 1);
   let isTrained = false;
   // What begins a row is nobody's target.
-  for (let i = 1; i < length && !isTrained; i++) isTrained = mask[i] === 1;
+  for (let i = 1; i < length && !isTrained; i++) {
+    isTrained = mask[i] === 1 && (tokenBytes === undefined || tokenBytes[ids[i]] > 0);
+  }
   return { length, lost: ids.length - length, isTrained };
 }

@@ -50,6 +50,7 @@ export async function inspectPacking(options: PackingOptions, givenIo: RunIo): P
   const stats = await packingStats(train, {
     T,
     bosId: tokenizer.bosId,
+    tokenBytes: tokenizer.tokenBytes,
     render: (conversation, maxTokens) => {
       // The end of a pass is filled from the next one.
       progress.update(Math.min(++done, total));
@@ -75,7 +76,7 @@ function printStats(stats: PackingStats, T: number, terminal: Terminal): void {
     `Conversations   ${format(conversations)}, ${(conversations / rows).toFixed(1)} a row`,
   );
   terminal.print(`Cut to a row    ${format(cut)}, which lost ${format(lostTokens)} tokens`);
-  terminal.print(`Left out        ${format(stats.leftOut)}, without a trained token in a row`);
+  terminal.print(`Left out        ${format(stats.leftOut)}, without trained text in a row`);
   terminal.print(`Padding         ${percent(paddingShare)}`);
   terminal.print(`Trained on      ${percent(trainedShare)}`);
 }

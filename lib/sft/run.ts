@@ -146,7 +146,8 @@ async function fineTune(
     ? await ChatcoreRun.open(datasets, options, io)
     : undefined;
   const render = tokenizer.renderConversation.bind(tokenizer);
-  const packing = { render, bosId: tokenizer.bosId };
+  const { bosId, tokenBytes } = tokenizer;
+  const packing = { render, bosId, tokenBytes };
   const { checksum } = checked.train;
   const loader = new PackedLoader(mixtures.train, { ...packing, B, T, checksum, state });
 
@@ -162,7 +163,7 @@ async function fineTune(
 
   const { directory } = checkpoints;
   const sinks = openSinks(directory, terminal, checkpoints.log);
-  const { evalTokens } = options, { tokenBytes } = tokenizer;
+  const { evalTokens } = options;
   const dataset = mixtures.validation;
   const validation = checked.validation &&
     { pass, dataset, loader: packing, evalTokens, tokenBytes, io };

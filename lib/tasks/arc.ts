@@ -43,8 +43,8 @@ export class ARC extends MultipleChoiceTask {
   }
 
   /** The rows. */
-  protected override get source(): string | undefined {
-    return this.#rows.checksum;
+  protected override async source(): Promise<string | undefined> {
+    return await this.#rows.checksum?.();
   }
 
   /** Makes one question and its answer. */

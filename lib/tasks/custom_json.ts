@@ -42,8 +42,8 @@ export class CustomJSON extends Task {
   }
 
   /** The rows. */
-  protected override get source(): string | undefined {
-    return this.#rows.checksum;
+  protected override async source(): Promise<string> {
+    return await this.#rows.checksum();
   }
 
   /** The row. */

@@ -66,8 +66,8 @@ export class GSM8K extends EvalTask {
   }
 
   /** The rows. */
-  protected override get source(): string | undefined {
-    return this.#rows.checksum;
+  protected override async source(): Promise<string | undefined> {
+    return await this.#rows.checksum?.();
   }
 
   /** The row. */

@@ -47,8 +47,8 @@ export class MMLU extends MultipleChoiceTask<MMLUProblem> {
   }
 
   /** The rows. */
-  protected override get source(): string | undefined {
-    return this.#rows.checksum;
+  protected override async source(): Promise<string | undefined> {
+    return await this.#rows.checksum?.();
   }
 
   /** The row. */

@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { UserError } from "../errors.ts";
 import { parseJson } from "../json.ts";
 import { NumpyGenerator } from "../random/mod.ts";
+import { checksumOf, checksumOfText } from "./checksum.ts";
 
 /** The seed that nanochat shuffles every dataset with. */
 const SHUFFLE_SEED = 42;
@@ -20,8 +20,8 @@ export interface Rows {
   get(index: number): Row;
   /** Names row `index` for a person: the dataset and the row's place in it. */
   where(index: number): string;
-  /** A checksum of all rows in their order; undefined where it is not known. */
-  readonly checksum?: string;
+  /** A checksum of all rows in their order; left out where it is not known. */
+  checksum?(): Promise<string>;
 }
 
 /**
@@ -30,13 +30,13 @@ export interface Rows {
  */
 export class CompactRows implements Rows {
   readonly #name: string;
-  readonly #blocks: Uint8Array[] = [];
+  readonly #blocks: Uint8Array<ArrayBuffer>[] = [];
   #used = 0;
   readonly #block: number[] = [];
   readonly #start: number[] = [];
   readonly #end: number[] = [];
   readonly #files: { name: string; start: number }[] = [];
-  #checksum: string | undefined;
+  #checksum: Promise<string> | undefined;
 
   /** Begins without rows. `name` names the dataset in errors. */
   constructor(name: string) {
@@ -90,20 +90,20 @@ export class CompactRows implements Rows {
     return `${this.#name}, ${file.name}, row ${index - file.start}`;
   }
 
-  /** SHA-256 of all rows, in hexadecimal. */
-  get checksum(): string {
+  /** Of all rows, in hexadecimal. */
+  checksum(): Promise<string> {
     return this.#checksum ??= this.#hash();
   }
 
-  #hash(): string {
-    const hash = createHash("sha256");
-    this.#blocks.forEach((block, i) => {
-      const isLast = i === this.#blocks.length - 1;
-      hash.update(isLast ? block.subarray(0, this.#used) : block);
-    });
+  async #hash(): Promise<string> {
+    const parts = this.#blocks.map((block, i) =>
+      i === this.#blocks.length - 1 ? block.subarray(0, this.#used) : block
+    );
     // Where one row ends and the next begins is a part of them.
-    hash.update(Float64Array.from(this.#end));
-    return hash.digest("hex");
+    parts.push(new Uint8Array(Float64Array.from(this.#end).buffer));
+    const checksums: string[] = [];
+    for (const part of parts) checksums.push(await checksumOf(part));
+    return await checksumOfText(checksums.join());
   }
 }
 
@@ -114,9 +114,7 @@ export function shuffleRows(rows: Rows): Rows {
     length: rows.length,
     get: (index) => rows.get(order[index]),
     where: (index) => rows.where(order[index]),
-    get checksum() {
-      return rows.checksum && `shuffled ${rows.checksum}`;
-    },
+    checksum: rows.checksum && (async () => `shuffled ${await rows.checksum!()}`),
   };
 }
 

@@ -1,8 +1,9 @@
 import type { Conversation } from "../conversation.ts";
 import { PythonRandom } from "../random/mod.ts";
+import { checksumOfText } from "./checksum.ts";
 import { ask, SPELL_PHRASES } from "./spelling_phrases.ts";
 import { EvalTask, type TaskSlice } from "./task.ts";
-import { exampleRandom, type SpellingOptions, spellOut, wordsChecksum } from "./words.ts";
+import { exampleRandom, type SpellingOptions, spellOut } from "./words.ts";
 
 /** The seed that the word list is shuffled with. */
 const WORDS_SEED = 42;
@@ -41,8 +42,8 @@ export class SimpleSpelling extends EvalTask {
   }
 
   /** The words and the split, of whose seeds the examples are made. */
-  protected override get source(): string {
-    return `${this.#options.split} of ${wordsChecksum(this.#words)}`;
+  protected override async source(): Promise<string> {
+    return `${this.#options.split} of ${await checksumOfText(this.#words.join("\n"))}`;
   }
 
   /** Makes one example. */

@@ -36,8 +36,8 @@ export class SmolTalk extends Task {
   }
 
   /** The rows. */
-  protected override get source(): string | undefined {
-    return this.#rows.checksum;
+  protected override async source(): Promise<string | undefined> {
+    return await this.#rows.checksum?.();
   }
 
   /** The row. */

@@ -1,8 +1,9 @@
 import type { ContentPart, Conversation } from "../conversation.ts";
+import { checksumOfText } from "./checksum.ts";
 import { sameFinalAnswer } from "./final_answer.ts";
 import { ask, COUNT_PHRASES } from "./spelling_phrases.ts";
 import { EvalTask, type TaskSlice } from "./task.ts";
-import { exampleRandom, type SpellingOptions, spellOut, wordsChecksum } from "./words.ts";
+import { exampleRandom, type SpellingOptions, spellOut } from "./words.ts";
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz";
 /** How often the letter asked for is one of the word's. */
@@ -42,8 +43,8 @@ export class SpellingBee extends EvalTask {
   }
 
   /** The words and the split, of whose seeds the examples are made. */
-  protected override get source(): string {
-    return `${this.#options.split} of ${wordsChecksum(this.#words)}`;
+  protected override async source(): Promise<string> {
+    return `${this.#options.split} of ${await checksumOfText(this.#words.join("\n"))}`;
   }
 
   /** Makes one example. */

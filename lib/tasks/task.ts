@@ -52,16 +52,16 @@ export abstract class Task<P extends Conversation = Conversation> {
   }
 
   /** What the task's conversations are made from, as a checksum; undefined if it does not say. */
-  protected get source(): string | undefined {
-    return undefined;
+  protected source(): Promise<string | undefined> {
+    return Promise.resolve(undefined);
   }
 
   /**
    * Tells the task from all that have other conversations, in short: its kind, its slice and what
    * it is made from. Undefined for a task that does not say what it is made from.
    */
-  get fingerprint(): string | undefined {
-    const { source } = this;
+  async fingerprint(): Promise<string | undefined> {
+    const source = await this.source();
     if (source === undefined) return undefined;
     return `${this.constructor.name} [${this.#start}:${this.length}:${this.#step}] of ${source}`;
   }

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { UserError } from "../errors.ts";
 import { readLines } from "../json_lines.ts";
 import { PythonRandom } from "../random/mod.ts";
@@ -31,11 +30,6 @@ export async function loadWords(source: DatasetSource): Promise<string[]> {
   }
   if (words.length === 0) throw new UserError(`${WORD_LIST} holds no words`);
   return words;
-}
-
-/** SHA-256 of a word list, in hexadecimal. */
-export function wordsChecksum(words: readonly string[]): string {
-  return createHash("sha256").update(words.join("\n")).digest("hex");
 }
 
 /** The generator of one example. */

@@ -50,15 +50,15 @@ export class CheckMemory {
   }
 
   /** What is remembered of a task. */
-  get(task: Task): TaskCheck | undefined {
-    const key = this.#keyOf(task);
+  async get(task: Task): Promise<TaskCheck | undefined> {
+    const key = await this.#keyOf(task);
     const check = key === undefined ? undefined : this.#checks[key];
     return isCheckOf(task, check) ? check : undefined;
   }
 
   /** Remembers what was found in a task, if it is large and says what it is made from. */
   async set(task: Task, check: TaskCheck): Promise<void> {
-    const key = this.#keyOf(task);
+    const key = await this.#keyOf(task);
     if (key === undefined) return;
     this.#checks[key] = check;
     try {
@@ -71,9 +71,11 @@ export class CheckMemory {
     }
   }
 
-  #keyOf(task: Task): string | undefined {
-    if (task.length < LEAST || task.fingerprint === undefined) return undefined;
-    const facts = [VERSION, this.#tokenizer, this.#T, task.fingerprint];
+  async #keyOf(task: Task): Promise<string | undefined> {
+    if (task.length < LEAST) return undefined;
+    const fingerprint = await task.fingerprint();
+    if (fingerprint === undefined) return undefined;
+    const facts = [VERSION, this.#tokenizer, this.#T, fingerprint];
     return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
   }
 }

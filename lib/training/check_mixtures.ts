@@ -38,7 +38,7 @@ export async function checkMixtures(
   const checks = new Map<Task, TaskCheck>();
   const unknown = new Set<Task>();
   for (const task of new Set([...train.tasks, ...validation.tasks])) {
-    const known = memory.get(task);
+    const known = await memory.get(task);
     if (known) checks.set(task, known);
     else unknown.add(task);
   }
@@ -62,7 +62,7 @@ export async function checkMixtures(
 
   const checked = { train: sum(train, checks), validation: sum(validation, checks) };
   if (checked.train.conversations === checked.train.leftOut) {
-    const why = whyEmpty(checked.train, "a trained token", options.T);
+    const why = whyEmpty(checked.train, "trained text", options.T);
     throw new UserError(`there is nothing to train on: ${why}`);
   }
   warn("training", checked.train, options.T, terminal);
@@ -114,7 +114,7 @@ function warn(
   }
   if (leftOut > 0) {
     terminal.warn(
-      `${conversations(leftOut)} ${leftOut === 1 ? "has" : "have"} no trained token in a row of ` +
+      `${conversations(leftOut)} ${leftOut === 1 ? "has" : "have"} no trained text in a row of ` +
         `${T} tokens and ${leftOut === 1 ? "is" : "are"} left out`,
     );
   }

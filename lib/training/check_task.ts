@@ -17,7 +17,7 @@ export interface TaskCheck {
   cut: number;
   /** How many tokens that loses. */
   lostTokens: number;
-  /** How many have no trained token within a row and are left out. */
+  /** How many have no trained text within a row and are left out. */
   leftOut: number;
   /** Bytes of text among their trained tokens within rows; 0 where those are special tokens. */
   bytes: number;
@@ -52,7 +52,7 @@ export async function checkTask(
   for (let index = 0; index < task.length; index++) {
     const rendered = tokenizer.renderConversation(task.get(index), Infinity);
     const { ids, mask } = rendered;
-    const { length, lost, isTrained } = fitToRow(rendered, T);
+    const { length, lost, isTrained } = fitToRow(rendered, T, tokenizer.tokenBytes);
     if (!isTrained) check.leftOut++;
     else if (lost > 0) check.cut++;
     if (isTrained) check.lostTokens += lost;

@@ -121,7 +121,7 @@ Deno.test("a conversation of which a row has no trained token is left out, count
   assertThrows(
     () => nothing.next(),
     UserError,
-    "no conversation has a trained token in a row of 16",
+    "no conversation has trained text in a row of 16",
   );
 });
 

@@ -109,6 +109,6 @@ Deno.test("inspect packs a mixture", async () => {
   // 40 conversations, 2 × 10 about identity, MMLU 3 × 40, GSM8K 4 × 40.
   assertStringIncludes(console.lines[0], "340 conversations");
   assertMatch(console.stdout, /\nRows +[\d,]+ of 128 tokens, [\d,]+ tokens\n/);
-  assertStringIncludes(console.stdout, "\nLeft out        0, without a trained token in a row\n");
+  assertStringIncludes(console.stdout, "\nLeft out        0, without trained text in a row\n");
   assertMatch(console.stdout, /\nPadding +\d+\.\d\d%\nTrained on +\d+\.\d\d%\n$/);
 });

@@ -84,7 +84,7 @@ Deno.test("what is cut or left out is said before the first step", async () => {
   const { baseDir, mixture } = await withOwnData(train, pairs(3));
   const { lines } = await watchRun(baseDir, { ...FLAGS, mixture });
   const warnings = lines.findIndex((line) => /1 conversation .* longer than a row/.test(line));
-  assert(/no trained token in a row of 64 tokens and is left out$/.test(lines[warnings + 1]));
+  assert(/no trained text in a row of 64 tokens and is left out$/.test(lines[warnings + 1]));
   assert(warnings < lines.findIndex((line) => line.startsWith("step 00001")));
   assertEquals(lines.filter((line) => line.includes("longer than a row")).length, 1);
   await Deno.remove(baseDir, { recursive: true });
@@ -125,6 +125,20 @@ Deno.test("without a trained token there is nothing to train on", async () => {
   const { baseDir, mixture } = await withOwnData([["long ".repeat(99), "x"]], pairs(2));
   const run = () => watchRun(baseDir, { ...FLAGS, mixture });
   await assertRejects(run, UserError, "nothing to train on");
+  await Deno.remove(baseDir, { recursive: true });
+});
+
+Deno.test("of an empty answer there is nothing to learn, not even its end", async () => {
+  const { baseDir, mixture, write } = await withOwnData([["Hi", ""], ["Ho", ""]], pairs(2));
+  const run = () => watchRun(baseDir, { ...FLAGS, mixture });
+  await assertRejects(run, UserError, "nothing to train on");
+  await write([["Hi", ""], ...pairs(3)]);
+  const { lines } = await run();
+  assert(
+    lines.some((line) =>
+      line.includes("1 conversation of the training mixture has no trained text")
+    ),
+  );
   await Deno.remove(baseDir, { recursive: true });
 });
 

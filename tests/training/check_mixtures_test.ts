@@ -27,8 +27,8 @@ class Pairs extends Task {
     return this.pairs.length;
   }
 
-  protected override get source(): string | undefined {
-    return this.name;
+  protected override source(): Promise<string | undefined> {
+    return Promise.resolve(this.name);
   }
 
   protected override example(index: number): Conversation {
@@ -82,11 +82,11 @@ Deno.test("what is cut and left out is counted, as often as it is mixed in, and 
   assertEquals(lines, [
     "warning: 2 conversations of the training mixture are longer than a row of 64 tokens and cut to it, " +
     `which loses ${2 * lost} tokens; longer rows keep them`,
-    "warning: 2 conversations of the training mixture have no trained token in a row of 64 tokens and are " +
+    "warning: 2 conversations of the training mixture have no trained text in a row of 64 tokens and are " +
     "left out",
     "warning: 1 conversation of the validation mixture is longer than a row of 64 tokens and cut to it, " +
     `which loses ${lost} tokens; longer rows keep them`,
-    "warning: 1 conversation of the validation mixture has no trained token in a row of 64 tokens and is " +
+    "warning: 1 conversation of the validation mixture has no trained text in a row of 64 tokens and is " +
     "left out",
   ]);
   // All of it fits into longer rows, and nothing is to be said.
@@ -98,7 +98,7 @@ Deno.test("nothing to train on is an error, nothing to validate on a warning", a
   await assertRejects(
     () => check([masked()], [short()]),
     UserError,
-    "nothing to train on: none of 2 conversations has a trained token in a row of 64 tokens",
+    "nothing to train on: none of 2 conversations has trained text in a row of 64 tokens",
   );
   await assertRejects(() => check([], [short()]), UserError, "the mixture has no conversations");
   // The end of an empty answer is trained on, but has no bytes to count bits by.
