@@ -166,7 +166,7 @@ export async function pretrain(
     };
   };
   await checkpoints.plan(options, contents(START), 0);
-  const sinks = openSinks(checkpoints.directory, terminal);
+  const sinks = openSinks(checkpoints.directory, terminal, checkpoints.log);
   let valBpb: number | undefined;
 
   const validate = () => {

@@ -162,8 +162,7 @@ async function fineTune(
   await chatcore?.tryOut(opened);
 
   const { directory } = checkpoints;
-  const log = { resumeStep: resumed?.files.step, keepEarlier: checkpoints.isNewRun };
-  const sinks = openSinks(directory, terminal, log);
+  const sinks = openSinks(directory, terminal, checkpoints.log);
   const { evalTokens } = options;
   const dataset = mixtures.validation;
   const validation = checked.validation &&

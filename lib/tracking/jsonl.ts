@@ -11,16 +11,18 @@ import type { Metrics, MetricSink } from "./sink.ts";
 /** How {@linkcode JsonlSink.open} treats a file that is there already. */
 export interface JsonlOptions {
   /**
-   * Continues the file of a run that goes on after this step: the lines up to and including it
-   * stay, later ones and a half-written last line are dropped. Without it the file starts anew, and
-   * an earlier one is kept beside it, as `metrics.1.jsonl`.
+   * Goes on after this step with the file of a run: the lines up to and including it stay, later
+   * ones and a half-written last line are dropped. Without it the file starts anew. What then is
+   * not in it any more is kept beside it, as `metrics.1.jsonl`; so is a file with a damaged line.
    */
   resumeStep?: number;
+  /** Which run the metrics are of. It is told in the file's first line: `{"step":0,"run":"…"}`. */
+  run?: string;
   /**
-   * Whether the earlier file is kept beside it where a run goes on, too, as it is if one of its
-   * lines is damaged.
+   * Which run is gone on with: its lines are taken from whichever file has them. Files without a
+   * first line that says so are of the run undefined.
    */
-  keepEarlier?: boolean;
+  resumeRun?: string;
 }
 
 /**
@@ -57,11 +59,20 @@ export class JsonlSink implements MetricSink {
   static open(path: string, options: JsonlOptions = {}): JsonlSink {
     return reported(path, () => {
       Deno.mkdirSync(dirname(path), { recursive: true });
-      const hasEarlier = isFilled(path);
-      if (hasEarlier && options.resumeStep === undefined) {
-        Deno.renameSync(path, freeNameBeside(path));
-      } else if (hasEarlier) goOn(path, options.resumeStep!, options.keepEarlier);
-      return new JsonlSink(path, Deno.openSync(path, { create: true, append: true }));
+      const { run, resumeStep, resumeRun } = options;
+      const earlier = resumeStep === undefined
+        ? undefined
+        : logsBeside(path).find((file) => runOfLog(file) === resumeRun);
+      const { lines, isWhole } = earlier
+        ? linesThrough(earlier, resumeStep!)
+        : { lines: [], isWhole: true };
+      if (run !== undefined) lines.unshift(JSON.stringify({ step: 0, run }));
+      const temporary = `${path}.tmp`;
+      Deno.writeTextFileSync(temporary, lines.map((line) => line + "\n").join(""));
+      const goesOn = earlier === path && run === resumeRun && isWhole;
+      if (isFilled(path) && !goesOn) Deno.renameSync(path, freeNameBeside(path));
+      Deno.renameSync(temporary, path);
+      return new JsonlSink(path, Deno.openSync(path, { append: true }));
     });
   }
 
@@ -111,15 +122,51 @@ function isFilled(path: string): boolean {
   }
 }
 
-/** Leaves the lines up to a step in the file; what it was is kept beside it if that is needed. */
-function goOn(path: string, lastStep: number, keepEarlier = false): void {
-  const whole = Deno.readTextFileSync(path).split("\n").slice(0, -1);
-  const steps = whole.map(stepOf);
-  const kept = whole.filter((_, i) => steps[i] <= lastStep);
-  const temporary = `${path}.tmp`;
-  Deno.writeTextFileSync(temporary, kept.map((line) => line + "\n").join(""));
-  if (keepEarlier || steps.some(Number.isNaN)) Deno.renameSync(path, freeNameBeside(path));
-  Deno.renameSync(temporary, path);
+/**
+ * Which run the metrics of a file are of, as its first line says.
+ *
+ * @returns undefined where it does not, or there is no such file.
+ */
+export function runOfLog(path: string): string | undefined {
+  try {
+    using file = Deno.openSync(path);
+    const bytes = new Uint8Array(1024);
+    const text = new TextDecoder().decode(bytes.subarray(0, file.readSync(bytes) ?? 0));
+    return runOfLine(text.split("\n")[0]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The run that a first line names; undefined for other lines. */
+function runOfLine(line: string): string | undefined {
+  try {
+    const { run } = JSON.parse(line);
+    return typeof run === "string" ? run : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The file, where it is filled, and those kept beside it, the newest first. */
+function logsBeside(path: string): string[] {
+  const logs = isFilled(path) ? [path] : [];
+  const free = freeNameBeside(path);
+  for (let number = 1; numbered(path, number) !== free; number++) {
+    logs.splice(logs[0] === path ? 1 : 0, 0, numbered(path, number));
+  }
+  return logs;
+}
+
+/** The lines of metrics up to a step, and whether all but a half-written last one can be read. */
+function linesThrough(path: string, lastStep: number): { lines: string[]; isWhole: boolean } {
+  const lines = Deno.readTextFileSync(path).split("\n").slice(0, -1);
+  if (lines.length > 0 && runOfLine(lines[0]) !== undefined) lines.shift();
+  const steps = lines.map(stepOf);
+  return {
+    lines: lines.filter((_, i) => steps[i] <= lastStep),
+    isWhole: !steps.some(Number.isNaN),
+  };
 }
 
 /** The step of a line; NaN if the line is damaged. */
@@ -132,16 +179,19 @@ function stepOf(line: string): number {
   }
 }
 
-/** `metrics.1.jsonl` of `metrics.jsonl`, or the next number that is free. */
-function freeNameBeside(path: string): string {
+/** `metrics.1.jsonl` of `metrics.jsonl`. */
+function numbered(path: string, number: number): string {
   const extension = extname(path);
-  const stem = path.slice(0, path.length - extension.length);
+  return `${path.slice(0, path.length - extension.length)}.${number}${extension}`;
+}
+
+/** The first such name that is free. */
+function freeNameBeside(path: string): string {
   for (let number = 1;; number++) {
-    const name = `${stem}.${number}${extension}`;
     try {
-      Deno.lstatSync(name);
+      Deno.lstatSync(numbered(path, number));
     } catch {
-      return name;
+      return numbered(path, number);
     }
   }
 }

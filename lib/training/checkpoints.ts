@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { join } from "@std/path";
 import {
   addToMeta,
   type CheckpointContents,
@@ -21,10 +22,12 @@ import {
   WriteError,
 } from "../checkpoint/disk/mod.ts";
 import type { CheckpointSource } from "../checkpoint/mod.ts";
+import { type JsonlOptions, runOfLog } from "../tracking/jsonl.ts";
 import { UserError } from "../errors.ts";
 import type { Terminal } from "../tracking/mod.ts";
 import { isMultiple } from "./loop.ts";
 import { checkRoom, formatBytes } from "./room.ts";
+import { LOG } from "./sinks.ts";
 
 /** How a run saves. */
 export interface SavingOptions {
@@ -78,6 +81,8 @@ export class RunCheckpoints implements AsyncDisposable {
     saved: CheckpointFiles[],
     /** Whether the run begins here, and is not one that goes on from its last checkpoint. */
     readonly isNewRun: boolean,
+    /** How its log begins. */
+    readonly log: JsonlOptions,
     /** The highest step that other runs have there; 0 if there is none. */
     private readonly highestOfOthers: number,
   ) {
@@ -106,17 +111,29 @@ export class RunCheckpoints implements AsyncDisposable {
     const names = await fileNames(directory);
     const runs = await runsIn(directory, names);
     const newest = runs.at(-1), last = newest?.steps.at(-1)?.step;
-    const isSame = place.resume && newest?.identity && (place.step ?? last) === last;
+    const from = place.resume ? place.step ?? last : undefined;
+    const old = runs.find(({ steps }) => steps.some(({ step }) => step === from))?.identity;
+    const isSame = old !== undefined && from === last;
+    const run = isSame ? old : newRun(runs, lock.taken);
+    const saved = isSame ? newest!.steps : [];
     const others = isSame ? runs.slice(0, -1) : runs;
-    const highest = others.map(({ steps }) => steps.at(-1)!.step).reduce(
-      (a, b) => Math.max(a, b),
-      0,
+
+    const logged = runOfLog(join(directory, LOG));
+    if (from !== undefined && logged && !runs.some(({ identity }) => identity?.id === logged)) {
+      terminal.warn(
+        `the last run in ${directory} ended before it saved anything; ` +
+          `this goes on with an earlier one, from step ${from}`,
+      );
+    }
+    return new RunCheckpoints(
+      place,
+      locked.move(),
+      run,
+      saved.map(({ step }) => checkpointFiles(names, directory, step)),
+      !isSame,
+      { run: run.id, resumeStep: from, resumeRun: old?.id },
+      Math.max(0, ...others.map(({ steps }) => steps.at(-1)!.step)),
     );
-    const saved = isSame
-      ? newest.steps.map(({ step }) => checkpointFiles(names, directory, step))
-      : [];
-    const run = isSame ? newest.identity! : newRun(runs, lock.taken);
-    return new RunCheckpoints(place, locked.move(), run, saved, !isSame, highest);
   }
 
   /**

@@ -29,7 +29,7 @@ export { openOptimizer, type OptimizerStart } from "./open_optimizer.ts";
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
 export { type RunContents, runContents, type SavedRun, savedRun } from "./save.ts";
 export { accumulationSteps, type InheritedSettings, inheritSettings } from "./settings.ts";
-export { type LogOptions, openSinks } from "./sinks.ts";
+export { openSinks } from "./sinks.ts";
 export { snakeCase, spelled } from "./spelling.ts";
 export { withDevice } from "./with_device.ts";
 export { type ModelOptions, withModel } from "./with_model.ts";

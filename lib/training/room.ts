@@ -29,8 +29,8 @@ export async function checkRoom(
     throw new UserError(`${says}: not even the model can be saved; make room first`);
   }
   if (free < one) {
-    return `${says}: without more room the optimizer's state is not saved, and a run that goes on ` +
-      "begins with a fresh optimizer";
+    return `${says}: without more room the optimizer's state is not saved, so that a run can ` +
+      "go on with a fresh optimizer only";
   }
   if (free < count * one) {
     return `${says}: not enough for the ${count} that are going to lie there; make room, or keep fewer`;

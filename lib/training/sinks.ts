@@ -5,7 +5,7 @@
  */
 import { join } from "@std/path";
 import { UserError } from "../errors.ts";
-import { JsonlSink } from "../tracking/jsonl.ts";
+import { type JsonlOptions, JsonlSink } from "../tracking/jsonl.ts";
 import {
   ConsoleSink,
   type Metrics,
@@ -14,29 +14,22 @@ import {
   type Terminal,
 } from "../tracking/mod.ts";
 
-/** How a run's log begins. */
-export interface LogOptions {
-  /**
-   * The step that a run goes on from: later lines of the file are dropped. Without it the file
-   * begins anew, and one of an earlier run is kept beside it.
-   */
-  resumeStep?: number;
-  /** Whether the file is kept beside it too where a run goes on. */
-  keepEarlier?: boolean;
-}
+/** The name of a run's log, beside its checkpoints. */
+export const LOG = "metrics.jsonl";
 
 /**
  * The console, and `metrics.jsonl` beside the checkpoints. A file that cannot be written is one
  * warning, and the run goes on without it.
  *
  * @param directory Where the checkpoints lie.
+ * @param options Which run it is, and whether one is gone on with.
  */
 export function openSinks(
   directory: string,
   terminal: Terminal,
-  options: LogOptions = {},
+  options: JsonlOptions = {},
 ): SinkGroup {
-  const path = join(directory, "metrics.jsonl");
+  const path = join(directory, LOG);
   const file = new OptionalSink(
     () => JsonlSink.open(path, options),
     (reason) => terminal.warn(`${reason}; the run goes on without this log`),

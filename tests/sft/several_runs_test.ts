@@ -4,6 +4,7 @@ import { join } from "@std/path";
 import { findCheckpoint, readMeta, RunLock } from "../../lib/checkpoint/disk/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { sftOptions } from "../../cli/options.ts";
+import { inspectCheckpoint } from "../../lib/inspect/mod.ts";
 import { runSft, type SftOptions } from "../../lib/sft/mod.ts";
 import { MemoryTerminal } from "../tracking/memory_terminal.ts";
 import { smallBaseDir } from "../training/small_base_dir.ts";
@@ -35,6 +36,11 @@ Deno.test("a newer run is gone on with and found, not the higher step of an olde
   const read = (name: string) => Deno.readTextFile(join(folder, name));
   const lines = older.metrics.map((line) => JSON.stringify(line) + "\n").join("");
   assertEquals(await read("metrics.1.jsonl"), lines);
+  const console = new MemoryTerminal();
+  const { signal } = new AbortController();
+  const io = { terminal: console.terminal, signal, baseDir, env: () => undefined, now: () => 0 };
+  await inspectCheckpoint({ source: "sft" }, io);
+  assertEquals(console.lines[0], `Model        ${join(folder, `step_${step}_model.pt`)}`);
   assert(newer.lines.some((line) => line.startsWith("warning: ") && line.includes("step 4")));
 
   const resumed = await watchRun(baseDir, { ...FLAGS, saveEvery: 1, resume: true });
@@ -46,6 +52,29 @@ Deno.test("a newer run is gone on with and found, not the higher step of an olde
   const losses = resumed.metrics.filter((line) => "train/loss" in line);
   assertEquals(losses.map((line) => line.step), [1, 2, 3, 4]);
   assertEquals(await read("metrics.1.jsonl"), lines);
+  await Deno.remove(baseDir, { recursive: true });
+});
+
+Deno.test("a run that ended before it saved is said, and its log is not taken for the older one's", async () => {
+  const baseDir = await smallBaseDir();
+  const folder = join(baseDir, "chatsft_checkpoints/d2");
+  const older = await watchRun(baseDir, { ...FLAGS, saveEvery: 1 }, 2);
+  const { step } = older.result.at;
+  {
+    // As far as it came before it was killed.
+    const log = JSON.stringify({ step: 0, run: "killed" }) + '\n{"step":1,"train/loss_raw":9}\n';
+    await Deno.rename(join(folder, "metrics.jsonl"), join(folder, "metrics.1.jsonl"));
+    await Deno.writeTextFile(join(folder, "metrics.jsonl"), log);
+  }
+  const { lines, metrics } = await watchRun(baseDir, { ...FLAGS, saveEvery: 1, resume: true });
+  assert(lines.includes(
+    `warning: the last run in ${folder} ended before it saved anything; ` +
+      `this goes on with an earlier one, from step ${step}`,
+  ));
+  const losses = metrics.filter((line) => "train/loss" in line);
+  assertEquals(losses.map((line) => line.step), [1, 2, 3, 4]);
+  const killed = await Deno.readTextFile(join(folder, "metrics.2.jsonl"));
+  assertEquals(killed.includes("killed"), true);
   await Deno.remove(baseDir, { recursive: true });
 });
 

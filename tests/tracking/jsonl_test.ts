@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { UserError } from "../../lib/errors.ts";
-import { JsonlSink } from "../../lib/tracking/jsonl.ts";
+import { type JsonlOptions, JsonlSink, runOfLog } from "../../lib/tracking/jsonl.ts";
 import { type MetricSink, SinkGroup } from "../../lib/tracking/mod.ts";
 import { inTempDir } from "../temp_dir.ts";
 
@@ -42,14 +42,49 @@ Deno.test("an earlier file is kept beside, each under a number of its own", () =
       sink.log(step, {});
       sink.close();
     }
-    JsonlSink.open(path, { resumeStep: 3, keepEarlier: true }).close();
     const read = (name: string) => Deno.readTextFileSync(join(folder, name));
-    const names = ["metrics.1.jsonl", "metrics.2.jsonl", "metrics.3.jsonl", "metrics.jsonl"];
-    assertEquals(names.map(read), [1, 2, 3, 3].map((step) => `{"step":${step}}\n`));
+    const names = ["metrics.1.jsonl", "metrics.2.jsonl", "metrics.jsonl"];
+    assertEquals(names.map(read), [1, 2, 3].map((step) => `{"step":${step}}\n`));
     // One without a line holds nothing to keep.
     const empty = join(folder, "empty.jsonl");
     for (let times = 0; times < 2; times++) JsonlSink.open(empty).close();
     assertThrows(() => Deno.statSync(join(folder, "empty.1.jsonl")), Deno.errors.NotFound);
+  }));
+
+Deno.test("a run goes on with its own lines, wherever they are", () =>
+  inTempDir((folder) => {
+    const path = join(folder, "metrics.jsonl");
+    const logs = () =>
+      [...Deno.readDirSync(folder)].map(({ name }) => name).sort()
+        .map((name) => Deno.readTextFileSync(join(folder, name)).trimEnd().replaceAll('"', ""));
+    const write = (steps: number[], options: JsonlOptions) => {
+      const sink = JsonlSink.open(path, options);
+      for (const step of steps) sink.log(step, {});
+      sink.close();
+    };
+    write([1, 2, 3], { run: "a" });
+    assertEquals(logs(), ["{step:0,run:a}\n{step:1}\n{step:2}\n{step:3}"]);
+    write([3], { run: "a", resumeStep: 2, resumeRun: "a" });
+    assertEquals(logs(), ["{step:0,run:a}\n{step:1}\n{step:2}\n{step:3}"]);
+    // Another run began and ended before it saved.
+    write([1], { run: "b" });
+    write([4], { run: "a", resumeStep: 3, resumeRun: "a" });
+    assertEquals(logs(), [
+      "{step:0,run:a}\n{step:1}\n{step:2}\n{step:3}",
+      "{step:0,run:b}\n{step:1}",
+      "{step:0,run:a}\n{step:1}\n{step:2}\n{step:3}\n{step:4}",
+    ]);
+    // A run that branches off leaves the log of the one it left.
+    write([3], { run: "c", resumeStep: 2, resumeRun: "a" });
+    assertEquals(logs().slice(2), [
+      "{step:0,run:a}\n{step:1}\n{step:2}\n{step:3}\n{step:4}",
+      "{step:0,run:c}\n{step:1}\n{step:2}\n{step:3}",
+    ]);
+    // The lines of a run whose log is gone are not made up.
+    write([9], { run: "d", resumeStep: 8, resumeRun: "d" });
+    assertEquals(logs().at(-1), "{step:0,run:d}\n{step:9}");
+    assertEquals(runOfLog(path), "d");
+    assertEquals(runOfLog(join(folder, "none")), undefined);
   }));
 
 Deno.test("a damaged line ends no run: the file is kept beside, its good lines go on", () =>

@@ -196,8 +196,8 @@ async function stage(
   } catch (error) {
     if (!(error instanceof WriteError)) throw error;
     warn(
-      `${error.message}; the model is saved without the optimizer's state, and a run that goes on ` +
-        "from it begins with a fresh optimizer",
+      `${error.message}; the model is saved without the optimizer's state, so that a run can ` +
+        "go on from it with a fresh optimizer only",
     );
   }
   const staged = files.move();

@@ -180,7 +180,7 @@ Deno.test("without room for the optimizer the model is kept, and that is said", 
       assertEquals(
         words.join(": "),
         "cannot be written: No space left on device (os error 28); the model is saved without the " +
-          "optimizer's state, and a run that goes on from it begins with a fresh optimizer",
+          "optimizer's state, so that a run can go on from it with a fresh optimizer only",
       );
       const source = save === saveCheckpoint ? "sft" : "base";
       const found = await findCheckpoint(dir, { source });
