@@ -1,6 +1,8 @@
 /** What a run that goes on knows of itself. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
+import { wordError } from "../../cli/errors.ts";
+import { UserError } from "../../lib/errors.ts";
 import type { SftOptions } from "../../lib/sft/mod.ts";
 import { smallBaseDir } from "../training/small_base_dir.ts";
 import { type WatchedRun, watchRun } from "./run_helpers.ts";
@@ -93,6 +95,27 @@ Deno.test("a longer run follows its own schedule, and says where in it it stands
       [7, 0.5],
       [8, 0.25],
     ]);
+  }));
+
+Deno.test("weights that give no finite loss are not saved, and the run goes on from those before", () =>
+  withBaseDirs(1, async (baseDir) => {
+    const flags = { ...FLAGS, numIterations: 8, saveEvery: 2 };
+    await watchRun(baseDir, flags, 3);
+    // Finite, and far too large to compute with.
+    const wild = { resume: true, embeddingLr: 1e30, matrixLr: 1e30, initLrFrac: 1 };
+    const error = await assertRejects(() => watchRun(baseDir, wild), UserError);
+    const message = wordError(error, "sft");
+    const [, saved] = /saved up to step (\d+): --resume --model-tag d2/.exec(message) ?? [];
+    assert(Number(saved) >= 3, message);
+    assertEquals(message.includes("\n"), false);
+    const { result, ...run } = await watchRun(baseDir, {
+      resume: true,
+      embeddingLr: 0.01,
+      matrixLr: 0.005,
+      initLrFrac: 0.5,
+    });
+    assertEquals(result.at.step, 8);
+    assert(steps({ result, ...run }).every(([, loss]) => Number.isFinite(loss)));
   }));
 
 Deno.test("an epoch's run goes on to the end of the epoch, and can be cut to a number", () =>
