@@ -8,6 +8,7 @@ import { compressors } from "hyparquet-compressors";
 import { UserError } from "../errors.ts";
 import { readJsonLines, wordsFor } from "../json_lines.ts";
 import { openFile } from "./open_file.ts";
+import { checkPages, columnPlaces } from "./parquet_pages.ts";
 import type { CompactRows, Row } from "./rows.ts";
 
 /** Adds the rows of a file of JSON lines, packed or not: one JSON object a line. */
@@ -52,6 +53,12 @@ export async function* readParquet(path: string, columns?: string[]): AsyncGener
     }
     let rowStart = 0;
     for (const group of metadata.row_groups) {
+      const places = columnPlaces(metadata, group, file.byteLength);
+      for (const [i, { start, end }] of places.entries()) {
+        const column = group.columns[i].meta_data!;
+        if (columns && !columns.includes(column.path_in_schema[0])) continue;
+        checkPages(await file.slice(start, end), metadata, group, column);
+      }
       const rowEnd = rowStart + Number(group.num_rows);
       yield* await parquetReadObjects({ file, metadata, compressors, columns, rowStart, rowEnd });
       rowStart = rowEnd;

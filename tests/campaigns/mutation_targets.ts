@@ -16,6 +16,7 @@ import {
   tensorFromArray,
   unpickle,
 } from "../../lib/checkpoint/mod.ts";
+import { UserError } from "../../lib/errors.ts";
 import { GPT, parameterSpecs } from "../../lib/model/mod.ts";
 import {
   loadOptimizerState,
@@ -108,7 +109,9 @@ async function readOptimizer(path: string): Promise<unknown> {
     if ((await optimizerSums()).some((sum) => sum !== 0)) {
       throw new Error(`kept a part of a state that it refused: ${error}`);
     }
-    throw error;
+    const { message } = error as Error;
+    // As a run words it.
+    throw error instanceof UserError ? new UserError(`${path}: ${message}`) : error;
   }
   return await optimizerSums();
 }
