@@ -6,6 +6,7 @@ import {
 } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { UserError } from "../errors.ts";
+import { harmless } from "../harmless.ts";
 import { readJsonLines, wordsFor } from "../json_lines.ts";
 import { openFile } from "./open_file.ts";
 import { checkPages, columnPlaces } from "./parquet_pages.ts";
@@ -64,7 +65,8 @@ export async function* readParquet(path: string, columns?: string[]): AsyncGener
       rowStart = rowEnd;
     }
   } catch (error) {
-    const { message } = error as Error;
+    // It may have names out of the file.
+    const message = harmless((error as Error).message).slice(0, 300);
     const fault = error instanceof UserError ? message : `not a readable parquet file: ${message}`;
     throw new UserError(`${path}: ${fault}`, { cause: error });
   }

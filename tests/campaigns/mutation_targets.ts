@@ -273,14 +273,14 @@ export const TARGETS: Target[] = [
     },
   },
   ...await Promise.all(
-    [
-      "HuggingFaceTB--smol-smoltalk/default/train/train-00000-of-00002.parquet",
-      "HuggingFaceTB--smol-smoltalk/default/train/train-00001-of-00002.parquet",
-      "allenai--ai2_arc/ARC-Easy/test/test-00000-of-00001.parquet",
-      "cais--mmlu/all/test/test-00000-of-00001.parquet",
-    ].map(async (path): Promise<Target> => ({
-      kind: `parquet, ${path.split("/")[0]} ${path.at(-19)}`,
-      bytes: await Deno.readFile(fixture(`task_data/${path}`)),
+    Object.entries({
+      "parquet, snappy, nested": "HuggingFaceTB--smol-smoltalk/default/train/train-00000-of-00002",
+      "parquet, zstd, nested": "HuggingFaceTB--smol-smoltalk/default/train/train-00001-of-00002",
+      "parquet, brotli, nested": "allenai--ai2_arc/ARC-Easy/test/test-00000-of-00001",
+      "parquet, gzip, nested": "cais--mmlu/all/test/test-00000-of-00001",
+    }).map(async ([kind, path]): Promise<Target> => ({
+      kind,
+      bytes: await Deno.readFile(fixture(`task_data/${path}.parquet`)),
       read: async (bytes, dir) => {
         await put(dir, `${SPLIT}/x.parquet`, bytes);
         return await readRows(dir);
