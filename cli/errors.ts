@@ -43,7 +43,9 @@ export function wordError({ message, detail }: UserError, command: CommandName):
       return withAdvice(`start without ${flagOf("resume")}`);
     case "optimizerState":
       return withAdvice(
-        known.has("loadOptimizer") ? `start it fresh with ${flagOf("loadOptimizer")} 0` : undefined,
+        known.has("loadOptimizer")
+          ? `start the optimizer fresh with ${flagOf("loadOptimizer")} 0`
+          : undefined,
       );
     case "measurement":
       return `${wordError(detail.cause, command)}; or do without: ${flagOf("chatcoreEvery")} -1`;

@@ -70,7 +70,7 @@ export function checkMessages(value: unknown): Message[] {
   return value.map((message, i) => {
     const role = i < first ? "system" : (i - first) % 2 === 0 ? "user" : "assistant";
     if (message?.role !== role) {
-      const found = JSON.stringify(message?.role) ?? "nobody";
+      const found = (JSON.stringify(message?.role) ?? "nobody").slice(0, 80);
       throw new UserError(
         `message ${i + 1} is from ${found} and should be from "${role}": after an optional ` +
           "system message, user and assistant take turns",

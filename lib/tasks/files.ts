@@ -6,8 +6,10 @@ import {
 } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { UserError } from "../errors.ts";
+import { harmless } from "../harmless.ts";
 import { readJsonLines, wordsFor } from "../json_lines.ts";
 import { openFile } from "./open_file.ts";
+import { checkPages, columnPlaces } from "./parquet_pages.ts";
 import type { CompactRows, Row } from "./rows.ts";
 
 /** Adds the rows of a file of JSON lines, packed or not: one JSON object a line. */
@@ -52,12 +54,19 @@ export async function* readParquet(path: string, columns?: string[]): AsyncGener
     }
     let rowStart = 0;
     for (const group of metadata.row_groups) {
+      const places = columnPlaces(metadata, group, file.byteLength);
+      for (const [i, { start, end }] of places.entries()) {
+        const column = group.columns[i].meta_data!;
+        if (columns && !columns.includes(column.path_in_schema[0])) continue;
+        checkPages(await file.slice(start, end), metadata, group, column);
+      }
       const rowEnd = rowStart + Number(group.num_rows);
       yield* await parquetReadObjects({ file, metadata, compressors, columns, rowStart, rowEnd });
       rowStart = rowEnd;
     }
   } catch (error) {
-    const { message } = error as Error;
+    // It may have names out of the file.
+    const message = harmless((error as Error).message).slice(0, 300);
     const fault = error instanceof UserError ? message : `not a readable parquet file: ${message}`;
     throw new UserError(`${path}: ${fault}`, { cause: error });
   }

@@ -16,6 +16,7 @@ import {
   tensorFromArray,
   unpickle,
 } from "../../lib/checkpoint/mod.ts";
+import { UserError } from "../../lib/errors.ts";
 import { GPT, parameterSpecs } from "../../lib/model/mod.ts";
 import {
   loadOptimizerState,
@@ -24,7 +25,7 @@ import {
   parameterGroups,
 } from "../../lib/optim/mod.ts";
 import { loadOwnFile } from "../../lib/tasks/own_data.ts";
-import { LocalSource } from "../../lib/tasks/mod.ts";
+import { loadMixtureFile, LocalSource } from "../../lib/tasks/mod.ts";
 import { Tokenizer } from "../../lib/tokenizer/mod.ts";
 import pickles from "../fixtures/pickles.json" with { type: "json" };
 import { fixture, writeZip } from "../checkpoint/torch_archive.ts";
@@ -108,7 +109,9 @@ async function readOptimizer(path: string): Promise<unknown> {
     if ((await optimizerSums()).some((sum) => sum !== 0)) {
       throw new Error(`kept a part of a state that it refused: ${error}`);
     }
-    throw error;
+    const { message } = error as Error;
+    // As a run words it.
+    throw error instanceof UserError ? new UserError(`${path}: ${message}`) : error;
   }
   return await optimizerSums();
 }
@@ -166,20 +169,16 @@ const jsonl = texts.map((text, i) =>
   }) + "\n"
 ).join("");
 
-function parquet(codec: "SNAPPY" | "GZIP" | "ZSTD"): Uint8Array<ArrayBuffer> {
-  const messages = texts.map((content, i) => [{ role: "user", content }, { role: "x", n: i }]);
-  return new Uint8Array(parquetWriteBuffer({
-    columnData: [
-      { name: "text", data: texts, type: "STRING" },
-      { name: "n", data: texts.map((_, i) => BigInt(i) ** 6n), type: "INT64" },
-      { name: "x", data: texts.map((_, i) => i / 3), type: "DOUBLE" },
-      { name: "messages", data: messages, type: "JSON" },
-    ],
-    codec,
-    compressors: { GZIP: (bytes) => gzipSync(bytes), ZSTD: (bytes) => zstdCompressSync(bytes) },
-    rowGroupSize: 90,
-  }));
-}
+/** A file with columns of their own, beside those of pyarrow, whose columns are nested. */
+const flatParquet = new Uint8Array(parquetWriteBuffer({
+  columnData: [
+    { name: "text", data: texts, type: "STRING" },
+    { name: "n", data: texts.map((_, i) => i % 3 ? BigInt(i) ** 6n : null), type: "INT64" },
+    { name: "x", data: texts.map((_, i) => i / 3), type: "DOUBLE" },
+    { name: "b", data: texts.map((_, i) => i % 3 === 0), type: "BOOLEAN" },
+  ],
+  rowGroupSize: 90,
+}));
 
 async function safetensors(): Promise<Uint8Array<ArrayBuffer>> {
   const path = await Deno.makeTempFile();
@@ -191,6 +190,15 @@ async function safetensors(): Promise<Uint8Array<ArrayBuffer>> {
   await Deno.remove(path);
   return bytes;
 }
+
+const mixture = {
+  train: [
+    { file: "own.jsonl", epochs: 2 },
+    { file: "own.jsonl", stop: 12 },
+    { file: "own.jsonl", epochs: 1 },
+  ],
+  validation: [{ file: "own.jsonl", stop: 10 }],
+};
 
 /** Every kind of file that comes from outside. */
 export const TARGETS: Target[] = [
@@ -256,14 +264,29 @@ export const TARGETS: Target[] = [
     bytes: await Deno.readFile(META),
     read: async (bytes, dir) => (await readMeta(await put(dir, "meta_000010.json", bytes))).raw,
   },
-  ...(["SNAPPY", "GZIP", "ZSTD"] as const).map((codec): Target => ({
-    kind: `parquet, ${codec.toLowerCase()}`,
-    bytes: parquet(codec),
+  {
+    kind: "parquet",
+    bytes: flatParquet,
     read: async (bytes, dir) => {
       await put(dir, `${SPLIT}/x.parquet`, bytes);
       return await readRows(dir);
     },
-  })),
+  },
+  ...await Promise.all(
+    Object.entries({
+      "parquet, snappy, nested": "HuggingFaceTB--smol-smoltalk/default/train/train-00000-of-00002",
+      "parquet, zstd, nested": "HuggingFaceTB--smol-smoltalk/default/train/train-00001-of-00002",
+      "parquet, brotli, nested": "allenai--ai2_arc/ARC-Easy/test/test-00000-of-00001",
+      "parquet, gzip, nested": "cais--mmlu/all/test/test-00000-of-00001",
+    }).map(async ([kind, path]): Promise<Target> => ({
+      kind,
+      bytes: await Deno.readFile(fixture(`task_data/${path}.parquet`)),
+      read: async (bytes, dir) => {
+        await put(dir, `${SPLIT}/x.parquet`, bytes);
+        return await readRows(dir);
+      },
+    })),
+  ),
   {
     kind: "jsonl rows",
     bytes: new TextEncoder().encode(jsonl),
@@ -282,5 +305,25 @@ export const TARGETS: Target[] = [
     bytes: new Uint8Array(gzipSync(jsonl)),
     read: async (bytes, dir) => await readConversations(await put(dir, "x.jsonl.gz", bytes)),
     isChecked: true,
+  },
+  {
+    kind: "gzip of two members",
+    bytes: Uint8Array.from([...gzipSync(jsonl), ...gzipSync(jsonl)]),
+    read: async (bytes, dir) => await readConversations(await put(dir, "x.jsonl.gz", bytes)),
+  },
+  {
+    kind: "zstd",
+    bytes: new Uint8Array(zstdCompressSync(jsonl)),
+    read: async (bytes, dir) => await readConversations(await put(dir, "x.jsonl.zst", bytes)),
+  },
+  {
+    kind: "mixture.json",
+    bytes: new TextEncoder().encode(JSON.stringify(mixture, null, 1)),
+    read: async (bytes, dir) => {
+      await put(dir, "own.jsonl", new TextEncoder().encode(jsonl));
+      const path = await put(dir, "mixture.json", bytes);
+      const { train, validation } = await loadMixtureFile(path, new LocalSource(dir));
+      return [train.length, validation?.length];
+    },
   },
 ];

@@ -79,7 +79,11 @@ Deno.test("a state with any fault stops the run in one line that says how to do 
         );
         const line = wordError(error, "sft");
         assertEquals(line.startsWith(`${path}: `) && line.split(path).length === 2, true, line);
-        assertEquals(line.endsWith("; start it fresh with --load-optimizer 0"), true, line);
+        assertEquals(
+          line.endsWith("; start the optimizer fresh with --load-optimizer 0"),
+          true,
+          line,
+        );
       }
     }
   });
