@@ -1,0 +1,176 @@
+/**
+ * Memory stays flat: training steps on each device, with an evaluation, a generation and a reading of
+ * all parameters every ten, as runs have them. After the first 50 steps nothing may grow.
+ *
+ *     deno test -A tests/campaigns/memory_test.ts [-- --long]
+ *
+ * The short form takes 120 steps, the long one 1,000. Of the process, what it holds is compared at the
+ * lowest points of the first and the last 30 steps after the 50: between them the collector leaves
+ * garbage.
+ */
+import { assertEquals, assertLess } from "@std/assert";
+import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
+import type { Device, Readback } from "../../lib/device/mod.ts";
+import { createWebGpuDevice, findAdapter } from "../../lib/device/webgpu/mod.ts";
+import { Engine } from "../../lib/engine/mod.ts";
+import { GPT, initialParameters, Pass } from "../../lib/model/mod.ts";
+import { Optimizer, parameterGroups } from "../../lib/optim/mod.ts";
+import { randomNumbers } from "../device/check_operation.ts";
+
+const STEPS = Deno.args.includes("--long") ? 1000 : 120;
+const SETTLED = 50;
+/** Steps over which the lowest point is taken. */
+const WINDOW = 30;
+/** What the process may hold more in the end, in MiB: the collector and the allocator are not exact. */
+const HEAP_ALLOWANCE = 2, RSS_ALLOWANCE = 16;
+
+const config = {
+  sequenceLen: 32,
+  vocabSize: 300,
+  nLayer: 2,
+  nHead: 2,
+  nKvHead: 1,
+  nEmbd: 32,
+  windowPattern: "SL",
+};
+const rates = { embeddingLr: 0.3, unembeddingLr: 0.004, matrixLr: 0.02 };
+const [B, T] = [2, 32];
+
+/** What WebGPU holds: things that were made and not given back. */
+interface Held {
+  buffers: number;
+  bindGroups: number;
+  pipelines: number;
+}
+
+/** WebGPU's device, and a count of what it makes. */
+async function countedWebGpu(): Promise<{ device: Device; held: Held }> {
+  const held = { buffers: 0, bindGroups: 0, pipelines: 0 };
+  const adapter = (await findAdapter())!;
+  const requestDevice = async (descriptor?: GPUDeviceDescriptor) => {
+    const gpu = await adapter.requestDevice(descriptor);
+    const { createBuffer, createBindGroup, createComputePipeline } = gpu;
+    gpu.createBuffer = (descriptor) => {
+      const buffer = createBuffer.call(gpu, descriptor), { destroy } = buffer;
+      held.buffers++;
+      buffer.destroy = () => (held.buffers--, destroy.call(buffer));
+      return buffer;
+    };
+    gpu.createBindGroup = (
+      descriptor,
+    ) => (held.bindGroups++, createBindGroup.call(gpu, descriptor));
+    gpu.createComputePipeline = (
+      descriptor,
+    ) => (held.pipelines++, createComputePipeline.call(gpu, descriptor));
+    return gpu;
+  };
+  const { info, limits, features } = adapter;
+  const requestAdapter = () => Promise.resolve({ info, limits, features, requestDevice });
+  const device = await createWebGpuDevice({ gpu: { requestAdapter } as unknown as GPU });
+  return { device, held };
+}
+
+/** What is held after a step. */
+interface Sample {
+  /** Bytes that the device counts. */
+  used: number;
+  peak: number;
+  /** MiB of the process. */
+  heap: number;
+  rss: number;
+  held?: Held;
+}
+
+/** Trains, and says what is held after every step. */
+async function train(device: Device, held?: Held): Promise<Sample[]> {
+  const model = new GPT(device, config, { training: true });
+  await model.load(initialParameters(config, 1));
+  const groups = parameterGroups([...model.parameters.values()], config.nEmbd, rates);
+  const optimizer = new Optimizer(device, groups);
+  const pass = new Pass(model, B, T, { training: true });
+  const next = randomNumbers(1);
+  const loss = device.allocate("loss", [1]);
+  const samples: Sample[] = [];
+  let pending: Readback[] = [];
+  for (let step = 0; step < STEPS; step++) {
+    const x = Int32Array.from({ length: B * T }, () => Math.floor(300 * next() ** 2));
+    pass.batch.write(x, x.map((id, i) => i % 5 === step % 5 ? -1 : (id * 7) % 300));
+    model.zeroGradients();
+    device.zero({ x: loss });
+    pass.train(loss, 1);
+    optimizer.step(1, 0.9, loss);
+    const staged = [device.stage(loss), device.stage(optimizer.guard)];
+    device.submit();
+    await Promise.all(pending.map((readback) => readback.values()));
+    pending = staged;
+    if (step % 10 === 9) await measure(model, pass);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    const { heapUsed, rss } = Deno.memoryUsage();
+    samples.push({
+      ...device.memory,
+      heap: heapUsed / 2 ** 20,
+      rss: rss / 2 ** 20,
+      held: held && { ...held },
+    });
+  }
+  await Promise.all(pending.map((readback) => readback.values()));
+  for (const part of [model, optimizer, pass]) part.free();
+  device.free(loss);
+  return samples;
+}
+
+/** What happens between steps: the loss alone, an answer, and all that a checkpoint holds. */
+async function measure(model: GPT, pass: Pass): Promise<void> {
+  const { device } = model;
+  const sum = device.allocate("loss of an evaluation", [1]);
+  pass.evaluate(sum);
+  await device.read(sum);
+  device.free(sum);
+  const tokenizer = { bosId: 0, encodeSpecial: () => 1, encode: () => [], decode: () => "" };
+  const engine = new Engine(model, tokenizer);
+  await engine.generateBatch([[2, 3, 4], [2, 3, 4]], { maxTokens: 3 });
+  engine.free();
+  await Promise.all(model.parameters.values().map(({ value }) => device.read(value)));
+}
+
+function lowest(samples: Sample[], what: "heap" | "rss"): number {
+  return Math.min(...samples.map((sample) => sample[what]));
+}
+
+function check(name: string, samples: Sample[]): void {
+  const settled = samples.slice(SETTLED);
+  const first = settled.slice(0, WINDOW), last = settled.slice(-WINDOW);
+  const [start, end] = [settled[0], settled.at(-1)!];
+  const grown = (what: "heap" | "rss") => lowest(last, what) - lowest(first, what);
+  const mebibytes = (what: "heap" | "rss") =>
+    `${lowest(first, what).toFixed(1)} to ${lowest(last, what).toFixed(1)} MiB`;
+  console.log(
+    `${name}: ${STEPS} steps; device ${start.used} to ${end.used} bytes, peak ${end.peak}; ` +
+      `heap ${mebibytes("heap")}; process ${mebibytes("rss")}` +
+      (end.held ? `; ${end.held.buffers} buffers, ${end.held.pipelines} pipelines` : ""),
+  );
+  assertEquals(new Set(settled.map(({ used }) => used)).size, 1, "bytes of the device");
+  assertEquals(end.peak, start.peak, "the device's peak");
+  assertEquals(new Set(settled.map(({ held }) => held?.buffers)).size, 1, "buffers");
+  assertEquals(end.held?.pipelines, start.held?.pipelines, "pipelines");
+  // Steps make no bind groups; what is made between them is for tensors that come and go.
+  settled.forEach(({ held }, i) => {
+    if (i > 0 && (SETTLED + i) % 10 !== 9) {
+      assertEquals(held?.bindGroups, settled[i - 1].held?.bindGroups, `bind groups of step ${i}`);
+    }
+  });
+  assertLess(grown("heap"), HEAP_ALLOWANCE);
+  assertLess(grown("rss"), RSS_ALLOWANCE);
+}
+
+Deno.test("cpu: memory is flat", async () => {
+  const device = await createCpuDevice({ threads: 2 });
+  check("cpu", await train(device));
+  await device.close();
+});
+
+Deno.test("webgpu: memory is flat", { ignore: !await findAdapter() }, async () => {
+  const { device, held } = await countedWebGpu();
+  check("webgpu", await train(device, held));
+  await device.close();
+});
