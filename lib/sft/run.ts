@@ -140,7 +140,7 @@ async function fineTune(
   describeBatches(settings, steps, model.config.nEmbd, terminal);
 
   const datasets = openDataSource(io);
-  const mixtures = await trainingMixture(options, datasets, (note) => terminal.info(note));
+  const mixtures = await trainingMixture(options, datasets, (note) => terminal.info(note), signal);
   const checked = await checkMixtures(mixtures, { tokenizer, T }, io);
   await using chatcore = options.chatcoreEvery > 0
     ? await ChatcoreRun.open(datasets, options, io)

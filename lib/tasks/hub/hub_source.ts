@@ -67,7 +67,7 @@ export class HubSource implements DatasetSource {
   /** Reads below `baseDir` and fetches into it. */
   constructor(baseDir: string, options: HubOptions = {}) {
     this.#baseDir = baseDir;
-    this.#local = new LocalSource(baseDir);
+    this.#local = new LocalSource(baseDir, options.signal);
     this.#endpoint = (options.endpoint ?? HUB).replace(/\/+$/, "");
     this.#options = options;
     this.#http = new HttpClient({ ...options, tokenOrigin: this.#endpoint });
