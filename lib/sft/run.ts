@@ -80,13 +80,20 @@ async function resume(given: SftOptions, io: RunIo): Promise<SftResult> {
   const options = resumedOptions(given, meta, files.meta, (line) => terminal.info(line));
   saved.at = standing(saved, options, terminal);
   const { directory } = files, { at } = saved;
-  if (at.progress >= 1 && "val_bpb" in meta.raw) {
-    terminal.print(`The run in ${directory} is finished: it ended with step ${at.step}`);
+  if (at.progress >= 1 && typeof meta.raw.val_bpb === "number") {
+    terminal.print(finished(directory, at));
     return { directory, tag: files.tag, at, savedStep: at.step, metrics: {}, isDemo: false };
   }
   return await withDevice(options, io, async (device) => {
-    return await fineTune(device, options, io, { resumed: { files, meta, saved } });
+    const result = await fineTune(device, options, io, { resumed: { files, meta, saved } });
+    // It may have lacked its last measurement only.
+    if (at.progress >= 1 && !io.signal.aborted) terminal.print(finished(directory, at));
+    return result;
   });
+}
+
+function finished(directory: string, { step }: RunProgress): string {
+  return `The run in ${directory} is finished: it ended with step ${step}`;
 }
 
 /** Fine-tunes the model that ships with the package, and shows it before and after. */
@@ -157,7 +164,7 @@ async function fineTune(
   const pass = new Pass(model, B, T, { training: true });
 
   const run = { model, optimizer, options: withAbsolutePaths(options), settings };
-  const first = runContents({ ...run, at: start, loader: loader.state, metrics: {} });
+  const first = runContents({ ...run, at: start, loader: loader.state });
   await checkpoints.plan(options, first, start.step);
   await chatcore?.tryOut(opened);
 
@@ -168,9 +175,8 @@ async function fineTune(
   const validation = checked.validation &&
     { pass, dataset, loader: packing, evalTokens, tokenBytes, io };
   const measurements = new RunMeasurements(opened, options, validation, chatcore, sinks, io);
-  const { metrics, bpbs } = measurements;
   const contents = (at: RunProgress, loader: PackedLoaderState) =>
-    runContents({ ...run, at, loader, metrics });
+    runContents({ ...run, at, loader });
 
   try {
     const before = await showcase?.portray(opened);
@@ -202,7 +208,8 @@ async function fineTune(
       },
     }, start);
     const after = before && !signal.aborted ? await showcase?.portray(opened) : undefined;
-    if (before && after) printPortraits(before, after, bpbs, terminal);
+    if (before && after) printPortraits(before, after, measurements.bpbs, terminal);
+    const { metrics } = measurements;
     return { directory, tag, at, savedStep: checkpoints.last?.step, metrics, isDemo: false };
   } catch (error) {
     throw error instanceof UserError ? endedBy(error, checkpoints.last) : error;
