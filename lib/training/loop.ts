@@ -200,7 +200,13 @@ class TrainingLoop<Data> {
     const { pass, optimizer, accumulationSteps, numIterations, now } = options;
     const { device } = pass.model;
     const started = now();
-    const all = Array.from({ length: accumulationSteps }, () => options.nextBatch());
+    const all: TrainingBatch[] = [];
+    while (all.length < accumulationSteps) {
+      // Packing a thousand micro-batches takes seconds.
+      await pause();
+      if (options.signal.aborted) return undefined;
+      all.push(options.nextBatch());
+    }
     // One without targets has no loss to average.
     const batches = all.filter(({ y }) => y.some((target) => target >= 0));
     const lrm = lrMultiplier(state.progress, options.schedule);

@@ -108,6 +108,22 @@ for (const { name, device } of devices) {
   const test = (what: string, run: (device: Device) => Promise<void>) =>
     Deno.test(`${name}: ${what}`, { ignore: device === undefined }, () => run(device!));
 
+  test("a stop is served while a step's micro-batches are packed", async (device) => {
+    const controller = new AbortController();
+    const stopped = await watch(device, {
+      steps: 3,
+      accumulationSteps: 8,
+      onBatch: (number) => {
+        if (number === 11) controller.abort();
+      },
+      signal: controller.signal,
+    });
+    assertEquals(stopped.asked, 11);
+    assertEquals(stopped.rests.map(({ at, data, end }) => ({ step: at.step, data, end })), [
+      { step: 1, data: 8, end: "stopped" },
+    ]);
+  });
+
   test("a stop is served within two micro-batches, and leaves the last whole step", async (device) => {
     const controller = new AbortController();
     let trainedAfter = 0;
