@@ -71,11 +71,19 @@ export interface SavedRun {
  * @throws {UserError} when the checkpoint is not of a run of this package.
  */
 export function savedRun(meta: CheckpointMeta, path: string): SavedRun {
-  const state = meta.raw.run_state as (RunProgress & { loader?: PackedLoaderState }) | undefined;
-  const numbers = [state?.step, state?.progress, state?.smoothedLoss, state?.trainingSeconds];
-  if (!state?.loader || !numbers.every(Number.isFinite)) {
+  const state = meta.raw.run_state as Partial<RunProgress & { loader: PackedLoaderState }> | null;
+  const { step, progress, smoothedLoss, trainingSeconds, loader } = { ...state };
+  const at = { step, progress, smoothedLoss, trainingSeconds } as RunProgress;
+  if (!isLoaderState(loader) || !Object.values(at).every(Number.isFinite)) {
     throw new UserError(`${path}: holds no run to go on with`, { detail: { kind: "noRun" } });
   }
-  const { loader, ...at } = state;
   return { at, loader };
+}
+
+/** Whether a value of a file says where a loader stands. */
+function isLoaderState(value: unknown): value is PackedLoaderState {
+  const { datasetLength, cursor, consumed, epoch, buffer } = Object(value);
+  const isIndex = (index: unknown) => Number.isSafeInteger(index) && Number(index) >= 0;
+  return [datasetLength, cursor, consumed, epoch].every(isIndex) && Array.isArray(buffer) &&
+    buffer.every((index) => isIndex(index) && index < datasetLength);
 }
