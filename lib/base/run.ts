@@ -15,6 +15,7 @@ import {
   optimizerState,
   parameterGroups,
 } from "../optim/mod.ts";
+import { pause } from "../pause.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import {
@@ -135,7 +136,11 @@ export async function pretrain(
   const tag = options.modelTag ?? `d${options.depth}`;
   await using checkpoints = await RunCheckpoints.open({ baseDir, source: "base", tag, terminal });
   const model = new GPT(device, baseConfig(options, tokenizer.vocabSize), { training: true });
-  await model.load(initialParameters(model.config, options.seed));
+  const initial = initialParameters(model.config, options.seed);
+  await model.load(async (...slice) => {
+    await pause(signal);
+    return await initial(...slice);
+  });
   describe(model, terminal);
   const optimizer = new Optimizer(
     device,

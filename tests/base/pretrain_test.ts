@@ -133,3 +133,21 @@ Deno.test("what pretraining cannot use is told before it begins", async () => {
   await assertRejects(() => runBase([path], uneven, io), UserError, "65 tokens is no multiple");
   await Deno.remove(baseDir, { recursive: true });
 });
+
+Deno.test("a stop is served while the first weights are drawn", async () => {
+  const { console, baseDir, io } = await world();
+  const tokenizer = await trainTokenizer(SENTENCES, { vocabSize: 265 });
+  const documents = SENTENCES.map((text) => Int32Array.from(tokenizer.encode(text)));
+  const controller = new AbortController();
+  controller.abort();
+  const { signal } = controller;
+  const run = () =>
+    pretrain(new Float64Device(), tokenizer, { train: documents, heldOut: documents }, OPTIONS, {
+      ...io,
+      signal,
+    });
+  assertEquals(await assertRejects(run), signal.reason);
+  assertEquals(console.lines, []);
+  assertEquals(await Array.fromAsync(Deno.readDir(baseDir)), []);
+  await Deno.remove(baseDir, { recursive: true });
+});
