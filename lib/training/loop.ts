@@ -101,6 +101,9 @@ const EMA_BETA = 0.9;
 /** Steps that do not count in the total time: kernels are compiled and memory is touched. */
 const WARMUP_STEPS = 10;
 
+/** Most rows that an error names: the gradients of a step are those of thousands. */
+const MOST_NAMED = 100;
+
 /** A micro-batch that was handed to the device. */
 interface SubmittedBatch {
   batch: TrainingBatch;
@@ -285,6 +288,7 @@ class TrainingLoop<Data> {
     const losses = await Promise.all(batches.map(async ({ loss }) => (await loss.values())[0]));
     const bad = losses.findIndex((loss) => !Number.isFinite(loss));
     const rows = bad < 0 ? batches.flatMap(({ batch }) => batch.rows) : batches[bad].batch.rows;
+    const more = rows.length > MOST_NAMED ? ` and ${rows.length - MOST_NAMED} more` : "";
     // On this the weights can be tried that are kept.
     const { x, y } = this.#known ?? batches[0].batch;
     pass.batch.write(x, y);
@@ -292,7 +296,7 @@ class TrainingLoop<Data> {
     throw new UserError(
       `step ${before.step + 1} was not taken: ` +
         (bad < 0 ? "its gradients hold NaN or infinity" : `its loss is ${losses[bad]}`) +
-        ` (${nameRows(rows)})`,
+        ` (${nameRows(rows.slice(0, MOST_NAMED))}${more})`,
     );
   }
 }

@@ -38,9 +38,12 @@ async function watch(device: Device, given: {
   onBatch?: (number: number, batch: { x: Int32Array; y: Int32Array }) => void;
   /** Called after the micro-batch of this number was handed to the device. */
   onTrained?: (number: number, model: GPT) => void;
+  /** The rows of the micro-batch of this number. */
+  rowsOfBatch?: (number: number) => number[];
   signal?: AbortSignal;
 }): Promise<Watched> {
   const { steps, accumulationSteps = 1, onBatch, onTrained } = given;
+  const { rowsOfBatch = (number) => [number] } = given;
   const model = new GPT(device, CONFIG, { training: true });
   await model.load(initialParameters(CONFIG, 1));
   const groups = parameterGroups([...model.parameters.values()], CONFIG.nEmbd, RATES);
@@ -76,7 +79,7 @@ async function watch(device: Device, given: {
         const x = Int32Array.from({ length: B * T }, (_, i) => (number * 7 + i * 5) % 64);
         const batch = { x, y: x.map((id) => (id + 5) % 64) };
         onBatch?.(number, batch);
-        return { ...batch, epoch: 1, progress: 0, rows: [number] };
+        return { ...batch, epoch: 1, progress: 0, rows: rowsOfBatch(number) };
       },
       dataState: () => watched.asked,
       nameRows: (rows) => `rows ${rows}`,
@@ -190,6 +193,20 @@ for (const { name, device } of devices) {
       assertEquals(failed.adamSteps, good.adamSteps);
     });
   }
+
+  test("of the thousands of rows of a step an error names some", async (device) => {
+    const failed = await watch(device, {
+      steps: 2,
+      accumulationSteps: 2,
+      rowsOfBatch: (number) => Array(75).fill(number),
+      onTrained: (number, model) => {
+        if (number === 2) device.write(model.gradient("lm_head.weight"), Float32Array.of(NaN), 77);
+      },
+    });
+    const { message } = failed.error!;
+    const named = [...Array(75).fill(1), ...Array(25).fill(2)].join();
+    assertStringIncludes(message, `(rows ${named} and 50 more)`);
+  });
 
   test("a loss that is no number is named with its micro-batch's rows", async (device) => {
     const failed = await watch(device, {
