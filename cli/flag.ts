@@ -12,9 +12,9 @@ export const COMMANDS = {
   "eval": "Measure a model on the tasks of ChatCORE.",
   "inspect": "Look at a checkpoint, a conversation's tokens, or how a mixture packs.",
   "tok-train":
-    "Train a tokenizer on text: .jsonl files with a text a line, or plain text files; .gz too.",
+    "Train a tokenizer on text: plain files, .jsonl or parquet with a column text; also .gz, .zst.",
   "base":
-    "Pretrain a model on text: .jsonl files with a text a line, or plain text files; .gz too.",
+    "Pretrain a model on text: plain files, .jsonl or parquet with a column text; also .gz, .zst.",
 } as const;
 
 /** The name of a command. */

@@ -114,6 +114,6 @@ export class TerminalInput extends PassThrough {
   #pass(text: string): void {
     if (text === "") return;
     if (this.#isPasting) this.onPaste(toLine(harmless(text.replace(/\r\n?/g, "\n"))));
-    else this.emit("data", Buffer.from(text.replace(/[\u2028\u2029]/g, toLine)));
+    else this.emit("data", Buffer.from(text.replace(/[\u2028\u2029\u2424]/g, toLine)));
   }
 }

@@ -4,11 +4,10 @@
  * @module
  */
 import type { DeviceChoice } from "../device/mod.ts";
-import { type ChatEvent, ChatSession, Engine, type SamplingOptions } from "../engine/mod.ts";
+import { ChatSession, Engine, type SamplingOptions } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
-import { harmless } from "../harmless.ts";
-import type { Terminal } from "../tracking/mod.ts";
 import { type ModelOptions, type RunIo, withModel } from "../training/mod.ts";
+import { type AnswerOutput, AnswerPrinter } from "./answer_printer.ts";
 
 /** How a model answers; each is the command line's flag of the same name. */
 export interface ChatSettings extends Required<SamplingOptions> {
@@ -23,11 +22,7 @@ export interface RunChatOptions extends ChatSettings, ModelOptions, DeviceChoice
 }
 
 /** The world around a conversation. */
-export interface ChatIo extends Pick<RunIo, "terminal" | "baseDir" | "now"> {
-  /** Shows text as it comes. */
-  write(text: string): void;
-  /** Whether a terminal shows what is written. What goes elsewhere is the model's very text. */
-  isShownOnTerminal: boolean;
+export interface ChatIo extends AnswerOutput, Pick<RunIo, "terminal" | "baseDir" | "now"> {
   /** What the person says next, of one line or more; undefined when there is no more. */
   readLine(): Promise<string | undefined>;
   /** Tells of an error that the next question may not meet. */
@@ -101,53 +96,5 @@ async function talk(
         io.tell(error);
       }
     }
-  }
-}
-
-/** Prints an answer as it comes, expressions and their results as `[6*7 = 42]`. */
-class AnswerPrinter {
-  readonly #write: (text: string) => void;
-  readonly #isShownOnTerminal: boolean;
-  readonly #terminal: Terminal;
-  #type: "text" | "python" | "python_output" = "text";
-
-  constructor({ write, isShownOnTerminal, terminal }: ChatIo) {
-    this.#write = write;
-    this.#isShownOnTerminal = isShownOnTerminal;
-    this.#terminal = terminal;
-  }
-
-  /** Prints what an event adds. */
-  show(event: ChatEvent): void {
-    if (event.type === "dropped") {
-      const turns = event.turns === 1 ? "turn was" : `${event.turns} turns were`;
-      this.#note(`(the context is full: the oldest ${turns} forgotten)\n`);
-    } else if (event.type === "cut") {
-      this.#change("text");
-      this.#note(" (cut off here; the length of an answer and the context set the limit)");
-    } else {
-      this.#change(event.type);
-      const text = this.#isShownOnTerminal ? harmless(event.text) : event.text;
-      this.#write(event.type === "text" ? text : this.#terminal.style("cyan", text));
-    }
-  }
-
-  /** Ends the answer. */
-  end(stopped: boolean): void {
-    this.#change("text");
-    if (stopped) this.#note(" (stopped)");
-    this.#write("\n");
-  }
-
-  #change(type: "text" | "python" | "python_output"): void {
-    if (type === this.#type) return;
-    const opening = this.#type === "text" ? "[" : "";
-    const mark = type === "text" ? "]" : type === "python_output" ? `${opening} = ` : "[";
-    this.#write(this.#terminal.style("cyan", mark));
-    this.#type = type;
-  }
-
-  #note(text: string): void {
-    if (!this.#terminal.quiet) this.#write(this.#terminal.style("dim", text));
   }
 }

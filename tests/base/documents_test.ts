@@ -1,3 +1,5 @@
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { DiskFolder } from "../../lib/checkpoint/disk/mod.ts";
@@ -56,6 +58,87 @@ Deno.test("what cannot be read is named with its file and line", async () => {
   await fails("d.jsonl.gz");
   await fails("e.txt", "No such file");
   await Deno.remove(folder, { recursive: true });
+});
+
+/** The documents of one file, or the message of its error without the folder's name. */
+async function read(name: string, content: string | Uint8Array): Promise<string[] | string> {
+  const folder = await Deno.makeTempDir();
+  const path = join(folder, name);
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  try {
+    await Deno.writeFile(path, bytes);
+    return await Array.fromAsync(readDocuments([path]));
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return error.message.replace(`${folder}/`, "");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("JSON lines with CRLF, empty lines, a mark and odd separators are documents", async () => {
+  assertEquals(await read("a.jsonl", '\ufeff{"text":"one"}\r\n{"text":"again"}\r\n\r\n'), [
+    "one",
+    "again",
+  ]);
+  assertEquals(await read("a.ndjson", '{"text":"a\u2028b"}'), ["a\u2028b"]);
+  assertEquals(await read("a.jsonl.zst", zstdCompressSync('{"text":"z"}\n')), ["z"]);
+  const members = new Uint8Array([...gzipSync("one\r\n"), ...gzipSync("two")]);
+  assertEquals(await read("a.txt.gz", members), ["one\r\ntwo"]);
+});
+
+Deno.test("the documents of a parquet file are its column text", async () => {
+  const parquet = (name: string, data: (string | undefined)[]) =>
+    new Uint8Array(parquetWriteBuffer({
+      columnData: [
+        { name, data, type: "STRING" },
+        { name: "id", data: data.map((_, i) => i), type: "INT32" },
+      ],
+      rowGroupSize: 2,
+    }));
+  const texts = ["one", "zwei ü\u2028", "drei"];
+  assertEquals(await read("x.parquet", parquet("text", texts)), texts);
+  assertEquals(await read("x.bin", parquet("text", texts)), texts);
+  assertEquals(
+    await read("x.parquet", parquet("content", texts)),
+    'x.parquet: it has no column "text", but content, id',
+  );
+  assertEquals(
+    await read("x.parquet", parquet("text", ["one", undefined])),
+    'x.parquet, row 2: "text" is null; expected text',
+  );
+  assert(`${await read("x.parquet", "no parquet")}`.startsWith("x.parquet: not a readable"));
+});
+
+Deno.test("what is no text is refused by name, and its bytes are not learned", async () => {
+  const latin1 = Uint8Array.from("one\ntwo\ncaf\xe9\n", (c) => c.charCodeAt(0));
+  assertEquals(
+    await read("book.txt", latin1),
+    "book.txt, line 3: is not UTF-8 text; save the file in UTF-8",
+  );
+  const nul = "has a NUL character, so it is not text in UTF-8; save the file in UTF-8";
+  assertEquals(await read("x.txt", "one\ntw\0o\n"), `x.txt, line 2: ${nul}`);
+  assertEquals(
+    await read("x.txt", "PK\x03\x04…"),
+    "cannot read x.txt: it is a zip archive, not text",
+  );
+  assertEquals(
+    await read("x.jsonl", '{"prompt":"a"}'),
+    'x.jsonl, line 1: has the key "prompt"; expected an object with a text as "text"',
+  );
+  assertEquals(
+    await read("x.jsonl", '{"text":["a"]}'),
+    'x.jsonl, line 1: has a "text" that is a list; expected an object with a text as "text"',
+  );
+  assert(`${await read("x.json", '[\n{"text":"a"}\n]')}`.includes("goes on over several lines"));
+});
+
+Deno.test("rows may be longer than a call has arguments", async () => {
+  const long = "to be or not to be. ".repeat(60_000);
+  const { train, heldOut } = await tokenizeDocuments(["a", long], tokenizer, 400_000, 1);
+  const ids = tokenizer.encode(long);
+  const longest = [...train, ...heldOut].filter(({ length }) => length > 100);
+  assertEquals(longest.reduce((sum, { length }) => sum + length - 1, 0), ids.length);
 });
 
 const texts = Array.from(

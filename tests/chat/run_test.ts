@@ -24,8 +24,9 @@ async function talk(lines: string[], options: Partial<RunChatOptions> = {}): Pro
 
 Deno.test("chat answers line by line, and can be stopped", async () => {
   const shown = await talk(["Hi", "", "And now?", "/clear", "Hi"]);
-  const [help, first, second, third, end] = shown.split("\n").slice(-5);
+  const [help, first, second, cleared, third, end] = shown.split("\n").slice(-6);
   assertStringIncludes(help, "Ctrl-D leaves");
+  assertEquals(cleared, "This is a new conversation.");
   assertMatch(first, /^.+ \(cut off here; .*\)$/);
   assertMatch(second, /^.* \(stopped\)$/);
   assertEquals([third, end], [first, ""]);
@@ -40,4 +41,38 @@ Deno.test("chat says what it forgets, and goes on after a question that is too l
 Deno.test("chat answers a single question", async () => {
   const shown = await talk([], { prompt: "Hi", maxNewTokens: 3, temperature: 0 });
   assertEquals(shown.split("\n").length, 4);
+});
+
+/** What was shown after the hint with which a conversation begins. */
+async function after(lines: string[]): Promise<string[]> {
+  const shown = (await talk(lines)).split("\n");
+  return shown.slice(shown.findIndex((line) => line.includes("Ctrl-D leaves")) + 1);
+}
+
+Deno.test("quit, exit and clear are nanochat's words, with a slash too, in any case", async () => {
+  for (const word of ["quit", "exit", "QUIT", " Exit ", "/quit", "/exit"]) {
+    const left = ["not asked"];
+    assertEquals(await after([word, ...left]), [""], word);
+  }
+  for (const word of ["clear", "Clear", "/clear"]) {
+    assertEquals(await after([word]), ["This is a new conversation.", ""], word);
+  }
+});
+
+Deno.test("/help lists the commands, and unknown ones are not sent to the model", async () => {
+  const help = (await after(["/help"])).join("\n");
+  for (const word of ["/clear", "/quit", "/exit", "Ctrl-C"]) assertStringIncludes(help, word);
+  for (const line of ["/hlep", "/x y", "/clear all"]) {
+    assertEquals(
+      await after([line]),
+      [`error: unknown command ${line}; /help lists them`, ""],
+    );
+  }
+});
+
+Deno.test("a path, a comment and several lines are questions, whatever they begin with", async () => {
+  for (const question of ["/usr/bin/env", "// what?", "/ ", "/help\nme", "quit\nnow"]) {
+    const shown = (await after([question])).join("\n");
+    assertMatch(shown, /cut off here/, question);
+  }
 });

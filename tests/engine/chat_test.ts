@@ -136,3 +136,21 @@ Deno.test("a character split over tokens comes whole", () =>
     device.say([...ids.slice(0, 2), END]);
     assertEquals(await eventsOf(chat.ask("?")), [{ type: "text", text: "\ufffd" }]);
   }));
+
+Deno.test("a question that is refused leaves the conversation as it was", () =>
+  withChat(128, async (chat, device, engine) => {
+    const prompts = watchPrompts(engine);
+    device.say(say("Hello!"));
+    const first = chat.ask("Hi");
+    await first.next();
+    await assertRejects(() => eventsOf(chat.ask("Meanwhile?")), UserError, "generating already");
+    await eventsOf(first);
+    device.say(say("Yes"));
+    await eventsOf(chat.ask("Still there?"));
+    assertEquals(
+      prompts.at(-1),
+      "<|bos|><|user_start|>Hi<|user_end|><|assistant_start|>Hello!<|assistant_end|>" +
+        "<|user_start|>Still there?<|user_end|><|assistant_start|>",
+    );
+    assertEquals(chat.turns, 2);
+  }));

@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import type { Device } from "../../lib/device/mod.ts";
 import { Engine, type EngineOptions, type GenerateOptions } from "../../lib/engine/mod.ts";
 import { UserError } from "../../lib/errors.ts";
@@ -6,6 +12,7 @@ import { devices } from "../device/devices.ts";
 import { Float64Device } from "../device/float64_device.ts";
 import { parityModel } from "../model/parity.ts";
 import { PARITY_MODELS, parityFolder } from "../model/parity_folders.ts";
+import { tinyModel, tokenizer } from "./scripted_model.ts";
 import { greedyTokens } from "./uncached.ts";
 
 const SPECIALS = [
@@ -220,3 +227,39 @@ Deno.test("what the context has no room for is refused or left out", () =>
     await assertRejects(() => generate(engine, [prompt], { topK: -1 }), UserError, "top-k");
     await assertRejects(() => generate(engine, [prompt], { temperature: NaN }), UserError);
   }));
+
+Deno.test("an engine that generates refuses to generate something else until that has ended", async () => {
+  const model = await tinyModel();
+  const engine = new Engine(model, tokenizer);
+  const options = { temperature: 0, maxTokens: 6 };
+  const [a, b] = ["Hello, who are", "To be or not"].map((text) => tokenizer.encode(text));
+  const alone = await engine.generateBatch([a], options);
+
+  const first = engine.generate([a], options);
+  const tokens = [(await first.next()).value?.[0]?.token];
+  const refused = () => assertRejects(() => engine.generateBatch([b], options), UserError);
+  assertStringIncludes((await refused()).message, "is generating already");
+  await refused(); // it was not freed by the refusal
+  for await (const [step] of first) tokens.push(step?.token);
+  assertEquals(tokens, alone[0], "the first goes on as if nothing had been asked");
+  const second = await engine.generateBatch([b], options);
+
+  // Leaving it early frees it too, in each way there is.
+  for await (const _ of engine.generate([a], options)) break;
+  assertEquals(await engine.generateBatch([b], options), second);
+  const returned = engine.generate([a], options);
+  await returned.next();
+  await returned.return(undefined);
+  assertEquals(await engine.generateBatch([b], options), second);
+  const thrown = engine.generate([a], options);
+  await thrown.next();
+  await assertRejects(() => thrown.throw(new Error("left")), Error, "left");
+  assertEquals(await engine.generateBatch([b], options), second);
+  await assertRejects(() => engine.generateBatch([[]], options), RangeError);
+  await assertRejects(() => engine.generateBatch([a], { temperature: -1 }), UserError);
+  assertEquals(await engine.generateBatch([b], options), second);
+  // One that has not begun holds nothing.
+  engine.generate([a], options);
+  assertEquals(await engine.generateBatch([b], options), second);
+  engine.free();
+});

@@ -1,8 +1,11 @@
-import { assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { gzipSync } from "node:zlib";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { completeFlags } from "../../cli/options.ts";
 import { UserError } from "../../lib/errors.ts";
 import { inspectCheckpoint, inspectConversation, inspectPacking } from "../../lib/inspect/mod.ts";
+import { inTempDir } from "../temp_dir.ts";
+import { MemoryTerminal } from "../tracking/memory_terminal.ts";
 import { baseDir, world } from "../training/small_world.ts";
 
 Deno.test("inspect shows a checkpoint", async () => {
@@ -24,6 +27,37 @@ Deno.test("inspect shows a conversation's tokens", async () => {
   assertMatch(count, /^\d+ tokens, of which \d+ are trained on$/);
   await assertRejects(() => inspectConversation(`${file}:11`, io), UserError, "it has 10");
   await assertRejects(() => inspectConversation("missing.jsonl", io), UserError, "missing.jsonl");
+});
+
+Deno.test("inspect shows control characters of data without the terminal obeying them", async () => {
+  await inTempDir(async (dir) => {
+    const file = join(dir, "evil.jsonl");
+    const user = { role: "user", content: "hi \x1b[2J\x1b[31m\x07\x1b]0;owned\x07 x" };
+    const conversation = [user, { role: "assistant", content: "ok" }];
+    await Deno.writeTextFile(file, JSON.stringify(conversation));
+    const console = new MemoryTerminal({ colors: true });
+    await inspectConversation(file, { ...world().io, terminal: console.terminal });
+    // deno-lint-ignore no-control-regex
+    const withoutColors = console.stdout.replace(/\x1b\[(91|92|0)m/g, "");
+    // deno-lint-ignore no-control-regex
+    assertEquals(/[\x00-\x08\x0b-\x1f]/.test(withoutColors), false);
+    assertStringIncludes(console.stdout, "\\u0007");
+  });
+});
+
+Deno.test("inspect shows the conversations of all members of a gzip file", async () => {
+  await inTempDir(async (dir) => {
+    const file = join(dir, "two.jsonl.gz");
+    const line = (answer: string) =>
+      gzipSync(JSON.stringify([
+        { role: "user", content: "a" },
+        { role: "assistant", content: answer },
+      ]));
+    await Deno.writeFile(file, new Uint8Array([...line("X"), ...gzipSync("\n"), ...line("Y")]));
+    const { io, console } = world();
+    await inspectConversation(`${file}:2`, io);
+    assertStringIncludes(console.stdout, "⟦Y⟧");
+  });
 });
 
 Deno.test("inspect packs a mixture", async () => {

@@ -108,6 +108,19 @@ Deno.test("only a conversation that ends with the assistant can be completed", (
   assertThrows(() => tokenizer.renderForCompletion({ messages: [] }), UserError, '"user"');
 });
 
+Deno.test("the view shows control characters of the text without the terminal obeying them", () => {
+  const messages = [{ role: "user", content: "\x1b[2J\x07\u009b\u202e\tx\r\n" }, assistant];
+  const rendered = tokenizer.renderConversation({ messages } as Conversation);
+  for (const color of [true, false]) {
+    const view = tokenizer.visualizeTokenization(rendered, { color });
+    // deno-lint-ignore no-control-regex
+    const text = view.replace(/\x1b\[(91|92|0)m/g, "").replaceAll("|", "");
+    assertStringIncludes(text, "\\u001b[2J\\u0007");
+    // deno-lint-ignore no-control-regex
+    assertEquals(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/.test(text), false);
+  }
+});
+
 Deno.test("the view shows what is trained on, with and without colours", () => {
   const rendered = tokenizer.renderConversation({ messages: [user, assistant] }, 7);
   assertEquals(

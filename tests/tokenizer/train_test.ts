@@ -1,6 +1,13 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { DiskFolder } from "../../lib/checkpoint/disk/mod.ts";
 import { UserError } from "../../lib/errors.ts";
-import { SPECIAL_TOKENS, SPLIT_PATTERN, trainTokenizer } from "../../lib/tokenizer/mod.ts";
+import {
+  SPECIAL_TOKENS,
+  SPLIT_PATTERN,
+  Tokenizer,
+  trainTokenizer,
+} from "../../lib/tokenizer/mod.ts";
+import { inTempDir } from "../temp_dir.ts";
 import { randomNumbers, randomText, readReferenceRows, trainNaively } from "./reference.ts";
 
 async function trainedTokens(texts: string[], merges: number): Promise<Uint8Array[]> {
@@ -54,6 +61,19 @@ Deno.test("gives nanochat's pattern and special tokens, and takes another patter
   assertEquals([...tokenizer.specialTokens.keys()], [...SPECIAL_TOKENS]);
   const words = await trainTokenizer(["hello hello"], { vocabSize: 300, pattern: "[^]+" });
   assertEquals(words.encode("hello hello").length, 1);
+});
+
+Deno.test("long runs of spaces are learned and encoded, and a token may be longer than a call", async () => {
+  const spaces = " ".repeat(300_000);
+  const trained = await trainTokenizer([`${spaces}x`], { vocabSize: 300 });
+  await inTempDir(async (dir) => {
+    await trained.save(new DiskFolder(dir));
+    const tokenizer = await Tokenizer.load(new DiskFolder(dir));
+    const ids = tokenizer.encode(`${spaces}x`);
+    assertEquals(tokenizer.decode(ids), `${spaces}x`);
+    assert(ids.length < 20, `${ids.length} tokens`);
+    assert(tokenizer.tokenBytes.some((bytes) => bytes > 2 ** 17));
+  });
 });
 
 Deno.test("stops when no pair is left", async () => {
