@@ -10,6 +10,7 @@ import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { Pass } from "../model/mod.ts";
 import { momentumCoefficient, optimizerState } from "../optim/mod.ts";
+import { unlessAborted } from "../pause.ts";
 import {
   accumulationSteps,
   areWorthSaving,
@@ -153,7 +154,8 @@ async function fineTune(
   await checkpoints.plan(options, sizes, start.step);
 
   const datasets = openDataSource(io);
-  const mixtures = await trainingMixture(options, datasets, (note) => terminal.info(note));
+  const reading = trainingMixture(options, datasets, (note) => terminal.info(note));
+  const mixtures = await unlessAborted(reading, signal);
   const checked = await checkMixtures(mixtures, { tokenizer, T }, io);
   await using chatcore = options.chatcoreEvery > 0
     ? await ChatcoreRun.open(datasets, options, io)

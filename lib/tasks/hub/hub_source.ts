@@ -1,5 +1,6 @@
 import { dirname, join } from "@std/path";
 import { UserError } from "../../errors.ts";
+import { unlessAborted } from "../../pause.ts";
 import { LocalSource } from "../local_source.ts";
 import { MANIFEST, type ManifestFile, manifestOfFile, writeManifest } from "../manifest.ts";
 import type { Rows } from "../rows.ts";
@@ -78,6 +79,7 @@ export class HubSource implements DatasetSource {
    *
    * @throws {UserError} If they cannot be fetched, with where to place which files by hand; or if
    *   what is here is damaged.
+   * @throws The signal's reason, once it is aborted.
    */
   async rows(repo: string, subset: string, split: string): Promise<Rows> {
     if (!await this.#local.hasRows(repo, subset, split)) {
@@ -93,7 +95,7 @@ export class HubSource implements DatasetSource {
         await this.#fetchSplit(repo, subset, split, folder);
       });
     }
-    return await this.#local.rows(repo, subset, split);
+    return await unlessAborted(this.#local.rows(repo, subset, split), this.#options.signal);
   }
 
   /**
