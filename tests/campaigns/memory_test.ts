@@ -17,6 +17,7 @@ import { GPT, initialParameters, Pass } from "../../lib/model/mod.ts";
 import { Optimizer, parameterGroups } from "../../lib/optim/mod.ts";
 import { sftOptions } from "../../cli/options.ts";
 import { runSft, type SftOptions } from "../../lib/sft/mod.ts";
+import { preparedGpu } from "../device/prepared_gpu.ts";
 import { MemoryTerminal } from "../tracking/memory_terminal.ts";
 import { smallBaseDir } from "../training/small_base_dir.ts";
 import { randomNumbers } from "../device/check_operation.ts";
@@ -50,9 +51,7 @@ interface Held {
 /** WebGPU's device, and a count of what it makes. */
 async function countedWebGpu(): Promise<{ device: Device; held: Held }> {
   const held = { buffers: 0, bindGroups: 0, pipelines: 0 };
-  const adapter = (await findAdapter())!;
-  const requestDevice = async (descriptor?: GPUDeviceDescriptor) => {
-    const gpu = await adapter.requestDevice(descriptor);
+  const gpu = preparedGpu((gpu) => {
     const { createBuffer, createBindGroup, createComputePipeline } = gpu;
     gpu.createBuffer = (descriptor) => {
       const buffer = createBuffer.call(gpu, descriptor), { destroy } = buffer;
@@ -66,11 +65,8 @@ async function countedWebGpu(): Promise<{ device: Device; held: Held }> {
     gpu.createComputePipeline = (
       descriptor,
     ) => (held.pipelines++, createComputePipeline.call(gpu, descriptor));
-    return gpu;
-  };
-  const { info, limits, features } = adapter;
-  const requestAdapter = () => Promise.resolve({ info, limits, features, requestDevice });
-  const device = await createWebGpuDevice({ gpu: { requestAdapter } as unknown as GPU });
+  });
+  const device = await createWebGpuDevice({ gpu });
   return { device, held };
 }
 
