@@ -5,7 +5,7 @@
  */
 import { UserError } from "./errors.ts";
 import { parseJson } from "./json.ts";
-import { pause } from "./pause.ts";
+import { isAbort, pause } from "./pause.ts";
 
 const NEWLINE = 0x0a;
 /** Most keys that {@linkcode wordsFor} names, and most characters of one. */
@@ -28,6 +28,7 @@ export interface TextLine {
  * @param stream The text, in UTF-8, with or without a byte-order mark.
  * @param name What to call the file in errors.
  * @throws {UserError} Names the line that is no text, or after which the stream breaks off.
+ * @throws What a signal that was aborted broke the stream off with.
  */
 export async function* readLines(
   stream: ReadableStream<Uint8Array>,
@@ -41,6 +42,7 @@ export async function* readLines(
       yield { number, text: decodeLine(decoder, bytes), bytes };
     }
   } catch (error) {
+    if (isAbort(error)) throw error;
     throw new UserError(`${placeOf(name, number)}: ${(error as Error).message}`, { cause: error });
   }
 }

@@ -28,6 +28,11 @@ export async function pause(signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
 }
 
+/** Whether an error says that a signal was aborted, which is no fault of what was broken off. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}
+
 /**
  * What a promise gives, or the signal's reason thrown as soon as it is aborted: for work that
  * cannot be broken off but need not be waited for.

@@ -13,6 +13,9 @@ import type { Tokenizer } from "../tokenizer/mod.ts";
 /** One document in this many is held out for validation. */
 const HELD_OUT = 20;
 
+/** Some milliseconds of work. */
+const CHARACTERS_PER_PAUSE = 50_000;
+
 /** Names of files that hold JSON, packed or not. */
 const JSON_FILE = /\.(jsonl|ndjson|json)(\.gz|\.zst)?$/;
 
@@ -21,24 +24,28 @@ const JSON_FILE = /\.(jsonl|ndjson|json)(\.gz|\.zst)?$/;
  * `.json`) the `text` of each, of any other file its whole text. What is packed with gzip or
  * Zstandard is unpacked.
  *
+ * @param signal Breaks it off when aborted: its reason is thrown.
  * @throws {UserError} If a file cannot be read, is no text, or a line or row has no text; names the
  *   file and line.
  */
-export async function* readDocuments(paths: readonly string[]): AsyncGenerator<string> {
+export async function* readDocuments(
+  paths: readonly string[],
+  signal?: AbortSignal,
+): AsyncGenerator<string> {
   for (const path of paths) {
-    for await (const text of readTexts(path)) if (text.trim() !== "") yield text;
+    for await (const text of readTexts(path, signal)) if (text.trim() !== "") yield text;
   }
 }
 
-async function* readTexts(path: string): AsyncGenerator<string> {
-  if (path.endsWith(".parquet") || await isParquet(path)) yield* readTextColumn(path);
-  else if (JSON_FILE.test(path)) yield* readJsonLines(await openFile(path), path, textOf);
-  else yield await readWholeText(path);
+async function* readTexts(path: string, signal?: AbortSignal): AsyncGenerator<string> {
+  if (path.endsWith(".parquet") || await isParquet(path)) yield* readTextColumn(path, signal);
+  else if (JSON_FILE.test(path)) yield* readJsonLines(await openFile(path, signal), path, textOf);
+  else yield await readWholeText(path, signal);
 }
 
-async function* readTextColumn(path: string): AsyncGenerator<string> {
+async function* readTextColumn(path: string, signal?: AbortSignal): AsyncGenerator<string> {
   let row = 0;
-  for await (const { text } of readParquet(path, ["text"])) {
+  for await (const { text } of readParquet(path, ["text"], signal)) {
     row++;
     if (typeof text !== "string") {
       throw new UserError(`${path}, row ${row}: "text" ${wordsFor(text)}; expected text`);
@@ -54,9 +61,9 @@ function textOf(line: unknown): string {
   throw new UserError(`${found}; expected an object with a text as "text"`);
 }
 
-async function readWholeText(path: string): Promise<string> {
+async function readWholeText(path: string, signal?: AbortSignal): Promise<string> {
   const lines: string[] = [];
-  for await (const { text } of readLines(await openFile(path), path)) lines.push(text);
+  for await (const { text } of readLines(await openFile(path, signal), path)) lines.push(text);
   try {
     return lines.join("");
   } catch {
@@ -95,9 +102,13 @@ export async function tokenizeDocuments(
 ): Promise<TokenizedDocuments> {
   const encoded: Int32Array[] = [];
   for await (const text of texts) {
-    encoded.push(Int32Array.from(tokenizer.encode(text)));
+    const parts: Int32Array[] = [];
+    for (const ids of tokenizer.encodeInParts(text, CHARACTERS_PER_PAUSE)) {
+      parts.push(Int32Array.from(ids));
+      await pause(signal);
+    }
+    encoded.push(concat(parts));
     onText(text.length);
-    await pause(signal);
   }
   const order = new NumpyGenerator(seed).permutation(encoded.length);
   const shuffled = Array.from(order, (index) => encoded[index]);
@@ -105,6 +116,16 @@ export async function tokenizeDocuments(
   const parts = (documents: Int32Array[]) =>
     shuffle(documents.flatMap((ids) => rowParts(ids, tokenizer.bosId, rowLength)), seed);
   return { heldOut: parts(shuffled.slice(0, held)), train: parts(shuffled.slice(held)) };
+}
+
+function concat(parts: readonly Int32Array[]): Int32Array {
+  const whole = new Int32Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 function rowParts(ids: Int32Array, bosId: number, rowLength: number): Int32Array[] {

@@ -81,7 +81,7 @@ async function tokenizeFiles(
   const progress = new Progress(terminal, { label: "Tokenizing", unit: "characters" });
   let characters = 0, texts = 0;
   const documents = await tokenizeDocuments(
-    readDocuments(files),
+    readDocuments(files, signal),
     tokenizer,
     maxSeqLen + 1,
     seed,

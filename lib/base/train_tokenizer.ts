@@ -38,7 +38,7 @@ export async function runTokTrain(
   let merging: Progress | undefined, characters = 0;
 
   async function* texts(): AsyncGenerator<string> {
-    for await (const document of readDocuments(files)) {
+    for await (const document of readDocuments(files, io.signal)) {
       const text = document.slice(0, maxChars - characters);
       characters += text.length;
       reading.update(characters);

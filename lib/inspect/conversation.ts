@@ -24,7 +24,7 @@ export async function inspectConversation(
   const [, path, number = "1"] = /^(.+?)(?::(\d+))?$/s.exec(place)!;
   const { baseDir, terminal } = await whereModelsAre(io);
   const tokenizer = await Tokenizer.load(new DiskFolder(join(baseDir, "tokenizer")));
-  const conversations = await CustomJSON.load(await openFile(path), path);
+  const conversations = await CustomJSON.load(await openFile(path, io.signal), path);
   const index = Number(number) - 1;
   if (!(index >= 0 && index < conversations.length)) {
     throw new UserError(

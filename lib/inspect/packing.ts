@@ -42,7 +42,12 @@ export async function inspectPacking(options: PackingOptions, givenIo: RunIo): P
   const T = options.maxSeqLen ?? await inheritedLength(options, baseDir);
   const tokenizer = await Tokenizer.load(new DiskFolder(join(baseDir, "tokenizer")));
   const lines: string[] = [];
-  const { train } = await trainingMixture(options, openDataSource(io), (line) => lines.push(line));
+  const { train } = await trainingMixture(
+    options,
+    openDataSource(io),
+    (line) => lines.push(line),
+    io.signal,
+  );
   terminal.print(lines[0]);
   const { length: total } = train;
   const progress = new Progress(terminal, { label: "Packing", total, unit: "conversations" });

@@ -10,7 +10,6 @@ import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { Pass } from "../model/mod.ts";
 import { momentumCoefficient, optimizerState } from "../optim/mod.ts";
-import { unlessAborted } from "../pause.ts";
 import {
   accumulationSteps,
   areWorthSaving,
@@ -83,13 +82,20 @@ async function resume(given: SftOptions, io: RunIo): Promise<SftResult> {
   const options = resumedOptions(given, meta, files.meta, (line) => terminal.info(line));
   saved.at = standing(saved, options, terminal);
   const { directory } = files, { at } = saved;
-  if (at.progress >= 1 && "val_bpb" in meta.raw) {
-    terminal.print(`The run in ${directory} is finished: it ended with step ${at.step}`);
+  if (at.progress >= 1 && typeof meta.raw.val_bpb === "number") {
+    terminal.print(finished(directory, at));
     return { directory, tag: files.tag, at, savedStep: at.step, metrics: {}, isDemo: false };
   }
   return await withDevice(options, io, async (device) => {
-    return await fineTune(device, options, io, { resumed: { files, meta, saved } });
+    const result = await fineTune(device, options, io, { resumed: { files, meta, saved } });
+    // It may have lacked its last measurement only.
+    if (at.progress >= 1 && !io.signal.aborted) terminal.print(finished(directory, at));
+    return result;
   });
+}
+
+function finished(directory: string, { step }: RunProgress): string {
+  return `The run in ${directory} is finished: it ended with step ${step}`;
 }
 
 /** Fine-tunes the model that ships with the package, and shows it before and after. */
@@ -154,8 +160,7 @@ async function fineTune(
   await checkpoints.plan(options, sizes, start.step);
 
   const datasets = openDataSource(io);
-  const reading = trainingMixture(options, datasets, (note) => terminal.info(note));
-  const mixtures = await unlessAborted(reading, signal);
+  const mixtures = await trainingMixture(options, datasets, (note) => terminal.info(note), signal);
   const checked = await checkMixtures(mixtures, { tokenizer, T }, io);
   await using chatcore = options.chatcoreEvery > 0
     ? await ChatcoreRun.open(datasets, options, io)
@@ -178,7 +183,7 @@ async function fineTune(
   const { metrics, bpbs } = measurements;
   const run = { model, optimizer, options: withAbsolutePaths(options), settings };
   const contents = (at: RunProgress, loader: PackedLoaderState) =>
-    runContents({ ...run, at, loader, metrics });
+    runContents({ ...run, at, loader });
   const portray = async () => {
     let portrait: Portrait | undefined;
     await attempt("the demonstration", io, async () => {

@@ -8,13 +8,18 @@ import { compressors } from "hyparquet-compressors";
 import { UserError } from "../errors.ts";
 import { harmless } from "../harmless.ts";
 import { readJsonLines, wordsFor } from "../json_lines.ts";
+import { isAbort, pause } from "../pause.ts";
 import { openFile } from "./open_file.ts";
 import { checkPages, columnPlaces } from "./parquet_pages.ts";
 import type { CompactRows, Row } from "./rows.ts";
 
 /** Adds the rows of a file of JSON lines, packed or not: one JSON object a line. */
-export async function readJsonlRows(path: string, rows: CompactRows): Promise<void> {
-  await readJsonRows(await openFile(path), path, rows);
+export async function readJsonlRows(
+  path: string,
+  rows: CompactRows,
+  signal?: AbortSignal,
+): Promise<void> {
+  await readJsonRows(await openFile(path, signal), path, rows);
 }
 
 /** Adds the rows of a stream of JSON lines, one object a line. `name` names it in errors. */
@@ -33,17 +38,26 @@ export async function readJsonRows(
 }
 
 /** Adds the rows of a `.parquet` file, one row group in memory at a time. */
-export async function readParquetRows(path: string, rows: CompactRows): Promise<void> {
-  for await (const row of readParquet(path)) rows.add(row);
+export async function readParquetRows(
+  path: string,
+  rows: CompactRows,
+  signal?: AbortSignal,
+): Promise<void> {
+  for await (const row of readParquet(path, undefined, signal)) rows.add(row);
 }
 
 /**
  * The rows of a `.parquet` file, one row group in memory at a time.
  *
  * @param columns The columns that are read; all unless given.
+ * @param signal Breaks it off when aborted: its reason is thrown.
  * @throws {UserError} If the file is damaged or lacks a column.
  */
-export async function* readParquet(path: string, columns?: string[]): AsyncGenerator<Row> {
+export async function* readParquet(
+  path: string,
+  columns?: string[],
+  signal?: AbortSignal,
+): AsyncGenerator<Row> {
   try {
     const file = await asyncBufferFromFile(path);
     const metadata = await parquetMetadataAsync(file);
@@ -58,6 +72,7 @@ export async function* readParquet(path: string, columns?: string[]): AsyncGener
       for (const [i, { start, end }] of places.entries()) {
         const column = group.columns[i].meta_data!;
         if (columns && !columns.includes(column.path_in_schema[0])) continue;
+        await pause(signal);
         checkPages(await file.slice(start, end), metadata, group, column);
       }
       const rowEnd = rowStart + Number(group.num_rows);
@@ -65,6 +80,7 @@ export async function* readParquet(path: string, columns?: string[]): AsyncGener
       rowStart = rowEnd;
     }
   } catch (error) {
+    if (isAbort(error)) throw error;
     // It may have names out of the file.
     const message = harmless((error as Error).message).slice(0, 300);
     const fault = error instanceof UserError ? message : `not a readable parquet file: ${message}`;

@@ -15,10 +15,15 @@ import type { DatasetSource } from "./source.ts";
  */
 export class LocalSource implements DatasetSource {
   readonly #baseDir: string;
+  readonly #signal?: AbortSignal;
 
-  /** Reads below `baseDir`, the base directory (nanochat's `NANOCHAT_BASE_DIR`). */
-  constructor(baseDir: string) {
+  /**
+   * Reads below `baseDir`, the base directory (nanochat's `NANOCHAT_BASE_DIR`), until the signal is
+   * aborted.
+   */
+  constructor(baseDir: string, signal?: AbortSignal) {
     this.#baseDir = baseDir;
+    this.#signal = signal;
   }
 
   /** The folder of a split's files. */
@@ -46,13 +51,13 @@ export class LocalSource implements DatasetSource {
           `place its .parquet, .jsonl or .jsonl.gz files in ${folder}`,
       );
     }
-    await checkManifest(join(folder, MANIFEST), names);
+    await checkManifest(join(folder, MANIFEST), names, this.#signal);
     await checkFiles(folder, names);
     const rows = new CompactRows(`${repo} (${subset}, ${split})`);
     for (const name of names) {
       rows.beginFile(name);
       const read = name.endsWith(".parquet") ? readParquetRows : readJsonlRows;
-      await read(join(folder, name), rows);
+      await read(join(folder, name), rows, this.#signal);
     }
     return rows;
   }
@@ -65,8 +70,8 @@ export class LocalSource implements DatasetSource {
   async open(name: string): Promise<ReadableStream<Uint8Array>> {
     const path = this.path(name);
     if (!await exists(path)) throw new UserError(`${name} is not here: place it at ${path}`);
-    await checkManifest(manifestOfFile(path), [basename(path)]);
-    return await openFile(path);
+    await checkManifest(manifestOfFile(path), [basename(path)], this.#signal);
+    return await openFile(path, this.#signal);
   }
 
   /** Whether there are files of a split, whole or not. */

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "@std/path";
 import { UserError } from "../errors.ts";
+import { pause } from "../pause.ts";
 
 /** Name of the manifest in a dataset's folder. */
 export const MANIFEST = "manifest.json";
@@ -27,11 +28,14 @@ export function manifestOfFile(path: string): string {
 }
 
 /** SHA-256 of a file, in hexadecimal. */
-export async function hashFile(path: string): Promise<string> {
+export async function hashFile(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
   const buffer = new Uint8Array(1 << 20);
   using file = await Deno.open(path);
-  for (let read; (read = await file.read(buffer)) !== null;) hash.update(buffer.subarray(0, read));
+  for (let read; (read = await file.read(buffer)) !== null;) {
+    hash.update(buffer.subarray(0, read));
+    await pause(signal);
+  }
   return hash.digest("hex");
 }
 
@@ -45,9 +49,14 @@ export async function writeManifest(path: string, files: readonly ManifestFile[]
  * Compares files with their manifest. Without a manifest they were placed by hand and are fine.
  *
  * @param names The files there are.
+ * @param signal Breaks it off when aborted: its reason is thrown.
  * @throws {UserError} If there is a manifest and a file is missing, new, cut or changed.
  */
-export async function checkManifest(path: string, names: readonly string[]): Promise<void> {
+export async function checkManifest(
+  path: string,
+  names: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
   const files = await readManifest(path);
   if (files === undefined) return;
   for (const name of names) {
@@ -58,7 +67,7 @@ export async function checkManifest(path: string, names: readonly string[]): Pro
     const file = join(dirname(path), name);
     const found = (await Deno.stat(file)).size;
     if (found !== size) refuse(path, `says that ${name} has ${size} bytes, not ${found}`);
-    if (await hashFile(file) !== sha256) refuse(path, `has another checksum for ${name}`);
+    if (await hashFile(file, signal) !== sha256) refuse(path, `has another checksum for ${name}`);
   }
 }
 

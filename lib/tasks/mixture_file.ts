@@ -36,7 +36,7 @@ interface Kind {
   /** The split that is meant where none is named, in `train` and in `validation`. */
   splits?: [train: string, validation: string];
   // `never` fits every loader: the fields were checked to be what it takes.
-  load(source: DatasetSource, entry: never): Promise<Task>;
+  load(source: DatasetSource, entry: never, signal?: AbortSignal): Promise<Task>;
 }
 
 /** An entry that was checked. */
@@ -104,8 +104,8 @@ const TASKS = new Map<unknown, Kind>(Object.entries<Kind>({
 
 const FILE: Kind = {
   fields: { file: needed(text) },
-  load: async (_, { file, stop }: { file: string; stop?: number }) =>
-    await loadOwnFile(file, { stop }),
+  load: async (_, { file, stop }: { file: string; stop?: number }, signal) =>
+    await loadOwnFile(file, { stop }, signal),
 };
 
 /**
@@ -133,9 +133,14 @@ const FILE: Kind = {
  *
  * The whole file and all files of conversations are checked before any dataset is loaded.
  *
+ * @param signal Breaks the reading of files off when aborted: its reason is thrown.
  * @throws {UserError} Naming the entry or line that is wrong, or if the source lacks a dataset.
  */
-export async function loadMixtureFile(path: string, source: DatasetSource): Promise<MixtureFile> {
+export async function loadMixtureFile(
+  path: string,
+  source: DatasetSource,
+  signal?: AbortSignal,
+): Promise<MixtureFile> {
   const { train, validation } = await readEntries(path);
   const tasks = new Map<Entry, Task>();
   // Files first: their faults are found before anything is fetched.
@@ -143,7 +148,7 @@ export async function loadMixtureFile(path: string, source: DatasetSource): Prom
   for (
     const entry of entries.toSorted((a, b) => Number(a.kind !== FILE) - Number(b.kind !== FILE))
   ) {
-    tasks.set(entry, await entry.kind.load(source, entry.fields as never));
+    tasks.set(entry, await entry.kind.load(source, entry.fields as never, signal));
   }
   const repeat = (list: Entry[]) =>
     list.flatMap((entry) => repeatTask(tasks.get(entry)!, entry.epochs));

@@ -1,5 +1,6 @@
 import { createGunzip } from "node:zlib";
 import { UserError } from "../errors.ts";
+import { isAbort } from "../pause.ts";
 import { containerOf, HEAD_BYTES } from "./containers.ts";
 import { isZstandard, unpackZstandard } from "./zstandard.ts";
 
@@ -18,19 +19,24 @@ interface Begun {
  * Zstandard (also in several frames) is unpacked, and UTF-16 that begins with its byte-order mark is
  * turned into UTF-8: the file's first bytes decide, not its name.
  *
+ * @param signal Once it is aborted, the stream breaks off with its reason.
  * @throws {UserError} If it cannot be opened, is not packed although its name says so, or is a
  *   container such as a zip archive. A packed file that is damaged is noticed while it is read.
  */
-export async function openFile(path: string): Promise<ReadableStream<Uint8Array>> {
-  const file = await open(path);
+export async function openFile(
+  path: string,
+  signal?: AbortSignal,
+): Promise<ReadableStream<Uint8Array>> {
+  const file = await open(path, signal);
   const unpack = unpackerOf(file.head);
   const suffix = /\.(gz|zst)$/.exec(path)?.[0];
   if (!unpack && suffix) return await refuse(path, file, `it is not packed as ${suffix} files are`);
   let text = file;
   if (unpack) {
     try {
-      text = await begin(ReadableStream.from(unpack(file.stream)));
+      text = await begin(ReadableStream.from(unpack(file.stream)), signal);
     } catch (error) {
+      if (isAbort(error)) throw error;
       throw new UserError(`${path}: ${(error as Error).message}`, { cause: error });
     }
   }
@@ -51,9 +57,9 @@ export async function isParquet(path: string): Promise<boolean> {
   return containerOf(head) === "a parquet file";
 }
 
-async function open(path: string): Promise<Begun> {
+async function open(path: string, signal?: AbortSignal): Promise<Begun> {
   try {
-    return await begin((await Deno.open(path)).readable);
+    return await begin((await Deno.open(path)).readable, signal);
   } catch (error) {
     throw new UserError(`cannot open ${path}: ${(error as Error).message}`, { cause: error });
   }
@@ -65,7 +71,7 @@ async function refuse(path: string, { stream }: Begun, why: string): Promise<nev
 }
 
 /** Reads the first bytes. */
-async function begin(stream: Bytes): Promise<Begun> {
+async function begin(stream: Bytes, signal?: AbortSignal): Promise<Begun> {
   const reader = stream.getReader();
   const chunks: Uint8Array<ArrayBuffer>[] = [], head = new Uint8Array(HEAD_BYTES);
   let length = 0;
@@ -78,6 +84,10 @@ async function begin(stream: Bytes): Promise<Begun> {
   }
   const whole = new ReadableStream({
     async pull(controller) {
+      if (signal?.aborted) {
+        await reader.cancel();
+        throw signal.reason;
+      }
       const value = chunks.shift() ?? (await reader.read()).value;
       if (value) controller.enqueue(value);
       else controller.close();

@@ -38,8 +38,12 @@ export function parseOwnData(value: string): OwnData {
  *
  * @throws {UserError} Naming the file, and the line that is wrong; or if it has no conversations.
  */
-export async function loadOwnFile(path: string, slice?: TaskSlice): Promise<CustomJSON> {
-  const task = await CustomJSON.load(await openFile(path), path, slice);
+export async function loadOwnFile(
+  path: string,
+  slice?: TaskSlice,
+  signal?: AbortSignal,
+): Promise<CustomJSON> {
+  const task = await CustomJSON.load(await openFile(path, signal), path, slice);
   if (task.length === 0) throw new UserError(`${path} has no conversations`);
   return task;
 }
@@ -47,13 +51,17 @@ export async function loadOwnFile(path: string, slice?: TaskSlice): Promise<Cust
 /**
  * Reads and checks files of conversations.
  *
+ * @param signal Breaks it off when aborted: its reason is thrown.
  * @returns The tasks to add to a mixture: each file as often as it is to be seen.
  * @throws {UserError} Naming the file, and the line that is wrong; or if it has no conversations.
  */
-export async function loadOwnData(data: readonly OwnData[]): Promise<Task[]> {
+export async function loadOwnData(
+  data: readonly OwnData[],
+  signal?: AbortSignal,
+): Promise<Task[]> {
   let tasks: Task[] = [];
   for (const { path, epochs } of data) {
-    tasks = tasks.concat(repeatTask(await loadOwnFile(path), epochs));
+    tasks = tasks.concat(repeatTask(await loadOwnFile(path, undefined, signal), epochs));
   }
   return tasks;
 }

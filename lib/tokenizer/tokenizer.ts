@@ -147,16 +147,27 @@ export class Tokenizer {
    * U+FFFD.
    */
   encode(text: string): number[] {
+    return this.encodeInParts(text, Infinity).next().value ?? [];
+  }
+
+  /**
+   * Encodes text as {@linkcode encode} does, but gives the ids of about so many characters at a
+   * time: the whole of a long text takes its time.
+   */
+  *encodeInParts(text: string, characters: number): Generator<number[], undefined> {
     const wellFormed = text.toWellFormed();
-    const ids: number[] = [];
-    for (let start = 0, end = 0; start < wellFormed.length; start = end) {
-      end = pieceEnd(wellFormed, start, this.#splitter);
-      const piece = wellFormed.slice(start, end);
-      const whole = this.#wholePieces.get(piece);
-      if (whole !== undefined) ids.push(whole);
-      else for (const id of this.#mergedPieces.get(piece) ?? this.#merge(piece)) ids.push(id);
+    for (let start = 0, end = 0; start < wellFormed.length;) {
+      const ids: number[] = [];
+      const stop = Math.min(wellFormed.length, start + characters);
+      for (; start < stop; start = end) {
+        end = pieceEnd(wellFormed, start, this.#splitter);
+        const piece = wellFormed.slice(start, end);
+        const whole = this.#wholePieces.get(piece);
+        if (whole !== undefined) ids.push(whole);
+        else for (const id of this.#mergedPieces.get(piece) ?? this.#merge(piece)) ids.push(id);
+      }
+      yield ids;
     }
-    return ids;
   }
 
   #merge(piece: string): number[] {

@@ -56,7 +56,8 @@ export async function trainTokenizer(
         `${SPECIAL_TOKENS.length} special tokens: ask for ${256 + SPECIAL_TOKENS.length} or more`,
     );
   }
-  const corpus = new Corpus(await countPieces(texts, compileSplitPattern(pattern), signal));
+  const pieces = await countPieces(texts, compileSplitPattern(pattern), signal);
+  const corpus = await Corpus.of(pieces, signal);
   const tokens = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
   for (let done = 0; done < merges; done++) {
     const pair = corpus.mergeMostFrequent(tokens.length);
@@ -134,22 +135,34 @@ class Corpus {
    */
   #queue = new PairHeap(1 << 16);
 
-  constructor(pieces: Iterable<CountedPiece>) {
+  /** @param length Bytes of all pieces. */
+  private constructor(length: number) {
+    this.#ids = new Int32Array(length);
+  }
+
+  /** All pieces as their bytes. */
+  static async of(pieces: Iterable<CountedPiece>, signal?: AbortSignal): Promise<Corpus> {
     const all = [...pieces].filter(({ bytes }) => bytes.length > 1);
-    this.#ids = new Int32Array(all.reduce((sum, { bytes }) => sum + bytes.length, 0));
+    const corpus = new Corpus(all.reduce((sum, { bytes }) => sum + bytes.length, 0));
     let start = 0;
-    for (const { bytes, count } of all) {
-      const piece = this.#starts.length;
-      this.#ids.set(bytes, start);
-      this.#starts.push(start);
-      this.#lengths.push(bytes.length);
-      this.#weights.push(count);
-      for (let i = 0; i + 1 < bytes.length; i++) this.#add(bytes[i], bytes[i + 1], count, piece);
+    for (const [i, { bytes, count }] of all.entries()) {
+      if (i % PIECES_PER_PAUSE === 0) await pause(signal);
+      corpus.#append(start, bytes, count);
       start += bytes.length;
     }
     for (let left = 0; left < 256; left++) {
-      for (let right = 0; right < 256; right++) this.#enqueue(left, right);
+      for (let right = 0; right < 256; right++) corpus.#enqueue(left, right);
     }
+    return corpus;
+  }
+
+  #append(start: number, bytes: Uint8Array, count: number): void {
+    const piece = this.#starts.length;
+    this.#ids.set(bytes, start);
+    this.#starts.push(start);
+    this.#lengths.push(bytes.length);
+    this.#weights.push(count);
+    for (let i = 0; i + 1 < bytes.length; i++) this.#add(bytes[i], bytes[i + 1], count, piece);
   }
 
   /** Replaces the most frequent pair by a new token and returns the pair, if any is left. */

@@ -36,18 +36,21 @@ export interface RunMixtures {
  * files come first: their faults are found before a dataset is fetched.
  *
  * @param note Told what was mixed, a line for training and one for validation.
+ * @param signal Breaks the reading of the user's files off when aborted: its reason is thrown. A
+ * source has its own.
  * @throws {UserError} Naming the file and line that is wrong, or if the source lacks a dataset.
  */
 export async function trainingMixture(
   options: MixtureOptions,
   source: DatasetSource,
   note: (line: string) => void = () => {},
+  signal?: AbortSignal,
 ): Promise<RunMixtures> {
   const data = options.data.map(parseOwnData);
-  const own = await loadOwnData(data);
+  const own = await loadOwnData(data, signal);
   const file = options.mixture === undefined
     ? undefined
-    : await loadMixtureFile(options.mixture, source);
+    : await loadMixtureFile(options.mixture, source, signal);
   const train = file
     ? new TaskMixture([...file.train, ...own])
     : await trainMixture(source, options, own);

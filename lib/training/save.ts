@@ -33,13 +33,11 @@ export interface RunContents {
   at: RunProgress;
   /** Where its training data stands. */
   loader: PackedLoaderState;
-  /** The last measurements, such as `val_bpb`. */
-  metrics: Record<string, number>;
 }
 
 /** A run as a checkpoint of it; its tensors are read when they are written. */
 export function runContents(run: RunContents): CheckpointContents {
-  const { model, optimizer, options, settings, at, loader, metrics } = run;
+  const { model, optimizer, options, settings, at, loader } = run;
   const { given: _, ...flags } = options;
   const multiplier = lrMultiplier(at.progress, options);
   const mu = momentumCoefficient(Math.max(0, at.step - 1));
@@ -49,7 +47,7 @@ export function runContents(run: RunContents): CheckpointContents {
     stateDict: model.stateDict(),
     optimizer: optimizerState(optimizer, { multiplier, mu }),
     meta: {
-      ...metrics,
+      val_bpb: null, // until it is measured
       max_seq_len: settings.maxSeqLen,
       device_batch_size: settings.deviceBatchSize,
       total_batch_size: settings.totalBatchSize,

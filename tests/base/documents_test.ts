@@ -170,3 +170,41 @@ Deno.test("the seed decides the order", async () => {
   assertEquals(await order(1), await order(1));
   assert(await order(1) !== await order(2));
 });
+
+Deno.test("reading and encoding are broken off where they stand", async () => {
+  const folder = await folderWith({
+    "a.txt": "The cat sat on the mat.\n".repeat(20_000),
+    "b.jsonl": '{"text":"The cat sat on the mat."}\n'.repeat(20_000),
+  });
+  const columnData = [{ name: "text", data: ["one", "two"], type: "STRING" as const }];
+  await Deno.writeFile(
+    join(folder, "c.parquet"),
+    new Uint8Array(parquetWriteBuffer({ columnData })),
+  );
+  for (const name of ["a.txt", "b.jsonl", "c.parquet"]) {
+    const controller = new AbortController();
+    const documents = readDocuments([join(folder, name)], controller.signal);
+    controller.abort();
+    const error = await assertRejects(() => Array.fromAsync(documents), DOMException);
+    assertEquals(error, controller.signal.reason, name);
+  }
+  // One text alone may take a minute.
+  const text = await Deno.readTextFile(join(folder, "a.txt"));
+  const controller = new AbortController();
+  setTimeout(() => controller.abort());
+  let encoded = 0;
+  const encode = () => {
+    const { signal } = controller;
+    return tokenizeDocuments([text], tokenizer, 65, 1, () => encoded++, signal);
+  };
+  await assertRejects(encode, DOMException);
+  assertEquals(encoded, 0);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a text encoded in parts has the tokens it has as a whole", async () => {
+  const text = "The cat sat on the mat, and it's 12345 o'clock.\n".repeat(4_000);
+  const { train, heldOut } = await tokenizeDocuments([text], tokenizer, 1e9, 1);
+  assertEquals(train, []);
+  assertEquals([...heldOut[0]], [tokenizer.bosId, ...tokenizer.encode(text)]);
+});

@@ -84,6 +84,47 @@ Deno.test("a finished run says so and stays as it is", () =>
     assertEquals(await weights(first), files);
   }));
 
+Deno.test("a finished run without validation says that it is finished too", () =>
+  withBaseDirs(1, async (baseDir) => {
+    const row = (answer: string) =>
+      JSON.stringify([
+        { role: "user", content: "Hi" },
+        { role: "assistant", content: answer },
+      ]) + "\n";
+    await Deno.writeTextFile(join(baseDir, "train.jsonl"), row("Hello!").repeat(40));
+    await Deno.writeTextFile(join(baseDir, "empty.jsonl"), row(""));
+    const mixture = join(baseDir, "mixture.json");
+    const file = (name: string) => [{ file: name }];
+    const recipe = { train: file("train.jsonl"), validation: file("empty.jsonl") };
+    await Deno.writeTextFile(mixture, JSON.stringify(recipe));
+    const first = await watchRun(baseDir, { ...FLAGS, mixture });
+    const files = await weights(first);
+    const { lines } = await watchRun(baseDir, { resume: true });
+    assertStringIncludes(lines.at(-1)!, "is finished: it ended with step 6");
+    assertEquals(await weights(first), files);
+  }));
+
+Deno.test("a checkpoint has the bits per byte of its own step, and a finished run is measured", () =>
+  withBaseDirs(1, async (baseDir) => {
+    const flags = { ...FLAGS, numIterations: 3, saveEvery: 1, evalEvery: 2 };
+    const { result, metrics } = await watchRun(baseDir, flags);
+    const meta = (step: number) => join(result.directory, `step_${step}_meta.json`);
+    const bpbOf = async (step: number) =>
+      JSON.parse(await Deno.readTextFile(meta(step))).val_bpb as number | null;
+    const measured = (at: number) =>
+      metrics.find((line) => line.step === at && "val/bpb" in line)!["val/bpb"];
+    assertEquals(
+      [await bpbOf(1), await bpbOf(2), await bpbOf(3)],
+      [null, measured(2), measured(3)],
+    );
+    // As it is where the last validation was broken off.
+    const { val_bpb: _, ...rest } = JSON.parse(await Deno.readTextFile(meta(3)));
+    await Deno.writeTextFile(meta(3), JSON.stringify({ ...rest, val_bpb: null }));
+    const { lines } = await watchRun(baseDir, { resume: true });
+    assertStringIncludes(lines.at(-1)!, "is finished: it ended with step 3");
+    assertEquals(await bpbOf(3), measured(3));
+  }));
+
 Deno.test("a longer run follows its own schedule, and says where in it it stands", () =>
   withBaseDirs(1, async (baseDir) => {
     await watchRun(baseDir, FLAGS);

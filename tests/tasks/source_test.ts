@@ -2,7 +2,14 @@ import { zstdCompressSync } from "node:zlib";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { UserError } from "../../lib/errors.ts";
-import { CompactRows, CustomJSON, LocalSource } from "../../lib/tasks/mod.ts";
+import {
+  CompactRows,
+  CustomJSON,
+  loadMixtureFile,
+  loadOwnData,
+  LocalSource,
+} from "../../lib/tasks/mod.ts";
+import { loadWords } from "../../lib/tasks/words.ts";
 import { inTempDir } from "../temp_dir.ts";
 
 /** A base directory with the files given, gone after the test. */
@@ -194,4 +201,32 @@ Deno.test("CustomJSON names the line and the message that is wrong", async () =>
     assertStringIncludes(text, "own.jsonl, line 2:");
     assertStringIncludes(text, expected);
   }
+});
+
+Deno.test("datasets and own files are read no further once the signal is aborted", async () => {
+  const line = '[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello"}]\n';
+  const text = line.repeat(20_000);
+  const folder = "task_data/a--b/c/train";
+  await withBaseDir({
+    [`${folder}/0.jsonl`]: text,
+    "words_alpha.txt": "cat\n".repeat(100_000),
+    "own.jsonl.gz": await gzip(text),
+    "m.json": '{"train":[{"file":"own.jsonl.gz"}]}',
+  }, async (_, dir) => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const source = new LocalSource(dir, signal);
+    controller.abort();
+    const own = [{ path: join(dir, "own.jsonl.gz"), epochs: 1 }];
+    for (
+      const read of [
+        () => source.rows("a/b", "c", "train"),
+        () => loadWords(source),
+        () => loadOwnData(own, signal),
+        () => loadMixtureFile(join(dir, "m.json"), source, signal),
+      ]
+    ) {
+      assertEquals(await assertRejects(read), signal.reason);
+    }
+  });
 });

@@ -96,3 +96,17 @@ Deno.test("a vocabulary without room for bytes and special tokens is refused", a
     "ask for 265 or more",
   );
 });
+
+Deno.test("is broken off between counting and merging, which may be far apart", async () => {
+  const controller = new AbortController();
+  const texts = async function* () {
+    yield "the cat sat on the mat";
+    controller.abort();
+  };
+  let merges = 0;
+  const { signal } = controller;
+  const train = () =>
+    trainTokenizer(texts(), { vocabSize: 270, signal, onProgress: () => merges++ });
+  await assertRejects(train, DOMException);
+  assertEquals(merges, 0);
+});

@@ -1,6 +1,5 @@
 import { dirname, join } from "@std/path";
 import { UserError } from "../../errors.ts";
-import { unlessAborted } from "../../pause.ts";
 import { LocalSource } from "../local_source.ts";
 import { MANIFEST, type ManifestFile, manifestOfFile, writeManifest } from "../manifest.ts";
 import type { Rows } from "../rows.ts";
@@ -68,7 +67,7 @@ export class HubSource implements DatasetSource {
   /** Reads below `baseDir` and fetches into it. */
   constructor(baseDir: string, options: HubOptions = {}) {
     this.#baseDir = baseDir;
-    this.#local = new LocalSource(baseDir);
+    this.#local = new LocalSource(baseDir, options.signal);
     this.#endpoint = (options.endpoint ?? HUB).replace(/\/+$/, "");
     this.#options = options;
     this.#http = new HttpClient({ ...options, tokenOrigin: this.#endpoint });
@@ -95,7 +94,7 @@ export class HubSource implements DatasetSource {
         await this.#fetchSplit(repo, subset, split, folder);
       });
     }
-    return await unlessAborted(this.#local.rows(repo, subset, split), this.#options.signal);
+    return await this.#local.rows(repo, subset, split);
   }
 
   /**
