@@ -77,7 +77,7 @@ export async function openTrainer(
       pass.train(lossSum, 1 / micros);
       device.submit();
     }
-    optimizer.step(1, MOMENTUM);
+    optimizer.step(1, MOMENTUM, lossSum);
     const [loss] = await device.read(lossSum);
     await device.synchronize();
     return loss;

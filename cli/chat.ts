@@ -3,7 +3,7 @@
 import { runChat } from "../lib/chat/mod.ts";
 import { commandOf } from "./command.ts";
 import { wordError } from "./errors.ts";
-import { baseDir, systemTerminal, writeAll } from "./io.ts";
+import { baseDir, systemTerminal, TERMINATIONS, writeAll } from "./io.ts";
 import { type LineSource, openLines } from "./line_editor.ts";
 import { chatOptions } from "./options.ts";
 
@@ -19,6 +19,8 @@ export function chatCommand(run: typeof runChat = runChat) {
       const options = chatOptions(given);
       // Until the first line is wanted, Ctrl-C ends the program.
       let lines: LineSource | undefined;
+      // Leaving by `Deno.exit` gives the terminal back as it was.
+      for (const signal of TERMINATIONS) Deno.addSignalListener(signal, terminate);
       try {
         await run(options, {
           terminal: systemTerminal(quiet === true || options.prompt !== undefined),
@@ -33,7 +35,12 @@ export function chatCommand(run: typeof runChat = runChat) {
         });
       } finally {
         lines?.close();
+        for (const signal of TERMINATIONS) Deno.removeSignalListener(signal, terminate);
       }
     },
   });
+}
+
+function terminate(): void {
+  Deno.exit(143);
 }

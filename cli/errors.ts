@@ -39,6 +39,8 @@ export function wordError({ message, detail }: UserError, command: CommandName):
       return withAdvice(lower, useCpu);
     case "noAdapter":
       return withAdvice(useCpu);
+    case "noTokenizer":
+      return withAdvice(command === "base" ? "make one of your text with tok-train" : undefined);
     case "noRun":
       return withAdvice(`start without ${flagOf("resume")}`);
     case "optimizerState":

@@ -81,7 +81,7 @@ export const FLAGS = {
       of: { sft: true },
     },
     resume: {
-      words: "Go on with the last fine-tuned checkpoint of the tag.",
+      words: "Go on with the newest run, with all it was told.",
       of: { sft: false },
     },
     depth: {

@@ -4,6 +4,11 @@ import { join } from "@std/path";
 import type { RunIo } from "../lib/training/mod.ts";
 import { Terminal } from "../lib/tracking/mod.ts";
 
+/** What ends a program from outside: being asked to, and the end of its terminal. */
+export const TERMINATIONS: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGBREAK", "SIGHUP"]
+  : ["SIGTERM", "SIGHUP"];
+
 /** Thrown by {@linkcode withSystemIo} when a run was stopped by Ctrl-C and has ended gracefully. */
 export class Interrupted extends Error {}
 
@@ -47,8 +52,8 @@ export function nameRuntimeDir(): void {
 /**
  * Runs a command with the real world around it.
  *
- * The first Ctrl-C (or SIGTERM, or SIGHUP of a terminal that is closed) aborts `io.signal`, which asks for a graceful stop; the second
- * ends the process with code 130.
+ * The first Ctrl-C (or SIGTERM, or SIGHUP of a terminal that is closed) aborts `io.signal`, which
+ * asks for a graceful stop; the second ends the process with code 130.
  *
  * @throws {Interrupted} when the run ended after a graceful stop.
  */
@@ -63,9 +68,7 @@ export async function withSystemIo(
     terminal.warn("stopping; press Ctrl-C again to stop at once");
     controller.abort();
   };
-  const signals: Deno.Signal[] = Deno.build.os === "windows"
-    ? ["SIGINT", "SIGBREAK", "SIGHUP"]
-    : ["SIGINT", "SIGTERM", "SIGHUP"];
+  const signals: Deno.Signal[] = ["SIGINT", ...TERMINATIONS];
   for (const signal of signals) Deno.addSignalListener(signal, interrupt);
   try {
     await run({
@@ -91,10 +94,12 @@ export function baseDir(): string {
   return Deno.env.get("NANOCHAT_BASE_DIR") || join(home, ".cache", "nanochat");
 }
 
+let isFailureTold = false;
+
 /**
- * Writes text, all of it, at once. Where it cannot be written, because nobody reads any more
- * (`… | head`), the terminal was closed or the disk is full, it is dropped: a run goes on and saves
- * what it learned.
+ * Writes text, all of it, at once. Where that fails, it is dropped, so that a run goes on and saves
+ * what it learned: without a word where nobody reads any more (`… | head`), else with one on standard
+ * error.
  */
 export function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
   const bytes = new TextEncoder().encode(text);
@@ -102,7 +107,13 @@ export function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text:
     for (let written = 0; written < bytes.length;) {
       written += stream.writeSync(bytes.subarray(written));
     }
-  } catch {
-    // There is nobody to tell.
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe || isFailureTold) return;
+    isFailureTold = true;
+    const reason = error instanceof Error ? error.message : String(error);
+    writeAll(
+      Deno.stderr,
+      `warning: what is printed is lost, for it cannot be written: ${reason}\n`,
+    );
   }
 }

@@ -36,6 +36,8 @@ export type ErrorDetail =
   | { kind: "threadLost" }
   /** What the model computed is NaN or infinite. */
   | { kind: "notFinite" }
+  /** There is no tokenizer. */
+  | { kind: "noTokenizer" }
   /** A checkpoint is not of a run that could be gone on with. */
   | { kind: "noRun" }
   /** A run ended early; its last checkpoint is that of a step of a model's tag, if there is one. */

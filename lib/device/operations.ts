@@ -72,7 +72,7 @@ export type Guard = Tensor;
  * What {@link Operations.sample} gives for a row that is no distribution: one of its logits is NaN
  * or +∞, or all are −∞.
  */
-export const NOT_NUMBERS = -1;
+export const NOT_NUMBERS: number = -1;
 
 /** How {@link Operations.sample} chooses. */
 export interface SamplingArgs {

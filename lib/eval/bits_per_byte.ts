@@ -4,6 +4,7 @@
  * @module
  */
 import type { Readback } from "../device/mod.ts";
+import { UserError } from "../errors.ts";
 import type { Pass } from "../model/mod.ts";
 import { pause } from "../pause.ts";
 
@@ -26,7 +27,8 @@ export interface EvaluationBatch {
  * @param tokenBytes Bytes of each token, 0 for special tokens.
  * @param onBatch Called after each batch with the number done.
  * @param signal Breaks it off after a batch: its reason is thrown.
- * @returns Bits per byte; NaN where no target was counted.
+ * @returns Bits per byte.
+ * @throws {UserError} where no target was counted, or the loss is not finite.
  */
 export async function bitsPerByte(
   pass: Pass,
@@ -61,5 +63,7 @@ export async function bitsPerByte(
   } finally {
     device.free(lossSum);
   }
+  if (bytes === 0) throw new UserError("there is no text in what is measured, so no bits per byte");
+  if (!Number.isFinite(nats)) throw new UserError(`the loss of what is measured is ${nats}`);
   return nats / (Math.LN2 * bytes);
 }

@@ -9,9 +9,11 @@ import { PackedLoader, type PackedLoaderState } from "../dataloader/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { Pass } from "../model/mod.ts";
+import { momentumCoefficient, optimizerState } from "../optim/mod.ts";
 import {
   accumulationSteps,
   areWorthSaving,
+  attempt,
   ChatcoreRun,
   checkMixtures,
   endedBy,
@@ -37,7 +39,7 @@ import { describeBatches } from "./batches.ts";
 import { demoOptions, needsDemo, placeDemo } from "./demo.ts";
 import type { SftOptions } from "./options.ts";
 import { resumedOptions, standing, withAbsolutePaths } from "./resume.ts";
-import { printPortraits, Showcase } from "./showcase.ts";
+import { type Portrait, printPortraits, Showcase } from "./showcase.ts";
 
 /** What a run ended with. */
 export interface SftResult {
@@ -117,8 +119,9 @@ interface Beginning {
 }
 
 /**
- * Fine-tunes on an open device, in nanochat's order: the model, the mixture packed into rows, the
- * optimizer, then steps with measurements and checkpoints in between.
+ * Fine-tunes on an open device: opens the model and its optimizer, the mixture packed into rows and
+ * what it is measured with, all before the first step, then takes steps with measurements and
+ * checkpoints in between.
  */
 async function fineTune(
   device: Device,
@@ -146,6 +149,16 @@ async function fineTune(
   const steps = accumulationSteps(settings);
   describeBatches(settings, steps, model.config.nEmbd, terminal);
 
+  const rates = { ...settings, initLrFrac: options.initLrFrac };
+  const warmth = { isWarm: options.loadOptimizer, isResumed: resume };
+  const optimizer = await openOptimizer(opened, rates, warmth, terminal);
+  const pass = new Pass(model, B, T, { training: true });
+  const sizes = {
+    stateDict: model.stateDict(),
+    optimizer: optimizerState(optimizer, { multiplier: 1, mu: momentumCoefficient(0) }),
+  };
+  await checkpoints.plan(options, sizes, start.step);
+
   const datasets = openDataSource(io);
   const mixtures = await trainingMixture(options, datasets, (note) => terminal.info(note), signal);
   const checked = await checkMixtures(mixtures, { tokenizer, T }, io);
@@ -158,14 +171,6 @@ async function fineTune(
   const { checksum } = checked.train;
   const loader = new PackedLoader(mixtures.train, { ...packing, B, T, checksum, state });
 
-  const rates = { ...settings, initLrFrac: options.initLrFrac };
-  const warmth = { isWarm: options.loadOptimizer, isResumed: resume };
-  const optimizer = await openOptimizer(opened, rates, warmth, terminal);
-  const pass = new Pass(model, B, T, { training: true });
-
-  const run = { model, optimizer, options: withAbsolutePaths(options), settings };
-  const first = runContents({ ...run, at: start, loader: loader.state });
-  await checkpoints.plan(options, first, start.step);
   await chatcore?.tryOut(opened);
 
   const { directory } = checkpoints;
@@ -175,11 +180,20 @@ async function fineTune(
   const validation = checked.validation &&
     { pass, dataset, loader: packing, evalTokens, tokenBytes, io };
   const measurements = new RunMeasurements(opened, options, validation, chatcore, sinks, io);
+  const { metrics, bpbs } = measurements;
+  const run = { model, optimizer, options: withAbsolutePaths(options), settings };
   const contents = (at: RunProgress, loader: PackedLoaderState) =>
     runContents({ ...run, at, loader });
+  const portray = async () => {
+    let portrait: Portrait | undefined;
+    await attempt("the demonstration", io, async () => {
+      portrait = await showcase?.portray(opened);
+    });
+    return portrait;
+  };
 
   try {
-    const before = await showcase?.portray(opened);
+    const before = await portray();
     const at = await runTrainingLoop({
       pass,
       optimizer,
@@ -207,9 +221,8 @@ async function fineTune(
         await checkpoints.measured(at.step, measured, () => contents(at, loader));
       },
     }, start);
-    const after = before && !signal.aborted ? await showcase?.portray(opened) : undefined;
-    if (before && after) printPortraits(before, after, measurements.bpbs, terminal);
-    const { metrics } = measurements;
+    const after = before && await portray();
+    if (before && after) printPortraits(before, after, bpbs, terminal);
     return { directory, tag, at, savedStep: checkpoints.last?.step, metrics, isDemo: false };
   } catch (error) {
     throw error instanceof UserError ? endedBy(error, checkpoints.last) : error;

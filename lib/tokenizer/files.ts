@@ -29,6 +29,7 @@ export async function readTokenizer(folder: Folder): Promise<TokenizerData> {
     throw new UserError(
       `there is no tokenizer at ${folder.name}/${ENCODING}: copy the tokenizer folder that the ` +
         `base model was trained with to ${folder.name}`,
+      { detail: { kind: "noTokenizer" } },
     );
   }
   const encoding = readEncoding(await readAll(source), source.name);

@@ -32,4 +32,4 @@ export { accumulationSteps, type InheritedSettings, inheritSettings } from "./se
 export { openSinks } from "./sinks.ts";
 export { snakeCase, spelled } from "./spelling.ts";
 export { withDevice } from "./with_device.ts";
-export { type ModelOptions, withModel } from "./with_model.ts";
+export { type ModelIo, type ModelOptions, withModel } from "./with_model.ts";

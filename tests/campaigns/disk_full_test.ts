@@ -12,21 +12,12 @@ import { smallBaseDir } from "../training/small_base_dir.ts";
 import { MemoryTerminal } from "../tracking/memory_terminal.ts";
 import { isLong, printFigures } from "./campaign.ts";
 import { startRun } from "./small_run.ts";
+import { modelConfig } from "../checkpoint/smallest_model.ts";
 import { PAGE, SmallDisk, whyNoSmallDisk } from "./small_disk.ts";
 
 const reason = await whyNoSmallDisk();
 const test = (name: string, fn: () => Promise<void>) =>
   Deno.test({ name: name + (reason ? ` (${reason})` : ""), ignore: reason !== undefined, fn });
-
-const modelConfig = {
-  sequenceLen: 8,
-  vocabSize: 3,
-  nLayer: 1,
-  nHead: 1,
-  nKvHead: 1,
-  nEmbd: 2,
-  windowPattern: "L",
-};
 
 /** A tensor of about five pages that holds one number. */
 const tensor = (value: number) =>

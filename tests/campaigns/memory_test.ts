@@ -15,6 +15,11 @@ import { createWebGpuDevice, findAdapter } from "../../lib/device/webgpu/mod.ts"
 import { Engine } from "../../lib/engine/mod.ts";
 import { GPT, initialParameters, Pass } from "../../lib/model/mod.ts";
 import { Optimizer, parameterGroups } from "../../lib/optim/mod.ts";
+import { sftOptions } from "../../cli/options.ts";
+import { runSft, type SftOptions } from "../../lib/sft/mod.ts";
+import { preparedGpu } from "../device/prepared_gpu.ts";
+import { MemoryTerminal } from "../tracking/memory_terminal.ts";
+import { smallBaseDir } from "../training/small_base_dir.ts";
 import { randomNumbers } from "../device/check_operation.ts";
 
 const STEPS = Deno.args.includes("--long") ? 1000 : 120;
@@ -46,9 +51,7 @@ interface Held {
 /** WebGPU's device, and a count of what it makes. */
 async function countedWebGpu(): Promise<{ device: Device; held: Held }> {
   const held = { buffers: 0, bindGroups: 0, pipelines: 0 };
-  const adapter = (await findAdapter())!;
-  const requestDevice = async (descriptor?: GPUDeviceDescriptor) => {
-    const gpu = await adapter.requestDevice(descriptor);
+  const gpu = preparedGpu((gpu) => {
     const { createBuffer, createBindGroup, createComputePipeline } = gpu;
     gpu.createBuffer = (descriptor) => {
       const buffer = createBuffer.call(gpu, descriptor), { destroy } = buffer;
@@ -62,22 +65,27 @@ async function countedWebGpu(): Promise<{ device: Device; held: Held }> {
     gpu.createComputePipeline = (
       descriptor,
     ) => (held.pipelines++, createComputePipeline.call(gpu, descriptor));
-    return gpu;
-  };
-  const { info, limits, features } = adapter;
-  const requestAdapter = () => Promise.resolve({ info, limits, features, requestDevice });
-  const device = await createWebGpuDevice({ gpu: { requestAdapter } as unknown as GPU });
+  });
+  const device = await createWebGpuDevice({ gpu });
   return { device, held };
 }
 
+/** MiB of the process. */
+interface Process {
+  heap: number;
+  rss: number;
+}
+
+function ofProcess(): Process {
+  const { heapUsed, rss } = Deno.memoryUsage();
+  return { heap: heapUsed / 2 ** 20, rss: rss / 2 ** 20 };
+}
+
 /** What is held after a step. */
-interface Sample {
+interface Sample extends Process {
   /** Bytes that the device counts. */
   used: number;
   peak: number;
-  /** MiB of the process. */
-  heap: number;
-  rss: number;
   held?: Held;
 }
 
@@ -105,13 +113,7 @@ async function train(device: Device, held?: Held): Promise<Sample[]> {
     pending = staged;
     if (step % 10 === 9) await measure(model, pass);
     await new Promise((resolve) => setTimeout(resolve, 0));
-    const { heapUsed, rss } = Deno.memoryUsage();
-    samples.push({
-      ...device.memory,
-      heap: heapUsed / 2 ** 20,
-      rss: rss / 2 ** 20,
-      held: held && { ...held },
-    });
+    samples.push({ ...device.memory, ...ofProcess(), held: held && { ...held } });
   }
   await Promise.all(pending.map((readback) => readback.values()));
   for (const part of [model, optimizer, pass]) part.free();
@@ -133,20 +135,26 @@ async function measure(model: GPT, pass: Pass): Promise<void> {
   await Promise.all(model.parameters.values().map(({ value }) => device.read(value)));
 }
 
-function lowest(samples: Sample[], what: "heap" | "rss"): number {
-  return Math.min(...samples.map((sample) => sample[what]));
+/** Prints what the process held at its lowest points, and compares. */
+function checkProcess(name: string, settled: readonly Process[]): void {
+  const lowest = (samples: readonly Process[], what: keyof Process) =>
+    Math.min(...samples.map((sample) => sample[what]));
+  const [heap, rss] = (["heap", "rss"] as const).map((what) => ({
+    before: lowest(settled.slice(0, WINDOW), what),
+    after: lowest(settled.slice(-WINDOW), what),
+  }));
+  const words = ({ before, after }: typeof heap) =>
+    `${before.toFixed(1)} to ${after.toFixed(1)} MiB`;
+  console.log(`${name}, ${STEPS} steps: heap ${words(heap)}, process ${words(rss)}`);
+  assertLess(heap.after - heap.before, HEAP_ALLOWANCE);
+  assertLess(rss.after - rss.before, RSS_ALLOWANCE);
 }
 
 function check(name: string, samples: Sample[]): void {
   const settled = samples.slice(SETTLED);
-  const first = settled.slice(0, WINDOW), last = settled.slice(-WINDOW);
   const [start, end] = [settled[0], settled.at(-1)!];
-  const grown = (what: "heap" | "rss") => lowest(last, what) - lowest(first, what);
-  const mebibytes = (what: "heap" | "rss") =>
-    `${lowest(first, what).toFixed(1)} to ${lowest(last, what).toFixed(1)} MiB`;
   console.log(
-    `${name}: ${STEPS} steps; device ${start.used} to ${end.used} bytes, peak ${end.peak}; ` +
-      `heap ${mebibytes("heap")}; process ${mebibytes("rss")}` +
+    `${name}: device ${start.used} to ${end.used} bytes, peak ${end.peak}` +
       (end.held ? `; ${end.held.buffers} buffers, ${end.held.pipelines} pipelines` : ""),
   );
   assertEquals(new Set(settled.map(({ used }) => used)).size, 1, "bytes of the device");
@@ -159,8 +167,7 @@ function check(name: string, samples: Sample[]): void {
       assertEquals(held?.bindGroups, settled[i - 1].held?.bindGroups, `bind groups of step ${i}`);
     }
   });
-  assertLess(grown("heap"), HEAP_ALLOWANCE);
-  assertLess(grown("rss"), RSS_ALLOWANCE);
+  checkProcess(name, settled);
 }
 
 Deno.test("cpu: memory is flat", async () => {
@@ -173,4 +180,23 @@ Deno.test("webgpu: memory is flat", { ignore: !await findAdapter() }, async () =
   const { device, held } = await countedWebGpu();
   check("webgpu", await train(device, held));
   await device.close();
+});
+
+Deno.test("cpu: the memory of a whole run is flat", async () => {
+  const baseDir = await smallBaseDir();
+  const samples: Process[] = [];
+  const stdout = (text: string) => void (/^step \d+ /.test(text) && samples.push(ofProcess()));
+  const { terminal } = new MemoryTerminal({ stdout });
+  const { signal } = new AbortController();
+  const options: Partial<SftOptions> = {
+    ...{ deviceType: "cpu", threads: 1, numIterations: STEPS },
+    ...{ maxSeqLen: 64, deviceBatchSize: 2, totalBatchSize: 128 },
+    ...{ evalEvery: 40, evalTokens: 256, chatcoreEvery: -1 },
+    ...{ simpleSpellingSize: 0, spellingBeeSize: 0 },
+  };
+  const io = { terminal, signal, baseDir, env: () => undefined, now: () => performance.now() };
+  await runSft(sftOptions(options), io);
+  assertEquals(samples.length, STEPS);
+  checkProcess("cpu, a whole run", samples.slice(SETTLED));
+  await Deno.remove(baseDir, { recursive: true });
 });

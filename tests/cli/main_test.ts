@@ -6,6 +6,7 @@ async function program(...args: string[]) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", new URL("../../mod.ts", import.meta.url).href, ...args],
     cwd: new URL("../..", import.meta.url),
+    env: { NANOCHAT_BASE_DIR: "no-such-folder" },
     stdin: "null",
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -28,6 +29,7 @@ Deno.test("bad input is one line on standard error, without a stack, and exit co
       [["--no-such-flag"], "--no-such-flag"],
       [["sft", "--threads", "many"], "--threads"],
       [["no-such-command"], "no-such-command"],
+      [["base", "no-such-file.txt"], "tok-train"],
     ] as [string[], string][]
   ) {
     const { code, out, err } = await program(...args);

@@ -15,7 +15,6 @@ const cases = [
   { B: 1, T: 70, H: 6, Hkv: 2, D: 20 },
   { B: 2, T: 97, H: 2, Hkv: 1, D: 128 },
   // Heads that are no multiple of four.
-  { B: 1, T: 5, H: 3, Hkv: 1, D: 2 },
   { B: 2, T: 40, H: 4, Hkv: 2, D: 6 },
   { B: 1, T: 35, H: 2, Hkv: 1, D: 34 },
 ];

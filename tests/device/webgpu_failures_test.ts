@@ -11,25 +11,17 @@ import type { Device } from "../../lib/device/mod.ts";
 import { MATMUL_TILES } from "../../lib/device/webgpu/matmul_tile.ts";
 import { createWebGpuDevice, findAdapter } from "../../lib/device/webgpu/mod.ts";
 import { UserError } from "../../lib/errors.ts";
+import { preparedGpu } from "./prepared_gpu.ts";
 import { smallBaseDir } from "../training/small_base_dir.ts";
 
 const ignore = !await findAdapter();
 
 /** A device, and the GPUDevice beneath it. */
 async function open(prepare: (gpu: GPUDevice) => void = () => {}) {
-  let gpu!: GPUDevice;
-  const adapter = (await findAdapter())!;
-  const requestDevice = async (descriptor?: GPUDeviceDescriptor) => {
-    prepare(gpu = await adapter.requestDevice(descriptor));
-    return gpu;
-  };
-  const { info, limits, features } = adapter;
-  const requestAdapter = () => Promise.resolve({ info, limits, features, requestDevice });
-  const device = await createWebGpuDevice({
-    gpu: { requestAdapter } as unknown as GPU,
-    matmulTile: MATMUL_TILES[0],
-  });
-  return { device, gpu };
+  let opened!: GPUDevice;
+  const gpu = preparedGpu((device) => prepare(opened = device));
+  const device = await createWebGpuDevice({ gpu, matmulTile: MATMUL_TILES[0] });
+  return { device, gpu: opened };
 }
 
 /** What a promise comes to, if it comes to anything soon. */

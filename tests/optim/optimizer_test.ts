@@ -1,10 +1,13 @@
 /** A step whose loss or gradient is not finite is not applied, on any device. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { Device, Tensor } from "../../lib/device/mod.ts";
+import { MATMUL_TILES } from "../../lib/device/webgpu/matmul_tile.ts";
+import { createWebGpuDevice, findAdapter } from "../../lib/device/webgpu/mod.ts";
 import { GPT, initialParameters } from "../../lib/model/mod.ts";
 import { AdamW, Optimizer, parameterGroups } from "../../lib/optim/mod.ts";
 import { randomNumbers } from "../device/check_operation.ts";
 import { devices } from "../device/devices.ts";
+import { preparedGpu } from "../device/prepared_gpu.ts";
 
 const config = {
   sequenceLen: 32,
@@ -120,3 +123,23 @@ for (const { name, device } of devices) {
     training.free();
   });
 }
+
+Deno.test("webgpu: the guard costs no submission", { ignore: !await findAdapter() }, async () => {
+  let submissions = 0;
+  const gpu = preparedGpu(({ queue }) => {
+    const submit = queue.submit.bind(queue);
+    queue.submit = (buffers) => (submissions++, submit(buffers));
+  });
+  const device = await createWebGpuDevice({ gpu, matmulTile: MATMUL_TILES[0] });
+  const training = await Training.create(device);
+  training.step(1);
+  device.submit();
+  const before = submissions;
+  training.optimizer.step(1, 0.9, training.loss);
+  const copies = [training.loss, training.optimizer.guard].map((tensor) => device.stage(tensor));
+  device.submit();
+  assertEquals(submissions - before, 1);
+  const [loss, guard] = await Promise.all(copies.map((copy) => copy.values()));
+  assertEquals([loss[0], guard[0]], [2.5, 0]);
+  await device.close();
+});

@@ -11,17 +11,9 @@ import { tensorFromArray } from "../../lib/checkpoint/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { RunCheckpoints, type RunPlace, type SavingOptions } from "../../lib/training/mod.ts";
 import { inTempDir } from "../temp_dir.ts";
+import { modelConfig } from "../checkpoint/smallest_model.ts";
 import { MemoryTerminal } from "../tracking/memory_terminal.ts";
 
-const modelConfig = {
-  sequenceLen: 8,
-  vocabSize: 3,
-  nLayer: 1,
-  nHead: 1,
-  nKvHead: 1,
-  nEmbd: 2,
-  windowPattern: "L",
-};
 const stateDict = new Map([["w", tensorFromArray("float32", [1], Float32Array.of(1))]]);
 const optimizer = { state: new Map([[0, { step: 1 }]]), param_groups: [] };
 const contents = (step: number) => ({ step, modelConfig, stateDict, optimizer, meta: {} });

@@ -51,6 +51,7 @@ Deno.test("eval refuses what makes no sense", async () => {
     [{ tasks: "GSM9K" }, '"GSM9K"'],
     [{ step: 8 }, "step 8"],
     [{ source: "sft" }, "chatsft_checkpoints"],
+    [{ threads: 100_000 }, "threads must be a whole number from 1 to 255, but is 100000"],
   ];
   for (const [options, message] of cases) {
     await assertRejects(() => evaluate(options), UserError, message);

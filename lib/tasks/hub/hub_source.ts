@@ -78,6 +78,7 @@ export class HubSource implements DatasetSource {
    *
    * @throws {UserError} If they cannot be fetched, with where to place which files by hand; or if
    *   what is here is damaged.
+   * @throws The signal's reason, once it is aborted.
    */
   async rows(repo: string, subset: string, split: string): Promise<Rows> {
     if (!await this.#local.hasRows(repo, subset, split)) {

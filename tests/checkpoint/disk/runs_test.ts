@@ -9,16 +9,8 @@ import {
 } from "../../../lib/checkpoint/disk/mod.ts";
 import { tensorFromArray } from "../../../lib/checkpoint/mod.ts";
 import { inTempDir } from "../../temp_dir.ts";
+import { modelConfig } from "../smallest_model.ts";
 
-const modelConfig = {
-  sequenceLen: 8,
-  vocabSize: 3,
-  nLayer: 1,
-  nHead: 1,
-  nKvHead: 1,
-  nEmbd: 2,
-  windowPattern: "L",
-};
 const stateDict = new Map([["w", tensorFromArray("float32", [1], Float32Array.of(1))]]);
 const contents = (step: number, run?: RunIdentity) => ({
   step,

@@ -17,16 +17,7 @@ import {
 } from "../../../lib/checkpoint/mod.ts";
 import { UserError } from "../../../lib/errors.ts";
 import { inTempDir } from "../../temp_dir.ts";
-
-const modelConfig = {
-  sequenceLen: 8,
-  vocabSize: 3,
-  nLayer: 1,
-  nHead: 1,
-  nKvHead: 1,
-  nEmbd: 2,
-  windowPattern: "L",
-};
+import { modelConfig } from "../smallest_model.ts";
 
 /** A tiny model whose numbers are all `value`. */
 function stateDict(value: number): Map<string, TensorSource> {
