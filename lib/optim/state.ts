@@ -6,6 +6,7 @@
  */
 import type { Device, Tensor } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
+import { pause } from "../pause.ts";
 import { sizeOf } from "../shapes.ts";
 import { slices, type TensorSource } from "../tensor_source.ts";
 import { AdamW } from "./adamw.ts";
@@ -134,16 +135,23 @@ interface Found {
  * as it should be, every moment and step count is zero afterwards, as in a fresh optimizer.
  *
  * @param tree What the torch reader gave for the file.
+ * @param signal Breaks it off when aborted: its reason is thrown.
  * @throws {UserError} when the state is of another model or optimizer, or is damaged; the message
  * names the parameter.
  */
-export async function loadOptimizerState(optimizer: Optimizer, tree: unknown): Promise<void> {
+export async function loadOptimizerState(
+  optimizer: Optimizer,
+  tree: unknown,
+  signal?: AbortSignal,
+): Promise<void> {
   const { device, parts } = optimizer;
   try {
     const state = stateByPart(optimizer, tree);
     const found = parts.map((part, i) => slots(part).map((slot) => find(slot, part, state[i])));
     const steps = await Promise.all(parts.map((part, i) => stepsOf(part, state[i])));
-    for (const { slot, where, tensor } of found.flat()) await copy(device, slot, where, tensor);
+    for (const { slot, where, tensor } of found.flat()) {
+      await copy(device, slot, where, tensor, signal);
+    }
     parts.forEach((part, i) => {
       if (part instanceof AdamW) part.steps = steps[i];
     });
@@ -245,11 +253,13 @@ async function copy(
   { name, tensors }: Slot,
   where: string,
   source: IncomingTensor,
+  signal?: AbortSignal,
 ): Promise<void> {
   const isSquare = name === "exp_avg_sq" || name === "second_momentum_buffer";
   let offset = 0;
   for (const tensor of tensors) {
     for (const { start, count } of slices(tensor.size)) {
+      await pause(signal);
       const values = await source.readFloat32(offset + start, count);
       const wrong = values.find((value) => !Number.isFinite(value) || isSquare && value < 0);
       if (wrong !== undefined) {

@@ -151,7 +151,7 @@ async function fineTune(
 
   const rates = { ...settings, initLrFrac: options.initLrFrac };
   const warmth = { isWarm: options.loadOptimizer, isResumed: resume };
-  const optimizer = await openOptimizer(opened, rates, warmth, terminal);
+  const optimizer = await openOptimizer(opened, rates, warmth, io);
   const pass = new Pass(model, B, T, { training: true });
   const sizes = {
     stateDict: model.stateDict(),

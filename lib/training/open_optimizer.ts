@@ -27,13 +27,14 @@ export interface OptimizerStart {
  * with the model, whole or not at all: a file that is damaged or of another model is an error. A
  * base model without such a file is said, and starts fresh.
  *
+ * @param io Where it is said what was done, and what breaks it off.
  * @throws {UserError} when the device cannot hold it, or the state cannot be taken over.
  */
 export async function openOptimizer(
   { model, files }: Pick<OpenedModel, "model" | "files">,
   rates: LearningRates,
   { isWarm, isResumed }: OptimizerStart,
-  terminal: Terminal,
+  { terminal, signal }: { terminal: Terminal; signal?: AbortSignal },
 ): Promise<Optimizer> {
   const groups = parameterGroups([...model.parameters.values()], model.config.nEmbd, rates);
   const optimizer = new Optimizer(model.device, groups);
@@ -48,7 +49,7 @@ export async function openOptimizer(
   }
   try {
     using file = await openTorchFile(path);
-    await loadOptimizerState(optimizer, file.root);
+    await loadOptimizerState(optimizer, file.root, signal);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     const ranks = files.optimizers.size;

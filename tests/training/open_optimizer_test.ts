@@ -26,7 +26,12 @@ const WARM = { isWarm: true, isResumed: false };
 const RESUMED = { isWarm: true, isResumed: true };
 
 /** Opens the optimizer of a model that was saved with these files. */
-async function open(optimizers: [number, string][], start: typeof WARM, nLayer = 4) {
+async function open(
+  optimizers: [number, string][],
+  start: typeof WARM,
+  nLayer = 4,
+  signal?: AbortSignal,
+) {
   const console = new MemoryTerminal();
   const directory = checkpointDirectory("/base", "base", "d4");
   const files: CheckpointFiles = {
@@ -38,7 +43,7 @@ async function open(optimizers: [number, string][], start: typeof WARM, nLayer =
     optimizers: new Map(optimizers),
   };
   const model = new GPT(new Float64Device(), { ...config, nLayer }, { training: true });
-  const optimizer = await openOptimizer({ model, files }, rates, start, console.terminal);
+  const optimizer = await openOptimizer({ model, files }, rates, start, { ...console, signal });
   const steps = new Set(optimizer.parts.flatMap((part) => part instanceof AdamW ? part.steps : []));
   return { steps: [...steps], printed: console.stdout + console.stderr };
 }
@@ -96,4 +101,10 @@ Deno.test("without a state a base model starts fresh and says so, a resumed run 
   assertStringIncludes(printed, "has no optimizer state of step 10; starting fresh");
   const error = await assertRejects(() => open([], RESUMED), UserError, "has no optimizer state");
   assertStringIncludes(wordError(error, "sft"), "--load-optimizer 0");
+});
+
+Deno.test("a stop is served while a state is read", async () => {
+  const signal = AbortSignal.abort();
+  const error = await assertRejects(() => open([[0, STATE]], WARM, 4, signal));
+  assertEquals(error, signal.reason);
 });
