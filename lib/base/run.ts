@@ -200,8 +200,7 @@ export async function pretrain(
       rest: async (at, _, end) => {
         const { step } = at;
         // What was learned is safe before it is measured.
-        const isDue = step > 0 && (end || checkpoints.isDue(step));
-        if (isDue && await areWorthSaving(pass, step, end, terminal)) {
+        if (step > 0 && await areWorthSaving(pass, step, end, terminal)) {
           await checkpoints.save(contents(at), end !== undefined);
         }
         valBpb = undefined;

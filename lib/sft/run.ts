@@ -182,6 +182,9 @@ async function fineTune(
   const measurements = new RunMeasurements(opened, options, validation, chatcore, sinks, io);
   const { metrics, bpbs } = measurements;
   const run = { model, optimizer, options: withAbsolutePaths(options), settings };
+  // What a run goes on from may have been measured before it was stopped.
+  const measures = chatcore ? ["val_bpb", "chatcore_metric"] : ["val_bpb"];
+  const isMeasured = resume && measures.every((name) => typeof meta.raw[name] === "number");
   const contents = (at: RunProgress, loader: PackedLoaderState) =>
     runContents({ ...run, at, loader });
   const portray = async () => {
@@ -212,11 +215,11 @@ async function fineTune(
       isDue: (step) => measurements.isDue(step) || checkpoints.isDue(step),
       rest: async (at, loader, end) => {
         // What was learned is safe before anything is measured.
-        const isDue = at.step > start.step && (end || checkpoints.isDue(at.step));
-        if (isDue && await areWorthSaving(pass, at.step, end, terminal)) {
+        if (at.step > start.step && await areWorthSaving(pass, at.step, end, terminal)) {
           await checkpoints.save(contents(at, loader), end !== undefined);
         }
         if (end === "stopped" || end === "failed") return;
+        if (at.step === start.step && isMeasured && !end) return;
         const measured = await measurements.measure(at.step, end === "finished");
         await checkpoints.measured(at.step, measured, () => contents(at, loader));
       },

@@ -11,7 +11,9 @@ import {
   type CheckpointFiles,
   checkpointFiles,
   type CheckpointRun,
+  checkpointSize,
   fileNames,
+  freeBytes,
   removeCheckpoint,
   type RunIdentity,
   RunLock,
@@ -72,6 +74,8 @@ export class RunCheckpoints implements AsyncDisposable {
   readonly #steps: Set<number>;
   /** The newest of them. */
   #last: CheckpointFiles | undefined;
+  /** A step that is saved only until the next one is: it was not due, but about to be measured. */
+  #passing: number | undefined;
   #hasTold = false;
 
   private constructor(
@@ -167,36 +171,56 @@ export class RunCheckpoints implements AsyncDisposable {
     return this.#last;
   }
 
-  /** Whether a checkpoint is due after a step, wherever it is measured. */
+  /** Whether a checkpoint that stays is due after a step. */
   isDue(step: number): boolean {
     return isMultiple(step, this.#options.saveEvery);
   }
 
   /**
    * Saves a checkpoint, unless its step was saved already, and removes those that are not to be
-   * kept. If it cannot be written, that is a warning; the run goes on, and saves at the next turn.
+   * kept. One that is not due is kept until the next is saved, and left out where the disk has no
+   * room for both. If one cannot be written, that is a warning; the run goes on, and saves at the
+   * next turn.
    *
    * @param last Whether there is no next turn.
    * @throws {UserError} at the last turn; {@linkcode last} is the last good checkpoint then.
    */
   async save(contents: CheckpointContents, last = false): Promise<void> {
-    const { place: { baseDir, tag, source, terminal } } = this;
     if (last) this.#tellOfHigher(contents.step);
-    if (this.#last?.step === contents.step) return;
-    const save = source === "sft" ? saveCheckpoint : saveBaseCheckpoint;
-    try {
-      const warn = (line: string) => terminal.warn(line);
-      this.#last = await save(baseDir, tag, { ...contents, run: this.#run }, warn);
-    } catch (error) {
-      if (last || !(error instanceof WriteError)) throw error;
-      const good = this.#last
-        ? `the last good checkpoint is ${this.#last.model}`
-        : "no checkpoint of this run is saved";
-      terminal.warn(`${error.message}; ${good}; the run goes on, and saves at the next turn`);
-      return;
+    const stays = last || this.isDue(contents.step);
+    if (stays || await this.#hasRoomForNext(contents)) await this.#save(contents, stays, last);
+  }
+
+  /** Whether the disk holds this checkpoint and one more. */
+  async #hasRoomForNext(contents: CheckpointContents): Promise<boolean> {
+    const { model, optimizer } = checkpointSize(contents);
+    const count = this.#passing === undefined ? 2 : 1;
+    return (await freeBytes(this.directory) ?? Infinity) >= count * (model + optimizer);
+  }
+
+  async #save(contents: CheckpointContents, stays: boolean, last: boolean): Promise<void> {
+    const { place: { baseDir, tag, source, terminal } } = this;
+    const { step } = contents;
+    if (this.#last?.step !== step) {
+      const save = source === "sft" ? saveCheckpoint : saveBaseCheckpoint;
+      try {
+        const warn = (line: string) => terminal.warn(line);
+        this.#last = await save(baseDir, tag, { ...contents, run: this.#run }, warn);
+      } catch (error) {
+        if (last || !(error instanceof WriteError)) throw error;
+        const good = this.#last
+          ? `the last good checkpoint is ${this.#last.model}`
+          : "no checkpoint of this run is saved";
+        terminal.warn(`${error.message}; ${good}; the run goes on, and saves at the next turn`);
+        return;
+      }
+      terminal.print(`Saved ${this.#last.model}${stays ? "" : ", until the next one is"}`);
+      if (this.#passing !== undefined) await this.#remove(this.#passing);
+      this.#passing = step;
     }
-    this.#steps.add(contents.step);
-    terminal.print(`Saved ${this.#last.model}`);
+    if (!stays) return;
+    if (this.#passing === step) this.#passing = undefined;
+    this.#steps.add(step);
     await this.#prune();
   }
 
@@ -215,10 +239,10 @@ export class RunCheckpoints implements AsyncDisposable {
     const { val_bpb } = measured;
     // Before the first step, the model is not of this run.
     const isBest = step > 0 && val_bpb < (this.#run.best?.val_bpb ?? Infinity);
-    if (isBest && this.#options.saveBest) await this.save(contents());
+    if (isBest && this.#options.saveBest) await this.#save(contents(), true, false);
     const last = this.#last;
     if (last?.step !== step || Object.keys(measured).length === 0) return;
-    if (isBest) this.#run = { ...this.#run, best: { step, val_bpb } };
+    if (isBest && this.#steps.has(step)) this.#run = { ...this.#run, best: { step, val_bpb } };
     try {
       await addToMeta(last, { ...measured, run: this.#run });
     } catch (error) {
@@ -249,13 +273,17 @@ export class RunCheckpoints implements AsyncDisposable {
     if (keep === 0) return;
     const older = [...this.#steps].sort((a, b) => a - b).slice(0, -keep);
     for (const step of older.filter((step) => step !== this.#run.best?.step)) {
-      try {
-        await removeCheckpoint(this.directory, step);
-      } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        this.place.terminal.warn(`${error.message}; it stays`);
-      }
+      await this.#remove(step);
       this.#steps.delete(step);
+    }
+  }
+
+  async #remove(step: number): Promise<void> {
+    try {
+      await removeCheckpoint(this.directory, step);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      this.place.terminal.warn(`${error.message}; it stays`);
     }
   }
 }

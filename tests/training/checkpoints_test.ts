@@ -263,3 +263,32 @@ Deno.test("a save that fails is a warning on the way, and an error at the end", 
     await assertRejects(() => run.save(lost), Error, "read");
   });
 });
+
+Deno.test("what is saved before it is measured goes with the next that is saved", async () => {
+  await inTempDir(async (dir) => {
+    await using opened = await open(dir, { saveEvery: 4 });
+    const { run, console } = opened;
+    /** Saves as a run does, measured at every second step. */
+    const pass = async (step: number, last = false) => {
+      await run.save(contents(step), last);
+      await run.measured(step, { val_bpb: 9 - step }, () => contents(step));
+      return steps(dir);
+    };
+    assertEquals(await pass(2), [2]);
+    assertStringIncludes(console.stdout, "step_2_model.pt, until the next one is");
+    assertEquals(await pass(4), [4]);
+    assertEquals(await pass(6), [4, 6]);
+    // Stopped right after: it is the run's last.
+    await run.save(contents(6), true);
+    assertEquals(await pass(8, true), [4, 6, 8]);
+  });
+  await inTempDir(async (dir) => {
+    await using opened = await open(dir, { saveEvery: -1, saveBest: true });
+    const { run } = opened;
+    for (const [step, bpb] of [[2, 3], [4, 2], [6, 2.5], [8, 2.2]]) {
+      await run.save(contents(step));
+      await run.measured(step, { val_bpb: bpb }, () => contents(step));
+    }
+    assertEquals(steps(dir), [2, 4, 8]);
+  });
+});
