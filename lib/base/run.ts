@@ -94,9 +94,11 @@ async function tokenizeFiles(
     signal,
   );
   progress.finish();
-  if (texts < 2) {
+  if (texts === 0) throw new UserError(`${files.join(", ")}: there is no text to train on`);
+  if (texts === 1) {
     throw new UserError(
-      `${files.join(", ")}: ${texts} documents are too few; one is held out and one trained on`,
+      `${files.join(", ")}: one document is too few: one is held out and one trained on; ` +
+        "a plain file is one document, each line of a .jsonl file is one",
     );
   }
   const tokens = (documents: Int32Array[]) => documents.reduce((sum, ids) => sum + ids.length, 0);

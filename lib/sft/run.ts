@@ -210,7 +210,8 @@ async function fineTune(
         return { ...batch, rows: batch.conversations };
       },
       dataState: () => loader.state,
-      nameRows: (rows) => rows.map((row) => mixtures.train.where(row)).join("; "),
+      // Those of several epochs are one.
+      nameRows: (rows) => [...new Set(rows.map((row) => mixtures.train.where(row)))].join("; "),
       onStep: (step, numbers) => sinks.log(step, numbers),
       isDue: (step) => measurements.isDue(step) || checkpoints.isDue(step),
       rest: async (at, loader, end) => {

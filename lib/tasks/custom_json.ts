@@ -12,7 +12,7 @@ import { Task, type TaskSlice } from "./task.ts";
 export class CustomJSON extends Task {
   readonly #rows: CompactRows;
 
-  private constructor(rows: CompactRows, slice?: TaskSlice) {
+  private constructor(private readonly name: string, rows: CompactRows, slice?: TaskSlice) {
     super(slice);
     this.#rows = rows;
   }
@@ -33,7 +33,7 @@ export class CustomJSON extends Task {
     const rows = new CompactRows(name);
     const lines = readJsonLines(stream, name, (value) => ({ messages: dialogueOf(value) }));
     for await (const conversation of lines) rows.add(conversation);
-    return new CustomJSON(rows, slice);
+    return new CustomJSON(name, rows, slice);
   }
 
   /** How many conversations the file has. */
@@ -46,9 +46,9 @@ export class CustomJSON extends Task {
     return await this.#rows.checksum();
   }
 
-  /** The row. */
+  /** The file and the conversation's number in it, counted from 1 as its lines are. */
   protected override place(index: number): string {
-    return this.#rows.where(index);
+    return `${this.name}, conversation ${index + 1}`;
   }
 
   /** One conversation of the file. */

@@ -38,6 +38,7 @@ const FALLBACK: InheritedSettings = {
  * @param options What the run was told.
  * @param meta The base checkpoint's meta file: sizes at its top, learning rates in `user_config`.
  * @param note Told a line about each setting for the person to read.
+ * @throws {UserError} naming what the meta file says that no run can have, unless an option has it.
  */
 export function inheritSettings(
   options: Partial<InheritedSettings>,
@@ -48,9 +49,13 @@ export function inheritSettings(
   const settings = { ...FALLBACK };
   for (const field of Object.keys(FALLBACK) as (keyof InheritedSettings)[]) {
     const key = snakeCase(field);
-    const stored = meta[key] ?? userConfig[key];
-    const inherited = typeof stored === "number" && stored > 0 ? stored : undefined;
+    const stored = meta[key] ?? userConfig[key] ?? undefined;
+    const inherited = isSetting(field, stored) ? stored : undefined;
     const given = options[field];
+    if (given === undefined && stored !== inherited) {
+      const says = typeof stored === "number" ? stored : JSON.stringify(stored);
+      throw new UserError(`the base checkpoint's meta file has ${key}=${says}; give another`);
+    }
     settings[field] = given ?? inherited ?? FALLBACK[field];
     if (given === undefined) {
       const from = inherited === undefined ? "by default" : "inherited from the base checkpoint";
@@ -60,6 +65,13 @@ export function inheritSettings(
     }
   }
   return settings;
+}
+
+/** Whether a value can be that of a setting: sizes are whole numbers from 1, rates from 0. */
+function isSetting(field: keyof InheritedSettings, value: unknown): value is number {
+  return field.endsWith("Lr")
+    ? Number.isFinite(value) && value as number >= 0
+    : Number.isSafeInteger(value) && value as number >= 1;
 }
 
 /**

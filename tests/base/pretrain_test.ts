@@ -128,7 +128,7 @@ Deno.test("what pretraining cannot use is told before it begins", async () => {
   await Deno.writeTextFile(path, SENTENCES[0]);
   await assertRejects(() => runBase([path], OPTIONS, io), UserError, "tokenizer");
   await runTokTrain([path], { vocabSize: 270, maxChars: 1000, out: undefined }, io);
-  await assertRejects(() => runBase([path], OPTIONS, io), UserError, "too few");
+  await assertRejects(() => runBase([path], OPTIONS, io), UserError, "a .jsonl file is one");
   const uneven = { ...OPTIONS, totalBatchSize: 65 };
   await assertRejects(() => runBase([path], uneven, io), UserError, "65 tokens is no multiple");
   await Deno.remove(baseDir, { recursive: true });

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DiskFolder } from "../../lib/checkpoint/disk/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { SPECIAL_TOKENS, Tokenizer } from "../../lib/tokenizer/mod.ts";
@@ -75,6 +75,16 @@ Deno.test("more different pieces than are remembered still encode alike", () => 
   const before = words.slice(0, 100).map((word) => tokenizer.encode(word));
   for (const word of words) tokenizer.encode(word);
   assertEquals(words.slice(0, 100).map((word) => tokenizer.encode(word)), before);
+});
+
+Deno.test("a text in parts has the ids of the whole", () => {
+  const text = "It's 2026:   two  words\n\n 🙂\ud800 and 12345 more ".repeat(20);
+  for (const characters of [1, 7, 100, text.length, Infinity]) {
+    const parts = [...tokenizer.encodeInParts(text, characters)];
+    assertEquals(parts.flat(), tokenizer.encode(text));
+    assert(characters >= text.length ? parts.length === 1 : parts.length > 1);
+  }
+  assertEquals([...tokenizer.encodeInParts("", 10)], []);
 });
 
 Deno.test("a vocabulary that does not fit together is refused", () => {
