@@ -12,7 +12,7 @@ import { baseCommand } from "./cli/base.ts";
 import { chatCommand } from "./cli/chat.ts";
 import { evalCommand } from "./cli/eval.ts";
 import { inspectCommand } from "./cli/inspect.ts";
-import { avoidOpenGl, Interrupted, nameRuntimeDir, systemTerminal } from "./cli/io.ts";
+import { avoidOpenGl, exitCode, Interrupted, nameRuntimeDir, systemTerminal } from "./cli/io.ts";
 import { sftCommand } from "./cli/sft.ts";
 import { tokTrainCommand } from "./cli/tok_train.ts";
 import config from "./deno.json" with { type: "json" };
@@ -22,7 +22,8 @@ import { UserError } from "./lib/errors.ts";
  * Runs the command line.
  *
  * @param args The arguments, without the program's name. Without a command they are `sft`'s.
- * @returns The code to exit with: 0; 1 for input that a person can mend; 130 after Ctrl-C.
+ * @returns The code to exit with: 0; 1 for input that a person can mend; 130 after Ctrl-C, 143 and
+ * 129 after SIGTERM and SIGHUP.
  */
 export async function main(args: string[]): Promise<number> {
   avoidOpenGl();
@@ -42,7 +43,7 @@ export async function main(args: string[]): Promise<number> {
     await program.parse(args);
     return 0;
   } catch (error) {
-    if (error instanceof Interrupted) return 130;
+    if (error instanceof Interrupted) return exitCode(error.signal);
     if (!(error instanceof UserError || error instanceof ValidationError)) throw error;
     systemTerminal().error(error.message);
     return 1;

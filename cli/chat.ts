@@ -3,7 +3,7 @@
 import { runChat } from "../lib/chat/mod.ts";
 import { commandOf } from "./command.ts";
 import { wordError } from "./errors.ts";
-import { baseDir, systemTerminal, TERMINATIONS, writeAll } from "./io.ts";
+import { baseDir, exitCode, SIGNALS, systemTerminal, writeAll } from "./io.ts";
 import { type LineSource, openLines } from "./line_editor.ts";
 import { chatOptions } from "./options.ts";
 
@@ -20,7 +20,7 @@ export function chatCommand(run: typeof runChat = runChat) {
       // Until the first line is wanted, Ctrl-C ends the program.
       let lines: LineSource | undefined;
       // Leaving by `Deno.exit` gives the terminal back as it was.
-      for (const signal of TERMINATIONS) Deno.addSignalListener(signal, terminate);
+      for (const [signal, leave] of LEAVING) Deno.addSignalListener(signal, leave);
       try {
         await run(options, {
           terminal: systemTerminal(quiet === true || options.prompt !== undefined),
@@ -35,12 +35,10 @@ export function chatCommand(run: typeof runChat = runChat) {
         });
       } finally {
         lines?.close();
-        for (const signal of TERMINATIONS) Deno.removeSignalListener(signal, terminate);
+        for (const [signal, leave] of LEAVING) Deno.removeSignalListener(signal, leave);
       }
     },
   });
 }
 
-function terminate(): void {
-  Deno.exit(143);
-}
+const LEAVING = SIGNALS.map((signal) => [signal, () => Deno.exit(exitCode(signal))] as const);

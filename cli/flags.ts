@@ -265,6 +265,7 @@ export const FLAGS = {
   Answers: {
     prompt: {
       value: "text:string",
+      none: "", // as in nanochat
       words: "Answer this and leave.",
       of: { chat: absent("a conversation") },
     },

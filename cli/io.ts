@@ -4,13 +4,23 @@ import { join } from "@std/path";
 import type { RunIo } from "../lib/training/mod.ts";
 import { Terminal } from "../lib/tracking/mod.ts";
 
-/** What ends a program from outside: being asked to, and the end of its terminal. */
-export const TERMINATIONS: readonly Deno.Signal[] = Deno.build.os === "windows"
-  ? ["SIGBREAK", "SIGHUP"]
-  : ["SIGTERM", "SIGHUP"];
+/** What ends a program from outside: Ctrl-C, being asked to, and the end of its terminal. */
+export const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGINT", "SIGBREAK", "SIGHUP"]
+  : ["SIGINT", "SIGTERM", "SIGHUP"];
 
-/** Thrown by {@linkcode withSystemIo} when a run was stopped by Ctrl-C and has ended gracefully. */
-export class Interrupted extends Error {}
+/** What a program exits with that a signal ended, as shells have it. */
+export function exitCode(signal: Deno.Signal): number {
+  return signal === "SIGTERM" ? 143 : signal === "SIGHUP" ? 129 : 130;
+}
+
+/** Thrown by {@linkcode withSystemIo} when a run was stopped by a signal and has ended gracefully. */
+export class Interrupted extends Error {
+  /** Tells by which signal. */
+  constructor(readonly signal: Deno.Signal) {
+    super();
+  }
+}
 
 /** The console of this process. */
 export function systemTerminal(quiet = false): Terminal {
@@ -53,7 +63,8 @@ export function nameRuntimeDir(): void {
  * Runs a command with the real world around it.
  *
  * The first Ctrl-C (or SIGTERM, or SIGHUP of a terminal that is closed) aborts `io.signal`, which
- * asks for a graceful stop; the second ends the process with code 130.
+ * asks for a graceful stop. The second ends the process, by the system and not by this program,
+ * which may be busy; but for SIGHUP, of which a closed terminal may send several.
  *
  * @throws {Interrupted} when the run ended after a graceful stop.
  */
@@ -63,13 +74,23 @@ export async function withSystemIo(
 ): Promise<void> {
   const terminal = systemTerminal(quiet);
   const controller = new AbortController();
-  const interrupt = () => {
-    if (controller.signal.aborted) Deno.exit(130);
-    terminal.warn("stopping; press Ctrl-C again to stop at once");
-    controller.abort();
+  let received: Deno.Signal | undefined;
+  const listeners = SIGNALS.map((signal) => {
+    const listener = () => {
+      if (received) return;
+      received = signal;
+      terminal.warn("stopping; press Ctrl-C again to stop at once");
+      unlisten((signal) => signal !== "SIGHUP");
+      controller.abort();
+    };
+    Deno.addSignalListener(signal, listener);
+    return { signal, listener };
+  });
+  const unlisten = (isMeant: (signal: Deno.Signal) => boolean = () => true) => {
+    for (const { signal, listener } of listeners) {
+      if (isMeant(signal)) Deno.removeSignalListener(signal, listener);
+    }
   };
-  const signals: Deno.Signal[] = ["SIGINT", ...TERMINATIONS];
-  for (const signal of signals) Deno.addSignalListener(signal, interrupt);
   try {
     await run({
       terminal,
@@ -82,10 +103,10 @@ export async function withSystemIo(
     // What waits for the network or a lock throws the signal's reason.
     if (error !== controller.signal.reason) throw error;
   } finally {
-    for (const signal of signals) Deno.removeSignalListener(signal, interrupt);
+    unlisten();
     terminal.status("");
   }
-  if (controller.signal.aborted) throw new Interrupted();
+  if (received) throw new Interrupted(received);
 }
 
 /** nanochat's folder: `$NANOCHAT_BASE_DIR`, else `~/.cache/nanochat`. */

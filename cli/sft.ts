@@ -3,6 +3,7 @@
 import { runSft } from "../lib/sft/mod.ts";
 import { commandOf } from "./command.ts";
 import { whatIsLeft } from "./errors.ts";
+import { flagOf } from "./flag.ts";
 import { withSystemIo } from "./io.ts";
 import { sftOptions } from "./options.ts";
 
@@ -17,11 +18,13 @@ export function sftCommand(run: typeof runSft = runSft) {
     run: async ({ quiet, ...given }) => {
       const options = sftOptions(given);
       await withSystemIo(quiet, async (io) => {
-        const { isDemo, tag, at, savedStep } = await run(options, io);
+        const { isDemo, wasFinished, tag, at, savedStep } = await run(options, io);
         const { terminal, signal } = io;
         if (signal.aborted) {
           const saved = savedStep === undefined ? undefined : { tag, step: savedStep };
           terminal.print(`Stopped after step ${at.step}; ${whatIsLeft(saved, "sft")}`);
+        } else if (wasFinished) {
+          terminal.print(`A larger ${flagOf("numIterations")} goes on with it`);
         } else if (isDemo) NEXT.forEach((line) => terminal.print(line));
       });
     },

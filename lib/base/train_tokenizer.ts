@@ -6,9 +6,9 @@
 import { join } from "@std/path";
 import { DiskFolder } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
-import type { RunIo } from "../training/mod.ts";
+import { holds, type RunIo } from "../training/mod.ts";
 import { type Tokenizer, trainTokenizer } from "../tokenizer/mod.ts";
-import { Progress } from "../tracking/mod.ts";
+import { Progress, type Terminal } from "../tracking/mod.ts";
 import { readDocuments } from "./documents.ts";
 
 /** Options of {@linkcode runTokTrain}, each a flag of the same name. */
@@ -22,7 +22,8 @@ export interface TokTrainOptions {
 }
 
 /**
- * Trains a tokenizer on the documents of text files and writes it.
+ * Trains a tokenizer on the documents of text files and writes it. In the base directory, one that
+ * models were trained with is kept beside.
  *
  * @param files Text files, see {@link readDocuments}.
  * @throws {UserError} if a file cannot be read, the vocabulary is too small, or there is no text.
@@ -32,8 +33,8 @@ export async function runTokTrain(
   options: TokTrainOptions,
   io: Pick<RunIo, "terminal" | "baseDir" | "signal">,
 ): Promise<Tokenizer> {
-  const { vocabSize, maxChars, out = join(io.baseDir, "tokenizer") } = options;
-  const { terminal } = io;
+  const { vocabSize, maxChars, out } = options;
+  const { terminal, baseDir } = io;
   const reading = new Progress(terminal, { label: "Reading", unit: "characters" });
   let merging: Progress | undefined, characters = 0;
 
@@ -59,10 +60,31 @@ export async function runTokTrain(
   if (tokenizer.vocabSize < vocabSize) {
     terminal.warn(`the text has no more pairs: ${tokenizer.vocabSize} tokens, not ${vocabSize}`);
   }
-  await tokenizer.save(new DiskFolder(out));
+  const folder = out ?? join(baseDir, "tokenizer");
+  if (out === undefined) await keepEarlier(folder, baseDir, terminal);
+  await tokenizer.save(new DiskFolder(folder));
   terminal.print(
     `Saved a tokenizer of ${tokenizer.vocabSize} tokens, made from ` +
-      `${characters.toLocaleString("en-US")} characters, in ${out}`,
+      `${characters.toLocaleString("en-US")} characters, in ${folder}`,
   );
   return tokenizer;
+}
+
+/** Keeps a tokenizer that models were trained with, under another name beside. */
+async function keepEarlier(folder: string, baseDir: string, terminal: Terminal): Promise<void> {
+  const folders = ["base_checkpoints", "chatsft_checkpoints"];
+  const models = await Promise.all(folders.map((name) => holds(baseDir, name)));
+  if (!models.includes(true) || !await holds(folder, "tokenizer.pkl")) return;
+  let number = 1;
+  while (await holds(baseDir, `tokenizer.${number}`)) number++;
+  const kept = join(baseDir, `tokenizer.${number}`);
+  try {
+    await Deno.rename(folder, kept);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new UserError(`${folder} cannot be kept as ${kept}: ${message}`, { cause: error });
+  }
+  terminal.warn(
+    `the models in ${baseDir} need the tokenizer that they were trained with: it is kept as ${kept}`,
+  );
 }

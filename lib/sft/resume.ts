@@ -93,7 +93,7 @@ export function standing(
 ): RunProgress {
   const done = numIterations > 0 ? at.step / numIterations : loader.consumed / loader.datasetLength;
   const progress = Math.min(1, done);
-  if (progress !== at.progress && at.step > 0) {
+  if (progress !== at.progress && at.step > 0 && progress < 1) {
     const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
     const whole = numIterations > 0 ? `${numIterations} steps` : "one epoch";
     terminal.info(

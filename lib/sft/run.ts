@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { type CheckpointFiles, findCheckpoint, readMeta } from "../checkpoint/disk/mod.ts";
+import {
+  type CheckpointFiles,
+  fileNames,
+  findCheckpoint,
+  readMeta,
+  runsIn,
+} from "../checkpoint/disk/mod.ts";
 import type { CheckpointMeta } from "../checkpoint/mod.ts";
 import { PackedLoader, type PackedLoaderState } from "../dataloader/mod.ts";
 import type { Device } from "../device/mod.ts";
@@ -32,6 +38,7 @@ import {
   savedRun,
   START,
   trainingMixture,
+  warnOfUnsaved,
   whereModelsAre,
   withDevice,
 } from "../training/mod.ts";
@@ -55,6 +62,8 @@ export interface SftResult {
   metrics: Record<string, number>;
   /** Whether it was the model that ships, for want of another. */
   isDemo: boolean;
+  /** Whether the run that was to go on had ended already. */
+  wasFinished?: boolean;
 }
 
 /**
@@ -83,14 +92,29 @@ async function resume(given: SftOptions, io: RunIo): Promise<SftResult> {
   saved.at = standing(saved, options, terminal);
   const { directory } = files, { at } = saved;
   if (at.progress >= 1 && typeof meta.raw.val_bpb === "number") {
+    warnOfUnsaved(
+      directory,
+      await runsIn(directory, await fileNames(directory)),
+      at.step,
+      terminal,
+    );
     terminal.print(finished(directory, at));
-    return { directory, tag: files.tag, at, savedStep: at.step, metrics: {}, isDemo: false };
+    return {
+      directory,
+      tag: files.tag,
+      at,
+      savedStep: at.step,
+      metrics: {},
+      isDemo: false,
+      wasFinished: true,
+    };
   }
   return await withDevice(options, io, async (device) => {
     const result = await fineTune(device, options, io, { resumed: { files, meta, saved } });
     // It may have lacked its last measurement only.
-    if (at.progress >= 1 && !io.signal.aborted) terminal.print(finished(directory, at));
-    return result;
+    const wasFinished = at.progress >= 1;
+    if (wasFinished && !io.signal.aborted) terminal.print(finished(directory, at));
+    return { ...result, wasFinished };
   });
 }
 

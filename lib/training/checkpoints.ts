@@ -122,13 +122,7 @@ export class RunCheckpoints implements AsyncDisposable {
     const saved = isSame ? newest!.steps : [];
     const others = isSame ? runs.slice(0, -1) : runs;
 
-    const logged = runOfLog(join(directory, LOG));
-    if (from !== undefined && logged && !runs.some(({ identity }) => identity?.id === logged)) {
-      terminal.warn(
-        `the last run in ${directory} ended before it saved anything; ` +
-          `this goes on with an earlier one, from step ${from}`,
-      );
-    }
+    if (from !== undefined) warnOfUnsaved(directory, runs, from, terminal);
     return new RunCheckpoints(
       place,
       locked.move(),
@@ -286,6 +280,21 @@ export class RunCheckpoints implements AsyncDisposable {
       this.place.terminal.warn(`${error.message}; it stays`);
     }
   }
+}
+
+/** Warns where the last run in a directory saved nothing, so that an earlier one is gone on with. */
+export function warnOfUnsaved(
+  directory: string,
+  runs: readonly CheckpointRun[],
+  from: number,
+  terminal: Terminal,
+): void {
+  const logged = runOfLog(join(directory, LOG));
+  if (!logged || runs.some(({ identity }) => identity?.id === logged)) return;
+  terminal.warn(
+    `the last run in ${directory} ended before it saved anything; ` +
+      `this is an earlier one, at step ${from}`,
+  );
 }
 
 /** A run that begins now, later than all that are there, whatever the clocks said when they began. */

@@ -7,7 +7,7 @@
 export { ChatcoreRun, type ChatcoreRunOptions } from "./chatcore_run.ts";
 export { type CheckedMixtures, checkMixtures } from "./check_mixtures.ts";
 export type { CheckOptions, TaskCheck } from "./check_task.ts";
-export { RunCheckpoints, type RunPlace, type SavingOptions } from "./checkpoints.ts";
+export { RunCheckpoints, type RunPlace, type SavingOptions, warnOfUnsaved } from "./checkpoints.ts";
 export { openDataSource } from "./data_source.ts";
 export { validate, validationBpb, type ValidationOptions } from "./evaluation.ts";
 export { areWorthSaving, attempt, endedBy } from "./failures.ts";

@@ -116,6 +116,14 @@ Deno.test("tok-train writes a tokenizer, of no more text than it is told", async
   assertEquals(tokenizer.encode(SENTENCES[0]), same.encode(SENTENCES[0]));
   assert(console.stdout.includes("30 characters"));
 
+  // Models need the tokenizer that they were trained with.
+  await Deno.mkdir(join(baseDir, "base_checkpoints"));
+  await runTokTrain([path], { vocabSize: 270, maxChars: 1e6, out: undefined }, io);
+  const kept = await Tokenizer.load(new DiskFolder(join(baseDir, "tokenizer.1")));
+  const newer = await Tokenizer.load(new DiskFolder(join(baseDir, "tokenizer")));
+  assertEquals([kept.vocabSize, newer.vocabSize], [tokenizer.vocabSize, 270]);
+  assert(console.stderr.includes("kept as"), console.stderr);
+
   await Deno.writeTextFile(path, " \n");
   const empty = () => runTokTrain([path], { vocabSize: 280, maxChars: 30, out: undefined }, io);
   await assertRejects(empty, UserError, "no text");

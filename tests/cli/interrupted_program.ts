@@ -1,21 +1,21 @@
 /**
- * Waits until it is told to stop, then ends; with the argument `stuck` it never ends, and with
+ * Waits until it is told to stop, then ends; with the argument `stuck` it is busy for ever then, and with
  * `throws` it throws the signal's reason.
  */
 
-import { Interrupted, withSystemIo } from "../../cli/io.ts";
+import { exitCode, Interrupted, withSystemIo } from "../../cli/io.ts";
 
 try {
   await withSystemIo(false, async ({ signal, terminal }) => {
     const timer = setInterval(() => {}, 1000);
     terminal.print("ready");
     await new Promise((resolve) => signal.addEventListener("abort", resolve));
-    if (Deno.args[0] === "stuck") await new Promise(() => {});
+    while (Deno.args[0] === "stuck");
     clearInterval(timer);
     if (Deno.args[0] === "throws") signal.throwIfAborted();
     terminal.print("saved");
   });
 } catch (error) {
   if (!(error instanceof Interrupted)) throw error;
-  Deno.exitCode = 130;
+  Deno.exitCode = exitCode(error.signal);
 }

@@ -48,13 +48,13 @@ function test(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, ignore: Deno.build.os === "windows", fn });
 }
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
   test(`${signal} in the middle of a step gives the step up`, async () => {
     const baseDir = await smallBaseDir();
     const flags = `${FLAGS} --eval-every -1 --total-batch-size 4194304`.split(" ");
     const when = { printed: "starting fresh", signal };
     const { code, output } = await stop(baseDir, ["sft", ...flags], when);
-    assertEquals(code, 130, output);
+    assertEquals(code, exitCode, output);
     assertStringIncludes(output, "Stopped after step 0; nothing was trained yet");
     await Deno.remove(baseDir, { recursive: true });
   });

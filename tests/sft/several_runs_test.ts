@@ -69,7 +69,7 @@ Deno.test("a run that ended before it saved is said, and its log is not taken fo
   const { lines, metrics } = await watchRun(baseDir, { ...FLAGS, saveEvery: 1, resume: true });
   assert(lines.includes(
     `warning: the last run in ${folder} ended before it saved anything; ` +
-      `this goes on with an earlier one, from step ${step}`,
+      `this is an earlier one, at step ${step}`,
   ));
   const losses = metrics.filter((line) => "train/loss" in line);
   assertEquals(losses.map((line) => line.step), [1, 2, 3, 4]);
