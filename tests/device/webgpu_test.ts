@@ -125,13 +125,13 @@ test("nothing is kept of tensors that were freed", async () => {
     combine({ out: lasting, x: lasting, y: passing, a: 1, b: 1 });
     if (round % 50 === 0) await transfers.read(lasting);
     gpu.free(passing);
-    sizes.push({ ...gpu.cached, used: gpu.memory.used });
+    sizes.push({ ...gpu.bindGroups.cached, used: gpu.memory.used });
   }
   // The lasting tensors were bound with passing ones alone.
-  assertEquals(gpu.cached, { bindGroups: 0, keys: 0 });
+  assertEquals(gpu.bindGroups.cached, { bindGroups: 0, keys: 0 });
   assertEquals(sizes.at(-1), sizes[0]);
   combine({ out: lasting, x: lasting, y: other, a: 1, b: 1 });
-  assertEquals(gpu.cached, { bindGroups: 1, keys: 2 });
+  assertEquals(gpu.bindGroups.cached, { bindGroups: 1, keys: 2 });
   await transfers.close();
 });
 

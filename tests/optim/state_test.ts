@@ -13,19 +13,10 @@ import {
   parameterGroups,
 } from "../../lib/optim/mod.ts";
 import { inTempDir } from "../temp_dir.ts";
+import { config, rates } from "./gqa_sliding.ts";
 import { Float64Device } from "../device/float64_device.ts";
 
 const FOLDER = join(import.meta.dirname!, "../fixtures/parity/gqa_sliding");
-const config = {
-  sequenceLen: 256,
-  vocabSize: 300,
-  nLayer: 4,
-  nHead: 4,
-  nKvHead: 2,
-  nEmbd: 64,
-  windowPattern: "SSSL",
-};
-const rates = { embeddingLr: 0.3, unembeddingLr: 0.004, matrixLr: 0.02 };
 
 function freshOptimizer(nLayer = 4): Optimizer {
   const device = new Float64Device();

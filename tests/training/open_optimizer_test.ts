@@ -7,21 +7,12 @@ import { UserError } from "../../lib/errors.ts";
 import { GPT } from "../../lib/model/mod.ts";
 import { AdamW } from "../../lib/optim/mod.ts";
 import { openOptimizer } from "../../lib/training/mod.ts";
+import { config, rates } from "../optim/gqa_sliding.ts";
 import { Float64Device } from "../device/float64_device.ts";
 import { inTempDir } from "../temp_dir.ts";
 import { MemoryTerminal } from "../tracking/memory_terminal.ts";
 
 const STATE = join(import.meta.dirname!, "../fixtures/parity/gqa_sliding/optim_000010_rank0.pt");
-const config = {
-  sequenceLen: 256,
-  vocabSize: 300,
-  nLayer: 4,
-  nHead: 4,
-  nKvHead: 2,
-  nEmbd: 64,
-  windowPattern: "SSSL",
-};
-const rates = { embeddingLr: 0.3, unembeddingLr: 0.004, matrixLr: 0.02 };
 const WARM = { isWarm: true, isResumed: false };
 const RESUMED = { isWarm: true, isResumed: true };
 

@@ -6,6 +6,7 @@
 import { UserError } from "../../errors.ts";
 import { sizeOf } from "../../shapes.ts";
 import type { Tensor } from "../tensor.ts";
+import { BindGroups } from "./bind_groups.ts";
 import { type Kernel, KernelCache } from "./kernel.ts";
 import {
   ELEMENT_BYTES,
@@ -85,10 +86,8 @@ export class Gpu {
   readonly #uniformView = new DataView(this.#uniformBytes);
   #uniformsUsed = 0;
   #work = 0;
-  /** Bind groups by key, with the allocations that they bind. */
-  readonly #bindGroups = new Map<string, { group: GPUBindGroup; bound: Set<number> }>();
-  /** Keys in {@link #bindGroups} of each allocation. */
-  readonly #bindGroupKeys = new Map<number, Set<string>>();
+  /** The bind groups that are kept. */
+  readonly bindGroups: BindGroups = new BindGroups();
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #scratch: Tensor | undefined;
@@ -124,12 +123,6 @@ export class Gpu {
       size: UNIFORM_BYTES,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
-  }
-
-  /** How many bind groups are kept, and how many keys to find those of an allocation. */
-  get cached(): { bindGroups: number; keys: number } {
-    const keys = this.#bindGroupKeys.values().reduce((sum, { size }) => sum + size, 0);
-    return { bindGroups: this.#bindGroups.size, keys };
   }
 
   /** A kernel from its template; compiled at the first call, found again at the next. */
@@ -220,7 +213,7 @@ export class Gpu {
     // A destroyed buffer may not be part of a later submission. After a failure there is none.
     if (!this.memory.hasFailed) this.submit();
     const { allocation } = onGpu(tensor);
-    for (const key of [...this.#bindGroupKeys.get(allocation.id) ?? []]) this.#forget(key);
+    this.bindGroups.forget(allocation.id);
     this.memory.free(allocation);
   }
 
@@ -333,8 +326,8 @@ export class Gpu {
       const { tensor, start, count } = asSlice(bindings[name], name);
       key += ` ${onGpu(tensor).allocation.id}:${start}:${count}`;
     }
-    const cached = this.#bindGroups.get(key);
-    if (cached) return cached.group;
+    const cached = this.bindGroups.get(key);
+    if (cached) return cached;
 
     const bound = new Set<number>();
     const uniforms = { buffer: this.#uniforms, size: kernel.uniformSize };
@@ -349,23 +342,8 @@ export class Gpu {
       bound.add(allocation.id);
     }
     const group = this.device.createBindGroup({ layout: kernel.layout, entries });
-    this.#bindGroups.set(key, { group, bound });
-    for (const id of bound) {
-      let keys = this.#bindGroupKeys.get(id);
-      if (!keys) this.#bindGroupKeys.set(id, keys = new Set());
-      keys.add(key);
-    }
+    this.bindGroups.set(key, group, bound);
     return group;
-  }
-
-  /** Lets a bind group go, wherever it is remembered. */
-  #forget(key: string): void {
-    for (const id of this.#bindGroups.get(key)?.bound ?? []) {
-      const keys = this.#bindGroupKeys.get(id)!;
-      keys.delete(key);
-      if (keys.size === 0) this.#bindGroupKeys.delete(id);
-    }
-    this.#bindGroups.delete(key);
   }
 
   #throwUnbindable(tensor: Tensor): never {
