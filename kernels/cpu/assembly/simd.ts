@@ -238,8 +238,7 @@ export function sumOf(x: usize, count: i32): f64 {
 @inline
 export function addScaled(y: usize, a: f32, x: usize, count: i32, overwrite: bool = false): void {
   const factor = splat(a);
-  for (let i = 0; i < count; i += 4) {
-    const at = <usize> i << 2, left = count - i;
+  for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
     const scaled = load4(x + at, left);
     const sum = overwrite
       ? f32x4.mul(factor, scaled)

@@ -13,6 +13,7 @@ import { attentionOperations } from "./attention.ts";
 import { loadBlas } from "./blas.ts";
 import { elementwiseOperations } from "./elementwise.ts";
 import { embeddingOperations } from "./embedding.ts";
+import { widestAddresses } from "./kernels.ts";
 import { lossOperations } from "./loss.ts";
 import { matmulOperations } from "./matmul.ts";
 import { CpuMemory } from "./memory.ts";
@@ -41,8 +42,8 @@ export interface CpuOptions {
 /**
  * Opens the CPU device.
  *
- * Its memory is one WebAssembly memory of at most 4 GiB. Results do not depend on the number of
- * threads.
+ * Its memory is one WebAssembly memory of at most 16 GiB, or 4 GiB where the host knows no 64-bit
+ * memories. Results do not depend on the number of threads.
  *
  * @throws {UserError} when it cannot have so many threads, or a BLAS library was asked for and cannot
  * be used.
@@ -65,7 +66,7 @@ export async function createCpuDevice(options: CpuOptions = {}): Promise<Device>
   if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
     throw optionError("threads", `a whole number from 1 to ${MOST_THREADS}`, threads);
   }
-  const memory = new CpuMemory();
+  const memory = new CpuMemory(await widestAddresses());
   const pool = await startPool(memory, threads);
   const blas = choice === "off" ? undefined : loadBlas(choice, memory.memory, pool.threads);
 

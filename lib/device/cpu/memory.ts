@@ -6,9 +6,12 @@
 import { UserError } from "../../errors.ts";
 import { RESERVED } from "./control.ts";
 
+/** Bits of an address in a memory. */
+export type AddressBits = 32 | 64;
+
 const PAGE = 65536;
-/** 4 GiB, the most a WebAssembly memory with 32-bit addresses can have. */
-const MAXIMUM_PAGES = 65536;
+/** 4 GiB, all that 32 bits address, and 16 GiB, the most that V8 gives a memory. */
+const MAXIMUM_PAGES: Record<AddressBits, number> = { 32: 1 << 16, 64: 1 << 18 };
 /** Tensors start at cache lines. */
 const ALIGNMENT = 64;
 
@@ -31,9 +34,16 @@ export class CpuMemory {
   /** Everything from here on was never used and is zero. */
   #end = RESERVED;
   #view: DataView<SharedArrayBuffer>;
+  /** The most bytes that the memory can have. */
+  readonly #limit: number;
 
-  constructor() {
-    this.memory = new WebAssembly.Memory({ initial: 1, maximum: MAXIMUM_PAGES, shared: true });
+  /** @param addressBits 32 for a memory of at most 4 GiB, 64 for one of 16 where V8 has such. */
+  constructor(readonly addressBits: AddressBits = 32) {
+    const maximum = MAXIMUM_PAGES[addressBits];
+    this.#limit = maximum * PAGE;
+    this.memory = new WebAssembly.Memory(
+      addressBits === 32 ? { initial: 1, maximum, shared: true } : wide(maximum),
+    );
     this.#view = new DataView(this.#buffer);
   }
 
@@ -45,7 +55,7 @@ export class CpuMemory {
    * Takes zeroed memory.
    *
    * @param name What it is for, for the message.
-   * @throws {UserError} when 4 GiB do not hold it.
+   * @throws {UserError} when the memory cannot hold it.
    */
   allocate(name: string, bytes: number): number {
     const rounded = roundUp(bytes);
@@ -95,11 +105,13 @@ export class CpuMemory {
 
   #extend(name: string, bytes: number): number {
     const end = this.#end + bytes;
-    if (end > MAXIMUM_PAGES * PAGE) {
+    if (end > this.#limit) {
       throw new UserError(
         `The CPU device cannot hold ${name} (${mebibytes(bytes)}): with it ` +
-          `${mebibytes(this.used + bytes)} are needed and 4096 MiB is the most it has`,
-        { detail: { kind: "memory", tensor: name, bytes, limit: MAXIMUM_PAGES * PAGE } },
+          `${mebibytes(this.used + bytes)} are needed and ${
+            mebibytes(this.#limit)
+          } is the most it has`,
+        { detail: { kind: "memory", tensor: name, bytes, limit: this.#limit } },
       );
     }
     const missing = end - this.#buffer.byteLength;
@@ -111,7 +123,8 @@ export class CpuMemory {
 
   #grow(name: string, pages: number): void {
     try {
-      this.memory.grow(pages);
+      const wanted = this.addressBits === 32 ? pages : BigInt(pages);
+      this.memory.grow(wanted as number);
     } catch {
       throw new UserError(
         `The system gave no more memory for ${name}: the CPU device has ` +
@@ -128,6 +141,12 @@ export class CpuMemory {
     if (!block || !next || block.pointer + block.bytes !== next.pointer) return;
     this.#free.splice(index, 2, { pointer: block.pointer, bytes: block.bytes + next.bytes });
   }
+}
+
+/** A memory with 64-bit addresses counts its pages in bigints, which TypeScript does not know. */
+function wide(maximum: number): WebAssembly.MemoryDescriptor {
+  const descriptor = { address: "i64", initial: 1n, maximum: BigInt(maximum), shared: true };
+  return descriptor as unknown as WebAssembly.MemoryDescriptor;
 }
 
 function roundUp(bytes: number): number {
