@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { optionError } from "../../errors.ts";
+import { optionError, UserError } from "../../errors.ts";
 import { sizeOf } from "../../shapes.ts";
 import type { Device } from "../device.ts";
 import type { Tensor } from "../tensor.ts";
@@ -25,6 +25,9 @@ import { sampleOperations } from "./sample.ts";
 import { smearOperations } from "./smear.ts";
 import { CpuTensor, cpuTensor } from "./tensor.ts";
 import { valueEmbeddingOperations } from "./value_embedding.ts";
+
+/** Kernels count elements in int32. */
+const MOST_ELEMENTS = 2 ** 31 - 1;
 
 /** Options of {@link createCpuDevice}. */
 export interface CpuOptions {
@@ -93,8 +96,17 @@ export async function createCpuDevice(options: CpuOptions = {}): Promise<Device>
     get memory() {
       return { used: memory.used, peak: memory.peak };
     },
-    allocate: (name, shape, dtype = "float32") =>
-      new CpuTensor(name, [...shape], dtype, memory.allocate(name, 4 * sizeOf(shape))),
+    allocate: (name, shape, dtype = "float32") => {
+      const bytes = 4 * sizeOf(shape);
+      if (sizeOf(shape) > MOST_ELEMENTS) {
+        throw new UserError(
+          `The CPU device cannot hold ${name} (${bytes / 2 ** 20} MiB): no tensor can have more ` +
+            `than ${MOST_ELEMENTS} elements`,
+          { detail: { kind: "memory", tensor: name, bytes, limit: 4 * MOST_ELEMENTS } },
+        );
+      }
+      return new CpuTensor(name, [...shape], dtype, memory.allocate(name, bytes));
+    },
     view: (tensor, shape) => {
       const { name, dtype, pointer, size, owner } = cpuTensor(tensor);
       if (sizeOf(shape) > size) {
