@@ -111,7 +111,11 @@ export class CachedPass {
     const shapes = Object.entries(activationShapes(model, B, maxT));
     const tensors = shapes.map(([name, shape]) => [
       name,
-      arena.tensor(`${name} of cached sequences`, shape, INTEGERS.includes(name) ? "int32" : "float32"),
+      arena.tensor(
+        `${name} of cached sequences`,
+        shape,
+        INTEGERS.includes(name) ? "int32" : "float32",
+      ),
     ]);
     this.#act = Object.fromEntries(tensors) as Activations;
     this.ids = this.#act.ids;
@@ -164,7 +168,9 @@ export class CachedPass {
         device.attentionWithCache({ out, q, kCache, vCache, positions, window });
       };
       forwardBlock(model, layer, inputs, act, act, act.x, attend);
-      if (parts.backout && layer === backoutLayer(config)) device.copy({ out: remembered, x: act.x });
+      if (parts.backout && layer === backoutLayer(config)) {
+        device.copy({ out: remembered, x: act.x });
+      }
     });
     let beforeNorm = act.x;
     if (parts.backout) {

@@ -25,7 +25,8 @@ const residual = (model: GPT, layer: number) => ({
   b: lambda(model, "x0", layer),
 });
 
-const bigram = (model: GPT, layer: number) => ({ a: 1, b: lambda(model, "bigram", layer) }) as const;
+const bigram = (model: GPT, layer: number) =>
+  ({ a: 1, b: lambda(model, "bigram", layer) }) as const;
 
 /** The input of a block's norm: `x` (B, T, C), or what is mixed of it in `mixed`. */
 export function mix(

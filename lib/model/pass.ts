@@ -115,9 +115,7 @@ export class Pass {
       this.#remembered = parts.backout ? stream("remembered stream") : undefined;
     }
     this.#scratch = { mixed: stream("mixed input"), normed: stream("normalised input") };
-    this.#beforeNorm = parts.backout
-      ? stream("residual stream before the final norm")
-      : this.#last;
+    this.#beforeNorm = parts.backout ? stream("residual stream before the final norm") : this.#last;
     this.final = stream("final residual stream");
     this.head = new LossHead(model, arena, N, training);
     this.#tables = rotaryTensors(model, arena, T);
