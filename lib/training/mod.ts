@@ -33,4 +33,4 @@ export { accumulationSteps, type InheritedSettings, inheritSettings } from "./se
 export { openSinks } from "./sinks.ts";
 export { snakeCase, spelled } from "./spelling.ts";
 export { withDevice } from "./with_device.ts";
-export { type ModelIo, type ModelOptions, withModel } from "./with_model.ts";
+export { type ModelIo, type ModelOptions, type WeightOptions, withModel } from "./with_model.ts";

@@ -19,7 +19,7 @@ import { Progress } from "../tracking/mod.ts";
 import { openDataSource } from "./data_source.ts";
 import type { RunIo } from "./io.ts";
 import type { OpenedModel } from "./open_model.ts";
-import { type ModelOptions, withModel } from "./with_model.ts";
+import { type ModelOptions, type WeightOptions, withModel } from "./with_model.ts";
 
 /** How {@link runEval} measures; each is the command line's flag of the same name. */
 export interface EvalSettings {
@@ -38,7 +38,7 @@ export interface EvalSettings {
 }
 
 /** What {@link runEval} can be told. */
-export interface EvalOptions extends EvalSettings, ModelOptions, DeviceChoice {
+export interface EvalOptions extends EvalSettings, ModelOptions, WeightOptions, DeviceChoice {
   /** Names of tasks with `|` between them; all unless given. */
   tasks?: string;
   /** Whether one JSON object is printed instead of a table. */

@@ -5,6 +5,7 @@
  */
 import type { CheckpointSource } from "../checkpoint/mod.ts";
 import type { DeviceChoice } from "../device/mod.ts";
+import type { WeightType } from "../model/mod.ts";
 import { whereModelsAre } from "./model_folders.ts";
 import type { RunIo } from "./io.ts";
 import { sayEra } from "./say_era.ts";
@@ -23,6 +24,12 @@ export interface ModelOptions {
   softcap?: number;
 }
 
+/** How a model that is used as it is lies in memory. */
+export interface WeightOptions {
+  /** Type of its weights; bfloat16 for large ones on the CPU device, unless given. */
+  weights?: WeightType;
+}
+
 /** What of the world a model is opened with. */
 export type ModelIo =
   & Pick<RunIo, "terminal" | "baseDir" | "now">
@@ -35,17 +42,28 @@ export type ModelIo =
  * @throws {UserError} when one of them cannot be opened.
  */
 export async function withModel<T, Io extends ModelIo>(
-  options: ModelOptions & DeviceChoice,
+  options: ModelOptions & WeightOptions & DeviceChoice,
   givenIo: Io,
   run: (opened: OpenedModel, io: Io) => Promise<T>,
 ): Promise<T> {
   const io = await whereModelsAre(givenIo);
   const { terminal, baseDir, signal } = io;
   return await withDevice(options, io, async (device) => {
-    const { source, modelTag: tag, step, softcap } = options;
-    const opened = await openModel(device, baseDir, { source, tag, step, softcap, signal });
+    const { source, modelTag: tag, step, softcap, weights = "bySize" } = options;
+    const opened = await openModel(device, baseDir, { source, tag, step, softcap, weights, signal });
     terminal.info(`Checkpoint: ${opened.files.model}`);
     sayEra(opened, io);
+    sayWeights(opened, terminal);
     return await run(opened, io);
   });
+}
+
+/** Says that weights are kept in bfloat16, and whether they lost something by it. */
+function sayWeights({ weights, model }: OpenedModel, terminal: RunIo["terminal"]): void {
+  if (weights.dtype === "float32") return;
+  const millions = (count: number) => `${Math.round(count / 1e6).toLocaleString("en")} M`;
+  const lost = weights.rounded === 0
+    ? "as they are stored"
+    : `${millions(weights.rounded)} of ${millions(model.counts.total)} rounded from float32`;
+  terminal.info(`Weights: bfloat16, ${lost}`);
 }

@@ -70,7 +70,7 @@ export function eightDots(
 }
 
 @inline
-function storeSums(out: usize, s0: v128, s1: v128, s2: v128, s3: v128): void {
+export function storeSums(out: usize, s0: v128, s1: v128, s2: v128, s3: v128): void {
   store<f32>(out, laneSum(s0));
   store<f32>(out, laneSum(s1), 4);
   store<f32>(out, laneSum(s2), 8);

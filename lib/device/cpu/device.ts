@@ -5,6 +5,7 @@
  * @module
  */
 import { optionError, UserError } from "../../errors.ts";
+import { bfloat16ToFloat32, float32ToBfloat16 } from "../../bfloat16.ts";
 import { sizeOf } from "../../shapes.ts";
 import type { Device } from "../device.ts";
 import type { Tensor } from "../tensor.ts";
@@ -23,7 +24,7 @@ import { MOST_THREADS, startPool } from "./pool.ts";
 import { rotaryOperations } from "./rotary.ts";
 import { sampleOperations } from "./sample.ts";
 import { smearOperations } from "./smear.ts";
-import { CpuTensor, cpuTensor } from "./tensor.ts";
+import { BYTES, CpuTensor, cpuTensor, isBfloat16 } from "./tensor.ts";
 import { valueEmbeddingOperations } from "./value_embedding.ts";
 
 /** Kernels count elements in int32. */
@@ -78,12 +79,13 @@ export async function createCpuDevice(options: CpuOptions = {}): Promise<Device>
     if (offset < 0 || count < 0 || offset + count > size) {
       throw new RangeError(`${name} has ${size} elements, not ${offset} + ${count}`);
     }
-    const place = pointer + 4 * offset;
-    return dtype === "int32" ? memory.int32(place, count) : memory.float32(place, count);
+    return memory[dtype](pointer + BYTES[dtype] * offset, count);
   };
   /** A copy outside of the shared memory. */
-  const copyOf = (source: Float32Array | Int32Array) =>
-    source instanceof Int32Array ? Int32Array.from(source) : Float32Array.from(source);
+  const copyOf = (source: Float32Array | Int32Array | Uint16Array) => {
+    if (source instanceof Uint16Array) return bfloat16ToFloat32(source);
+    return source instanceof Int32Array ? Int32Array.from(source) : Float32Array.from(source);
+  };
   const staged = (tensor: Tensor, offset?: number, count?: number) => {
     const copy = copyOf(values(tensor, offset, count));
     return { values: () => Promise.resolve(copy) };
@@ -97,12 +99,12 @@ export async function createCpuDevice(options: CpuOptions = {}): Promise<Device>
       return { used: memory.used, peak: memory.peak };
     },
     allocate: (name, shape, dtype = "float32") => {
-      const bytes = 4 * sizeOf(shape);
+      const bytes = BYTES[dtype] * sizeOf(shape);
       if (sizeOf(shape) > MOST_ELEMENTS) {
         throw new UserError(
           `The CPU device cannot hold ${name} (${bytes / 2 ** 20} MiB): no tensor can have more ` +
             `than ${MOST_ELEMENTS} elements`,
-          { detail: { kind: "memory", tensor: name, bytes, limit: 4 * MOST_ELEMENTS } },
+          { detail: { kind: "memory", tensor: name, bytes, limit: BYTES[dtype] * MOST_ELEMENTS } },
         );
       }
       return new CpuTensor(name, [...shape], dtype, memory.allocate(name, bytes));
@@ -117,10 +119,13 @@ export async function createCpuDevice(options: CpuOptions = {}): Promise<Device>
     free: (tensor) => {
       const owner = cpuTensor(tensor);
       if (owner.owner) throw new TypeError(`${tensor.name} is a view, which is not freed`);
-      memory.free(owner.pointer, 4 * owner.size);
+      memory.free(owner.pointer, owner.bytes);
       owner.freed = true;
     },
-    write: (tensor, data, offset = 0) => values(tensor, offset, data.length).set(data),
+    write: (tensor, data, offset = 0) => {
+      const rounded = isBfloat16(tensor) ? float32ToBfloat16(data as Float32Array) : data;
+      values(tensor, offset, data.length).set(rounded);
+    },
     stage: staged,
     read: (tensor, offset, count) => staged(tensor, offset, count).values(),
     submit: () => {},

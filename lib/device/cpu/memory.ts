@@ -86,6 +86,11 @@ export class CpuMemory {
     return new Int32Array(this.#buffer, pointer, count);
   }
 
+  /** `count` bfloat16 numbers at an address, as their bits. */
+  bfloat16(pointer: number, count: number): Uint16Array<SharedArrayBuffer> {
+    return new Uint16Array(this.#buffer, pointer, count);
+  }
+
   /** One number. */
   number(pointer: number): number {
     return this.#view.getFloat32(pointer, true);
