@@ -20,7 +20,7 @@ const MODELS: Record<string, { config: ModelConfig; parts: ModelParts }> = {
   d12: { config: configOf(12, 32768, "SSSL"), parts: { smear: true, backout: true } },
   d20: {
     config: configOf(20, 65536, "L"),
-    parts: { smear: false, backout: false, lambdas: false, valueGate: null },
+    parts: { smear: false, backout: false, lambdas: false, valueGate: null, windows: "none" },
   },
 };
 
