@@ -69,7 +69,7 @@ export async function openModel(
   },
 ): Promise<OpenedModel> {
   if (options.weights === "bfloat16" && device.kind !== "cpu") {
-    throw optionError("weights", "float32 on a GPU; bfloat16 is for the CPU device", "bfloat16");
+    throw optionError("weights", "float32 unless the device is the CPU", "bfloat16");
   }
   const files = await findCheckpoint(baseDir, options);
   const meta = await readMeta(files.meta);

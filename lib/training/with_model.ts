@@ -50,7 +50,14 @@ export async function withModel<T, Io extends ModelIo>(
   const { terminal, baseDir, signal } = io;
   return await withDevice(options, io, async (device) => {
     const { source, modelTag: tag, step, softcap, weights = "bySize" } = options;
-    const opened = await openModel(device, baseDir, { source, tag, step, softcap, weights, signal });
+    const opened = await openModel(device, baseDir, {
+      source,
+      tag,
+      step,
+      softcap,
+      weights,
+      signal,
+    });
     terminal.info(`Checkpoint: ${opened.files.model}`);
     sayEra(opened, io);
     sayWeights(opened, terminal);
@@ -61,9 +68,7 @@ export async function withModel<T, Io extends ModelIo>(
 /** Says that weights are kept in bfloat16, and whether they lost something by it. */
 function sayWeights({ weights, model }: OpenedModel, terminal: RunIo["terminal"]): void {
   if (weights.dtype === "float32") return;
-  const millions = (count: number) => `${Math.round(count / 1e6).toLocaleString("en")} M`;
-  const lost = weights.rounded === 0
-    ? "as they are stored"
-    : `${millions(weights.rounded)} of ${millions(model.counts.total)} rounded from float32`;
+  const percent = Math.ceil(100 * weights.rounded / model.counts.total);
+  const lost = percent === 0 ? "as they are stored" : `${percent} % of them rounded from float32`;
   terminal.info(`Weights: bfloat16, ${lost}`);
 }
