@@ -95,9 +95,12 @@ export class Engine {
     const pass = this.#prefill, end = prompt.length - 1;
     const goesOn = this.#context.length <= end &&
       this.#context.every((token, i) => token === prompt[i]);
-    if (!goesOn) {
+    if (!goesOn || this.#context.length === 0) {
       pass.reset();
       this.#context = [];
+    } else if (pass.lengths[0] > this.#context.length) {
+      // A single row was generated behind it.
+      pass.rewind(Int32Array.of(this.#context.length), Int32Array.of(this.#context.at(-1)!));
     }
     while (this.#context.length < end) {
       const start = this.#context.length;
@@ -109,8 +112,12 @@ export class Engine {
     }
   }
 
-  /** Memory for `B` rows; that for another number of rows is given back. */
+  /**
+   * Memory for `B` rows; that for another number of rows is given back. A single row goes on where
+   * its prompt was read: its cache would be as large again.
+   */
   #pass(B: number): CachedPass {
+    if (B === 1) return this.#prefill;
     if (this.#rows?.B !== B) {
       this.#rows?.free();
       this.#rows = undefined;
@@ -165,7 +172,7 @@ export class Engine {
     const pass = this.#pass(prompts.length);
     prompts.forEach((prompt, row) => {
       this.#read(prompt);
-      pass.adopt(this.#prefill, [row]);
+      if (pass !== this.#prefill) pass.adopt(this.#prefill, [row]);
     });
     const ids = device.view(pass.ids, [prompts.length]);
     const uniforms = device.allocate("random numbers", [prompts.length]);
