@@ -13,6 +13,7 @@ import { chatCommand } from "./cli/chat.ts";
 import { evalCommand } from "./cli/eval.ts";
 import { inspectCommand } from "./cli/inspect.ts";
 import { avoidOpenGl, exitCode, Interrupted, nameRuntimeDir, systemTerminal } from "./cli/io.ts";
+import { pullCommand } from "./cli/pull.ts";
 import { sftCommand } from "./cli/sft.ts";
 import { tokTrainCommand } from "./cli/tok_train.ts";
 import config from "./deno.json" with { type: "json" };
@@ -37,6 +38,7 @@ export async function main(args: string[]): Promise<number> {
   program.command("chat", chatCommand());
   program.command("eval", evalCommand());
   program.command("inspect", inspectCommand());
+  program.command("pull", pullCommand());
   program.command("tok-train", tokTrainCommand());
   program.command("base", baseCommand());
   try {

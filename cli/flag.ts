@@ -11,6 +11,7 @@ export const COMMANDS = {
   "chat": "Talk with a model. Ctrl-C stops an answer, Ctrl-D leaves.",
   "eval": "Measure a model on the tasks of ChatCORE.",
   "inspect": "Look at a checkpoint, a conversation's tokens, or how a mixture packs.",
+  "pull": "Fetch a model from the Hugging Face hub: pull karpathy/nanochat-d32.",
   "tok-train":
     "Train a tokenizer on text: plain files, .jsonl or parquet with a column text; also .gz, .zst.",
   "base":

@@ -48,7 +48,24 @@ export const FLAGS = {
       value: "kind:string",
       rule: oneOf("base", "mid", "sft", "rl"),
       words: "Kind of model to open: base, mid, sft or rl.",
-      of: { sft: "base", chat: "sft", eval: "sft", inspect: "base" },
+      of: {
+        sft: "base",
+        chat: "sft",
+        eval: "sft",
+        inspect: "base",
+        pull: absent("every kind there is"),
+      },
+    },
+    hub: {
+      value: "repository:string",
+      words: "Model of the Hugging Face hub, OWNER/NAME, fetched first.",
+      of: { chat: absent("one of this computer") },
+    },
+    tag: {
+      value: "tag:string",
+      rule: modelTag,
+      words: "Its folder, of several there; the name of the only one here.",
+      of: { pull: absent("the deepest") },
     },
     modelTag: {
       value: "tag:string",
@@ -72,13 +89,22 @@ export const FLAGS = {
       value: "step:integer",
       rule: count,
       words: "Step of the checkpoint.",
-      of: { chat: absent("the last"), eval: absent("the last"), inspect: absent("the last") },
+      of: {
+        chat: absent("the last"),
+        eval: absent("the last"),
+        inspect: absent("the last"),
+        pull: absent("the last"),
+      },
     },
     loadOptimizer: {
       value: "switch:integer",
       isSwitch: true,
       words: "1 warm-starts the optimizer from the checkpoint, 0 does not.",
       of: { sft: true },
+    },
+    optimizer: {
+      words: "Fetch the optimizer's state too: twice as large as the model.",
+      of: { pull: false },
     },
     resume: {
       words: "Go on with the newest run, with all it was told.",
@@ -397,7 +423,7 @@ export const FLAGS = {
     },
     quiet: {
       words: "Print only results and warnings.",
-      of: { sft: false, base: false, chat: false, eval: false, "tok-train": false },
+      of: { sft: false, base: false, chat: false, eval: false, pull: false, "tok-train": false },
     },
   },
 } as const satisfies Record<string, Record<string, Flag>>;

@@ -8,6 +8,7 @@ import type { RunChatOptions } from "../lib/chat/mod.ts";
 import { optionError, UserError } from "../lib/errors.ts";
 import type { ScheduleOptions } from "../lib/optim/mod.ts";
 import type { PackingOptions } from "../lib/inspect/mod.ts";
+import type { Choice } from "../lib/pull/mod.ts";
 import type { SftOptions } from "../lib/sft/mod.ts";
 import { parseOwnData } from "../lib/tasks/mod.ts";
 import type { EvalOptions, ModelOptions } from "../lib/training/mod.ts";
@@ -46,9 +47,10 @@ type None<Names extends never> = Names;
 export type AllAgree = None<
   | Apart<"sft", Omit<SftOptions, "given">>
   | Apart<"base", BaseOptions>
-  | Apart<"chat", RunChatOptions>
+  | Apart<"chat", RunChatOptions, "quiet" | "hub">
   | Apart<"eval", EvalOptions>
   | Apart<"inspect", PackingOptions & ModelOptions, "conversation" | "packing">
+  | Apart<"pull", Omit<Choice, "onlyOne">>
   | Apart<"tok-train", TokTrainOptions>
 >;
 
@@ -98,7 +100,7 @@ export function baseOptions(given: Partial<BaseOptions> = {}): BaseOptions {
  * @throws {UserError} naming the option, for a value that it does not take.
  */
 export function chatOptions(given: Partial<RunChatOptions> = {}): RunChatOptions {
-  const { quiet: _, ...options } = completeFlags("chat", given);
+  const { quiet: _quiet, hub: _hub, ...options } = completeFlags("chat", given);
   return options;
 }
 

@@ -34,6 +34,14 @@ interface Version {
   etag: string | null;
 }
 
+/** What is known of a file before it is downloaded. */
+export interface Expected {
+  /** Length in bytes. */
+  size?: number;
+  /** SHA-256, in hexadecimal. */
+  sha256?: string;
+}
+
 /** What was downloaded. */
 export interface Downloaded {
   /** Length in bytes. */
@@ -47,8 +55,8 @@ export interface Downloaded {
 /**
  * Downloads a file under the name `{path}.part`, beside a note of its version, so that a later
  * call, in this process or another, goes on with it. Returns when it is whole and its size and
- * checksum are what the server says; {@linkcode finishDownload} then gives it its name. One process
- * at a time may do this.
+ * checksum are what the server says, or what is expected where that says nothing;
+ * {@linkcode finishDownload} then gives it its name. One process at a time may do this.
  *
  * @throws {TransientError} If the connection dropped too often without getting further.
  * @throws {StatusError} If the server refuses.
@@ -58,19 +66,21 @@ export async function download(
   url: string,
   path: string,
   startProgress: (total: number | undefined, start: number) => DownloadProgress,
+  expected: Expected = {},
 ): Promise<Downloaded> {
   const part = new PartFile(`${path}.part`);
   let furthest = await part.size();
   return await http.retry(async () => {
     const version = await fetchRest(http, url, part, startProgress);
     const size = await part.size();
-    if (version.size !== null && size < version.size) {
+    const wantedSize = version.size ?? expected.size ?? size;
+    if (size < wantedSize) {
       const advanced = size > furthest;
       furthest = Math.max(size, furthest);
-      throw new TransientError(`${url} broke off at ${size} of ${version.size} bytes`, advanced);
+      throw new TransientError(`${url} broke off at ${size} of ${wantedSize} bytes`, advanced);
     }
     const sha256 = await hashFile(part.path);
-    if (size !== (version.size ?? size) || sha256 !== (version.sha256 ?? sha256)) {
+    if (size !== wantedSize || sha256 !== (version.sha256 ?? expected.sha256 ?? sha256)) {
       await part.discard();
       throw new TransientError(`${url} came damaged`);
     }

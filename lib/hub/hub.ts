@@ -2,7 +2,7 @@
 
 import { dirname, join } from "@std/path";
 import { UserError } from "../errors.ts";
-import { download, type Downloaded, type StartProgress } from "./download.ts";
+import { download, type Downloaded, type Expected, type StartProgress } from "./download.ts";
 import { HttpClient, HttpError, StatusError, TransientError } from "./http.ts";
 
 const HUB = "https://huggingface.co";
@@ -77,10 +77,17 @@ export class Hub {
    * @param url Where it is.
    * @param path Its place, which {@linkcode finishDownload} gives it.
    * @param label What the progress calls it.
+   * @param expected What is known of it.
    */
-  async download(url: string, path: string, label: string): Promise<Downloaded> {
+  async download(
+    url: string,
+    path: string,
+    label: string,
+    expected?: Expected,
+  ): Promise<Downloaded> {
     const { progress = () => ({ update() {}, finish() {} }) } = this.#options;
-    return await download(this.#http, url, path, (total, start) => progress(label, total, start));
+    const start = (total: number | undefined, start: number) => progress(label, total, start);
+    return await download(this.#http, url, path, start, expected);
   }
 
   /**

@@ -8,7 +8,7 @@ export { ChatcoreRun, type ChatcoreRunOptions } from "./chatcore_run.ts";
 export { type CheckedMixtures, checkMixtures } from "./check_mixtures.ts";
 export type { CheckOptions, TaskCheck } from "./check_task.ts";
 export { RunCheckpoints, type RunPlace, type SavingOptions, warnOfUnsaved } from "./checkpoints.ts";
-export { openDataSource } from "./data_source.ts";
+export { hubConnection, openDataSource } from "./data_source.ts";
 export { validate, validationBpb, type ValidationOptions } from "./evaluation.ts";
 export { areWorthSaving, attempt, endedBy } from "./failures.ts";
 export type { RunIo } from "./io.ts";
@@ -27,6 +27,7 @@ export { demoDir, holds, modelFolders, whereModelsAre } from "./model_folders.ts
 export { type OpenedModel, openModel } from "./open_model.ts";
 export { openOptimizer, type OptimizerStart } from "./open_optimizer.ts";
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
+export { formatBytes } from "./room.ts";
 export { type RunContents, runContents, type SavedRun, savedRun } from "./save.ts";
 export { accumulationSteps, type InheritedSettings, inheritSettings } from "./settings.ts";
 export { openSinks } from "./sinks.ts";

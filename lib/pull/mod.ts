@@ -1,0 +1,11 @@
+/**
+ * Fetching models from the Hugging Face hub into a base directory.
+ *
+ * @module
+ */
+
+export type { Choice } from "./choose.ts";
+export { type HubModel, pullForChat } from "./for_chat.ts";
+export type { Selection } from "./models.ts";
+export { hubBaseDir, type PulledModel, type PullIo, runPull } from "./run.ts";
+export type { ImportModel } from "./transformers.ts";
