@@ -1,6 +1,6 @@
 /** Downloads of single files that go on where they broke off. */
 
-import { hashFile } from "./hash_file.ts";
+import { gitBlobId, hashFile } from "./hash_file.ts";
 import { type HttpClient, type HttpResponse, TransientError } from "./http.ts";
 
 /** Shows how far a download is. */
@@ -40,6 +40,8 @@ export interface Expected {
   size?: number;
   /** SHA-256, in hexadecimal. */
   sha256?: string;
+  /** Git's name for its content. */
+  blobId?: string;
 }
 
 /** What was downloaded. */
@@ -55,7 +57,7 @@ export interface Downloaded {
 /**
  * Downloads a file under the name `{path}.part`, beside a note of its version, so that a later
  * call, in this process or another, goes on with it. Returns when it is whole and its size and
- * checksum are what the server says, or what is expected where that says nothing;
+ * checksum are what is expected, or what the server says where nothing is;
  * {@linkcode finishDownload} then gives it its name. One process at a time may do this.
  *
  * @throws {TransientError} If the connection dropped too often without getting further.
@@ -73,14 +75,17 @@ export async function download(
   return await http.retry(async () => {
     const version = await fetchRest(http, url, part, startProgress);
     const size = await part.size();
-    const wantedSize = version.size ?? expected.size ?? size;
-    if (size < wantedSize) {
+    const sent = version.size ?? expected.size ?? size;
+    if (size < sent) {
       const advanced = size > furthest;
       furthest = Math.max(size, furthest);
-      throw new TransientError(`${url} broke off at ${size} of ${wantedSize} bytes`, advanced);
+      throw new TransientError(`${url} broke off at ${size} of ${sent} bytes`, advanced);
     }
     const sha256 = await hashFile(part.path);
-    if (size !== wantedSize || sha256 !== (version.sha256 ?? expected.sha256 ?? sha256)) {
+    const isWhole = size === (expected.size ?? sent) &&
+      sha256 === (expected.sha256 ?? version.sha256 ?? sha256) &&
+      (expected.blobId === undefined || expected.blobId === await gitBlobId(part.path));
+    if (!isWhole) {
       await part.discard();
       throw new TransientError(`${url} came damaged`);
     }

@@ -14,6 +14,8 @@ export interface RepositoryFile {
   size?: number;
   /** SHA-256, which the hub says of large files. */
   sha256?: string;
+  /** Git's name for the content, which it says of small ones. */
+  blobId?: string;
 }
 
 /** A repository as it was when it was listed. */
@@ -64,7 +66,7 @@ export async function listModelRepository(hub: Hub, name: string): Promise<Model
   if (!Array.isArray(siblings)) throw new HttpError(`${url} lists no files`);
   const commit = typeof sha === "string" && /^[0-9a-f]{40}$/.test(sha) ? sha : "main";
   const files = siblings.flatMap((sibling) => {
-    const { rfilename: path, size, lfs } = Object(sibling);
+    const { rfilename: path, size, lfs, blobId } = Object(sibling);
     if (typeof path !== "string" || !isPlain(path)) return [];
     const encoded = path.split("/").map(encodeURIComponent).join("/");
     return [{
@@ -72,6 +74,8 @@ export async function listModelRepository(hub: Hub, name: string): Promise<Model
       url: `${hub.endpoint}/${name}/resolve/${commit}/${encoded}`,
       size: Number.isSafeInteger(size) && size >= 0 ? size as number : undefined,
       sha256: /^[0-9a-f]{64}$/.test(lfs?.sha256) ? lfs.sha256 as string : undefined,
+      // Of a large file it is that of the note that Git keeps in its place.
+      blobId: !lfs && /^[0-9a-f]{40}$/.test(blobId) ? blobId as string : undefined,
     }];
   });
   return { name, page: `${hub.endpoint}/${name}/tree/${commit}`, files };
