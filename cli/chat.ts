@@ -27,7 +27,8 @@ export function chatCommand(run: typeof runChat = runChat) {
           hub,
           { source: given.source, tag: options.modelTag, step: options.step },
           {
-            terminal: systemTerminal(quiet),
+            // Standard output is the answer's.
+            terminal: systemTerminal(quiet, Deno.stderr),
             baseDir: baseDir(),
             env: (name) => Deno.env.get(name),
           },

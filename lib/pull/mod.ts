@@ -7,5 +7,6 @@
 export type { Choice } from "./choose.ts";
 export { type HubModel, pullForChat } from "./for_chat.ts";
 export type { Selection } from "./models.ts";
-export { hubBaseDir, type PulledModel, type PullIo, runPull } from "./run.ts";
+export type { PulledModel } from "./placement.ts";
+export { hubBaseDir, type PullIo, runPull } from "./run.ts";
 export type { ImportModel } from "./transformers.ts";

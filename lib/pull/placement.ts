@@ -27,6 +27,18 @@ export interface ChosenModel {
   meta: Uint8Array;
 }
 
+/** A model that was fetched, or was there already. */
+export interface PulledModel {
+  /** Its kind. */
+  source: CheckpointSource;
+  /** Its tag. */
+  tag: string;
+  /** The step. */
+  step: number;
+  /** Where it lies. */
+  directory: string;
+}
+
 /** A file that is fetched, and its place. */
 interface Fetched {
   file: RepositoryFile;

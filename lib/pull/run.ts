@@ -5,14 +5,13 @@
  */
 import { join } from "@std/path";
 import { RunLock } from "../checkpoint/disk/mod.ts";
-import type { CheckpointSource } from "../checkpoint/mod.ts";
 import { UserError } from "../errors.ts";
 import { checkRepositoryName, Hub, listModelRepository, type ModelRepository } from "../hub/mod.ts";
 import { hubConnection, type RunIo } from "../training/mod.ts";
 import { type Choice, chooseModels } from "./choose.ts";
 import { Gathering } from "./gathering.ts";
 import { modelsIn, tagOfRepository } from "./models.ts";
-import { checkFits, Placement } from "./placement.ts";
+import { checkFits, Placement, type PulledModel } from "./placement.ts";
 import { pullTokenizer } from "./tokenizer.ts";
 import { type ImportModel, pullTransformers, transformersFiles } from "./transformers.ts";
 
@@ -22,18 +21,6 @@ export interface PullIo extends Pick<RunIo, "terminal" | "baseDir" | "env"> {
   signal?: AbortSignal;
   /** Makes nanochat models of those of transformers; without it they are refused. */
   importModel?: ImportModel;
-}
-
-/** A model that was fetched, or was there already. */
-export interface PulledModel {
-  /** Its kind. */
-  source: CheckpointSource;
-  /** Its tag. */
-  tag: string;
-  /** The step. */
-  step: number;
-  /** Where it lies. */
-  directory: string;
 }
 
 /** The base directory that a repository's models have for themselves within another. */

@@ -6,7 +6,7 @@
 import { UserError } from "../errors.ts";
 import type { ModelRepository, RepositoryFile } from "../hub/mod.ts";
 import type { Gathering } from "./gathering.ts";
-import type { PulledModel } from "./run.ts";
+import type { PulledModel } from "./placement.ts";
 
 /**
  * Makes a nanochat model of a folder of transformers.

@@ -1,7 +1,10 @@
 /** Whatever may go wrong while a dataset is fetched may go wrong with a model too. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
+import { UserError } from "../../lib/errors.ts";
+import { runPull } from "../../lib/pull/mod.ts";
 import { findCheckpoint } from "../../lib/checkpoint/disk/mod.ts";
+import { PAGE, SmallDisk, whyNoSmallDisk } from "../campaigns/small_disk.ts";
 import { dropsAt, testFailures } from "../hub/failures.ts";
 import { AT_ROOT, hubWith, METAS, MODEL, modelFiles, tokenizerIn } from "./small_models.ts";
 
@@ -156,4 +159,40 @@ Deno.test("half a repository is named", async () => {
   await Deno.writeFile(join(baseDir, "tokenizer/tokenizer.pkl"), whole["tokenizer.pkl"]);
   await pull("a/no-tokenizer");
   assertEquals((await findCheckpoint(baseDir, { source: "sft" })).step, 10);
+});
+
+const reason = await whyNoSmallDisk();
+Deno.test({
+  name: "on a disk that is full there is no half of a checkpoint, and with room it goes on" +
+    (reason ? ` (${reason})` : ""),
+  ignore: reason !== undefined,
+  fn: async () => {
+    await using world = await hubWith({ [NAME]: AT_ROOT });
+    const { hub, io, client } = world;
+    // A mirror that tells no sizes beforehand.
+    const listed = await (await fetch(`${hub.url}/api/models/${NAME}`)).json();
+    for (const file of listed.siblings) delete file.size;
+    hub.answerJson(`/api/models/${NAME}`, listed);
+    await using disk = await SmallDisk.mount(4 << 20) as SmallDisk;
+    const baseDir = disk.path;
+    const choice = { source: undefined, tag: undefined, step: undefined, optimizer: false };
+    const pull = () => runPull(NAME, choice, { ...io, baseDir }, client);
+    const pages = Math.ceil(MODEL.length / PAGE);
+    for (const free of [0, 2, 5, 9, 20, 100, pages, pages + 8]) {
+      await disk.clear();
+      await disk.leave(free);
+      const error = await pull().then(() => undefined, (error) => error);
+      if (error === undefined) assert(free > pages);
+      else {
+        assert(error instanceof UserError, error.stack);
+        assert(error.message.includes("No space left on device"), error.message);
+        assertEquals(error.message.includes("\n"), false);
+        await assertRejects(() => findCheckpoint(baseDir, { source: "sft" }));
+      }
+      await Deno.remove(join(baseDir, "ballast"));
+      await pull();
+      const { model } = await findCheckpoint(baseDir, { source: "sft" });
+      assertEquals(await Deno.readFile(model), MODEL);
+    }
+  },
 });
