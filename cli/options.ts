@@ -69,6 +69,8 @@ export type AllAgree = None<
  */
 export function sftOptions(given: Partial<Omit<SftOptions, "given">> = {}): SftOptions {
   const { quiet: _, ...options } = completeFlags("sft", given);
+  // A run that goes on is one of fine-tuning.
+  checkOneOf({ resume: options.resume, source: given.source }, "resume", "source");
   checkSchedule(options);
   options.data.forEach(parseOwnData);
   return { ...options, given: namesGiven(given) };

@@ -37,7 +37,19 @@ export interface Wanted {
   page: string;
 }
 
-/** A hub, asked in one way: with retries, in turn with other processes, its errors worded. */
+/**
+ * A hub, asked in one way: with retries, in turn with other processes, its errors worded.
+ *
+ * @example
+ * ```ts
+ * import { Hub } from "@nanochat/sft/hub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using mirror = Deno.serve({ port: 0, onListen() {} }, () => Response.json(["d32"]));
+ * const hub = new Hub({ endpoint: `http://localhost:${mirror.addr.port}` });
+ * assertEquals(await hub.json(`${hub.endpoint}/models`), ["d32"]);
+ * ```
+ */
 export class Hub {
   /** Its address, without a slash at the end. */
   readonly endpoint: string;

@@ -110,14 +110,14 @@ export class Placement {
     return !this.#isMetaMissing && this.#missing.length === 0;
   }
 
-  /** Bytes that are still to come, as far as the hub says. */
-  async bytesMissing(): Promise<number> {
+  /** What is still to come. */
+  async need(): Promise<Need> {
     let bytes = 0;
     for (const { file, path } of this.#missing) {
       const part = await Deno.stat(`${path}.part`).catch(() => undefined);
       bytes += Math.max(0, (file.size ?? 0) - (part?.size ?? 0));
     }
-    return bytes;
+    return { directory: this.directory, bytes };
   }
 
   /** Fetches what is missing, beside its place. */
@@ -136,18 +136,24 @@ export class Placement {
   }
 }
 
+/** What is to come into a directory. */
+export interface Need {
+  /** The directory, which is there. */
+  directory: string;
+  /** Bytes, as far as the hub says. */
+  bytes: number;
+}
+
 /**
  * Checks that what is to come fits on the disks it goes to.
  *
  * @throws {UserError} if it does not, with the numbers.
  */
-export async function checkFits(placements: readonly Placement[]): Promise<void> {
-  const disks = new Map<number, { directory: string; bytes: number }>();
-  for (const placement of placements) {
-    const { directory } = placement;
+export async function checkFits(needs: readonly Need[]): Promise<void> {
+  const disks = new Map<number, Need>();
+  for (const { directory, bytes } of needs) {
     const { dev } = await Deno.stat(directory);
-    const bytes = (disks.get(dev)?.bytes ?? 0) + await placement.bytesMissing();
-    disks.set(dev, { directory, bytes });
+    disks.set(dev, { directory, bytes: bytes + (disks.get(dev)?.bytes ?? 0) });
   }
   for (const { directory, bytes } of disks.values()) {
     const free = await freeBytes(directory) ?? Infinity;

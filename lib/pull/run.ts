@@ -23,7 +23,17 @@ export interface PullIo extends Pick<RunIo, "terminal" | "baseDir" | "env"> {
   importModel?: ImportModel;
 }
 
-/** The base directory that a repository's models have for themselves within another. */
+/**
+ * The base directory that a repository's models have for themselves within another.
+ *
+ * @example
+ * ```ts
+ * import { hubBaseDir } from "@nanochat/sft/pull";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(hubBaseDir("/models", "karpathy/nanochat-d32"), "/models/hub/karpathy--nanochat-d32");
+ * ```
+ */
 export function hubBaseDir(baseDir: string, repository: string): string {
   return join(baseDir, "hub", repository.replace("/", "--"));
 }
@@ -101,7 +111,7 @@ async function fetchModels(
     locks.use(await RunLock.acquire(placement.directory));
     await placement.look();
   }
-  await checkFits(placements);
+  await checkFits(await Promise.all(placements.map((placement) => placement.need())));
   if (placements.every(({ isComplete }) => isComplete)) terminal.info(`${name} is there already`);
   for (const placement of placements) await placement.fetch(hub);
   await tokenizer.place();

@@ -6,7 +6,7 @@
 import { UserError } from "../errors.ts";
 import type { ModelRepository, RepositoryFile } from "../hub/mod.ts";
 import type { Gathering } from "./gathering.ts";
-import type { PulledModel } from "./placement.ts";
+import { checkFits, type PulledModel } from "./placement.ts";
 
 /**
  * Makes a nanochat model of a folder of transformers.
@@ -45,6 +45,9 @@ export async function pullTransformers(
         "(model_*.pt with meta_*.json), which alone can be fetched",
     );
   }
+  // The weights twice: those that are fetched, and those that are made of them.
+  const bytes = 2 * files.reduce((sum, { size }) => sum + (size ?? 0), 0);
+  await checkFits([{ directory: baseDir, bytes }]);
   for (const file of files) await gathering.fetch(file, file.path);
   return await importModel(gathering.folder, baseDir, tag);
 }
