@@ -19,6 +19,7 @@ import {
   oneOf,
   positive,
   positiveFraction,
+  positiveNumber,
   positiveOrMinusOne,
   rate,
   windowLetters,
@@ -73,6 +74,17 @@ export const FLAGS = {
       rule: count,
       words: "Step of the checkpoint.",
       of: { chat: absent("the last"), eval: absent("the last"), inspect: absent("the last") },
+    },
+    softcap: {
+      value: "cap:number",
+      rule: positiveNumber,
+      words: "Cap of the logits, 15 or 20, where the files do not tell.",
+      of: {
+        sft: absent("from checkpoint"),
+        chat: absent("from checkpoint"),
+        eval: absent("from checkpoint"),
+        inspect: absent("from checkpoint"),
+      },
     },
     loadOptimizer: {
       value: "switch:integer",

@@ -36,6 +36,7 @@ import {
   runTrainingLoop,
   type SavedRun,
   savedRun,
+  sayEra,
   START,
   trainingMixture,
   warnOfUnsaved,
@@ -154,7 +155,7 @@ async function fineTune(
   { resumed, showcase }: Beginning,
 ): Promise<SftResult> {
   const { terminal, baseDir, signal, now } = io;
-  const { numIterations, modelTag, modelStep } = options;
+  const { numIterations, modelTag, modelStep, softcap } = options;
   const { at: start, loader: state } = resumed?.saved ?? { at: START, loader: undefined };
   const files = resumed?.files ??
     await findCheckpoint(baseDir, { source: "base", tag: modelTag, step: modelStep });
@@ -163,9 +164,17 @@ async function fineTune(
   const place = { baseDir, source: "sft", tag, resume, step, terminal } as const;
   await using checkpoints = await RunCheckpoints.open(place);
   const source = resume ? "sft" : "base";
-  const opened = await openModel(device, baseDir, { source, tag, step, training: true, signal });
+  const opened = await openModel(device, baseDir, {
+    source,
+    tag,
+    step,
+    softcap,
+    training: true,
+    signal,
+  });
   const { model, tokenizer, meta } = opened;
   terminal.info(`${resume ? "Resuming" : "Base checkpoint:"} ${files.model}`);
+  sayEra(opened, io);
   const settings = inheritSettings(options, meta.raw, (note) => {
     if (!resume) terminal.info(note);
   });
