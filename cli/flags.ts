@@ -47,9 +47,9 @@ export const FLAGS = {
   Model: {
     source: {
       value: "kind:string",
-      rule: oneOf("sft", "base"),
-      words: "Whether a fine-tuned or a base model: sft or base.",
-      of: { chat: "sft", eval: "sft", inspect: "base" },
+      rule: oneOf("base", "mid", "sft", "rl"),
+      words: "Kind of model to open: base, mid, sft or rl.",
+      of: { sft: "base", chat: "sft", eval: "sft", inspect: "base" },
     },
     modelTag: {
       value: "tag:string",
@@ -66,7 +66,7 @@ export const FLAGS = {
     modelStep: {
       value: "step:integer",
       rule: count,
-      words: "Step of the base checkpoint.",
+      words: "Step of the checkpoint to begin with.",
       of: { sft: absent("the last") },
     },
     step: {
@@ -89,7 +89,7 @@ export const FLAGS = {
     loadOptimizer: {
       value: "switch:integer",
       isSwitch: true,
-      words: "1 warm-starts the optimizer from the base checkpoint, 0 does not.",
+      words: "1 warm-starts the optimizer from the checkpoint, 0 does not.",
       of: { sft: true },
     },
     resume: {

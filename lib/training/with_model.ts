@@ -13,7 +13,7 @@ import { withDevice } from "./with_device.ts";
 
 /** Which checkpoint is opened; each is the command line's flag of the same name. */
 export interface ModelOptions {
-  /** Whether a fine-tuned or a base one. */
+  /** Which kind of model. */
   source: CheckpointSource;
   /** Its folder; the deepest model unless given. */
   modelTag?: string;
