@@ -19,8 +19,11 @@ export { Muon, type MuonOptions, type MuonScratch, type MuonStack } from "./muon
 export { Optimizer } from "./optimizer.ts";
 export { lrMultiplier, momentumCoefficient, type ScheduleOptions } from "./schedule.ts";
 export {
-  type IncomingTensor,
+  type LoadedState,
+  loadOptimizerShares,
   loadOptimizerState,
-  type OptimizerState,
-  optimizerState,
-} from "./state.ts";
+  type MissingShares,
+  missingShares,
+} from "./load.ts";
+export type { IncomingTensor, OptimizerShare } from "./saved/shares.ts";
+export { type OptimizerState, optimizerState } from "./state.ts";
