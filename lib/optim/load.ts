@@ -66,8 +66,8 @@ export async function loadOptimizerShares(
   try {
     const { pieces, steps, hasSecondMomentum, world, missing } = find(optimizer, shares);
     if (missing.length > 0) {
-      const message = `of its ${world} shares, those of ranks ${missing.join(", ")} are missing`;
-      throw faultOf(shares[0], message);
+      const ranks = missing.map((rank) => `rank ${rank}`).join(", ");
+      throw faultOf(shares[0], `missing of its ${world} shares: ${ranks}`);
     }
     const counts = await readSteps(steps);
     const places = new Map(parts.flatMap(placesOf));

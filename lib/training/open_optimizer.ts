@@ -71,7 +71,7 @@ export async function openOptimizer(
         return fresh(`${path} is the first of ${world} ${ALONE}`);
       }
       const names = missing.map((rank) => nameOfShare(files, rank)).join(", ");
-      throw new UserError(`${path}: it is one of ${world} shares, of which ${names} are missing`);
+      throw new UserError(`${path}: missing of its ${world} shares: ${names}`);
     }
     const { hasSecondMomentum } = await loadOptimizerShares(optimizer, shares, signal);
     const [[, path]] = paths;
@@ -86,7 +86,7 @@ export async function openOptimizer(
     return optimizer;
   } catch (error) {
     if (!(error instanceof UserError) || error.detail?.kind === "optimizerState") throw error;
-    const hint = paths.length > 1 ? ` (it was saved in shares by ${paths.length} processes)` : "";
+    const hint = paths.length > 1 ? ` (there are files saved by ${paths.length} processes)` : "";
     throw unusable(error.message + hint);
   }
 }

@@ -128,7 +128,8 @@ function findAdamW(
     const { name, shape } = parameter, entries = state[offset];
     // Until January 2026 small ones were split too.
     const stored = tensorOf(entries.get("exp_avg"))?.shape;
-    const isSplit = world > 1 && (sizeOf(shape) >= SHARED_FROM || stored?.[0] !== shape[0]);
+    const isSplit = world > 1 &&
+      (sizeOf(shape) >= SHARED_FROM || stored?.[0] === shape[0] / world);
     const wanted = isSplit ? [shape[0] / world, ...shape.slice(1)] : [...shape];
     const moments = { exp_avg: wanted, exp_avg_sq: wanted };
     for (const [key, tensor] of tensorsOf(share, entries, name, moments, ["step"])) {
