@@ -3,6 +3,7 @@
  * the class in `python/` otherwise.
  */
 import type { TensorSource } from "../checkpoint/mod.ts";
+import { pythonFloat } from "../json.ts";
 import type { ModelConfig } from "../model_config.ts";
 import type { ModelParts } from "../model_parts.ts";
 import type { StoredModel } from "./stored_model.ts";
@@ -47,7 +48,7 @@ export function hfConfig(
     num_key_value_heads: config.nKvHead,
     max_position_embeddings: config.sequenceLen,
     rms_norm_eps: NORM_EPS,
-    final_logit_softcapping: parts.softcap,
+    final_logit_softcapping: pythonFloat(parts.softcap),
     initializer_range: 0.02,
     tie_word_embeddings: false,
     use_cache: true,
@@ -70,8 +71,8 @@ export function hfConfig(
       vocab_size: rows,
       hidden_act: "relu2",
       attention_bias: false,
-      attention_dropout: 0,
-      rope_parameters: { rope_type: "default", rope_theta: parts.rotaryBase },
+      attention_dropout: pythonFloat(0),
+      rope_parameters: { rope_type: "default", rope_theta: pythonFloat(parts.rotaryBase) },
       ...shared,
     }
     : {
@@ -91,14 +92,14 @@ export function hfConfig(
 /** A model's parts as the class in `python/` is told them. */
 function ownParts(config: ModelConfig, parts: Required<ModelParts>): Record<string, unknown> {
   return {
-    rotary_base: parts.rotaryBase,
+    rotary_base: pythonFloat(parts.rotaryBase),
     rotary_rounding: parts.rotaryRounding,
-    qk_scale: parts.qkScale,
+    qk_scale: pythonFloat(parts.qkScale),
     window_pattern: config.windowPattern,
     window_rule: parts.windows,
     lambdas: parts.lambdas,
     value_gate_channels: parts.valueGate?.channels ?? null,
-    value_gate_scale: parts.valueGate?.scale ?? 1,
+    value_gate_scale: pythonFloat(parts.valueGate?.scale ?? 1),
     bigram: parts.bigram,
     smear: parts.smear,
     backout: parts.backout,

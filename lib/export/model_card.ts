@@ -89,5 +89,5 @@ function section(title: string, what: string, rows: readonly [string, unknown][]
 
 /** Words of a file within Markdown. */
 function text(words: string): string {
-  return harmless(words).replace(/\s+/g, " ").replace(/[\\|`*_<>[\]]/g, "\\$&");
+  return harmless(words).replace(/\s+/g, " ").replace(/[\\|`*<>[\]]/g, "\\$&");
 }
