@@ -19,6 +19,7 @@ import {
   oneOf,
   positive,
   positiveFraction,
+  positiveNumber,
   positiveOrMinusOne,
   rate,
   windowLetters,
@@ -72,9 +73,10 @@ export const FLAGS = {
   Model: {
     source: {
       value: "kind:string",
-      rule: oneOf("sft", "base"),
-      words: "Whether a fine-tuned or a base model: sft or base.",
+      rule: oneOf("base", "mid", "sft", "rl"),
+      words: "Kind of model to open: base, mid, sft or rl.",
       of: {
+        sft: "base",
         chat: "sft",
         eval: "sft",
         inspect: "base",
@@ -104,7 +106,7 @@ export const FLAGS = {
     modelStep: {
       value: "step:integer",
       rule: count,
-      words: "Step of the base checkpoint.",
+      words: "Step of the checkpoint to begin with.",
       of: { sft: absent("the last") },
     },
     step: {
@@ -118,10 +120,22 @@ export const FLAGS = {
         export: absent("the last"),
       },
     },
+    softcap: {
+      value: "cap:number",
+      rule: positiveNumber,
+      words: "Cap of the logits, 15 or 20, where the files do not tell.",
+      of: {
+        sft: absent("from checkpoint"),
+        chat: absent("from checkpoint"),
+        eval: absent("from checkpoint"),
+        inspect: absent("from checkpoint"),
+        export: absent("from checkpoint"),
+      },
+    },
     loadOptimizer: {
       value: "switch:integer",
       isSwitch: true,
-      words: "1 warm-starts the optimizer from the base checkpoint, 0 does not.",
+      words: "1 warm-starts the optimizer from the checkpoint, 0 does not.",
       of: { sft: true },
     },
     resume: {

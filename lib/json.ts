@@ -6,6 +6,11 @@
 import { UserError } from "./errors.ts";
 import { harmless } from "./harmless.ts";
 
+/** Whether a value is an object, and neither null nor a list. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /**
  * What stands for each number that JSON lacks while a text is parsed, of the same length, so that
  * errors name the right column. No program spells zero as NaN's does.

@@ -15,7 +15,8 @@ const PARTS: Record<string, string[]> = {
   "lib/device": ["kernels"],
   "lib/model": ["lib/device"],
   "lib/optim": ["lib/device"],
-  "lib/tasks": [],
+  "lib/hub": [],
+  "lib/tasks": ["lib/hub"],
   "lib/tokenizer": ["lib/checkpoint"],
   "lib/tracking": [],
 };

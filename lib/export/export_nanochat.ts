@@ -1,7 +1,7 @@
 /**
  * A checkpoint as nanochat's own files, and as one file of safetensors.
  */
-import { basename, dirname, join, resolve } from "@std/path";
+import { dirname, join, resolve } from "@std/path";
 import {
   DiskFolder,
   WriteError,
@@ -13,7 +13,6 @@ import { UserError } from "../errors.ts";
 import { formatJson } from "../json.ts";
 import { checkRoom } from "./check_room.ts";
 import { converted, type ConvertOptions } from "./convert.ts";
-import { metaOf } from "./hf_config.ts";
 import { NewFolder } from "./new_folder.ts";
 import { bytesOfAll, FORMAT } from "./shards.ts";
 import type { StoredModel } from "./stored_model.ts";
@@ -39,7 +38,7 @@ export async function writeNanochatFolder(
   await tokenizer.save(new DiskFolder(folder.file("tokenizer")));
   const directory = folder.file(CHECKPOINT_FOLDERS[source], files.tag);
   await Deno.mkdir(directory, { recursive: true });
-  await writeCheckpoint(directory, files.step, tensors, metaOf(model));
+  await writeCheckpoint(directory, files.step, tensors, model.meta);
   await folder.commit();
 }
 
@@ -49,18 +48,13 @@ export async function writeCheckpoint(
   step: number,
   tensors: ReadonlyMap<string, TensorSource>,
   meta: Record<string, unknown>,
-): Promise<{ model: string; meta: string }> {
+): Promise<void> {
   const digits = String(step).padStart(6, "0");
-  const files = {
-    model: join(directory, `model_${digits}.pt`),
-    meta: join(directory, `meta_${digits}.json`),
-  };
-  await writeTorchFile(files.model, new OrderedDict(tensors));
+  await writeTorchFile(join(directory, `model_${digits}.pt`), new OrderedDict(tensors));
   await new DiskFolder(directory).writeBytes(
-    basename(files.meta),
+    `meta_${digits}.json`,
     new TextEncoder().encode(formatJson(meta, 2) + "\n"),
   );
-  return files;
 }
 
 /**
@@ -91,6 +85,6 @@ export async function writeSafetensorsFile(
     source: model.source,
     step: String(model.files.step),
     parts: formatJson(model.parts),
-    meta: formatJson(metaOf(model)),
+    meta: formatJson(model.meta),
   });
 }

@@ -16,19 +16,11 @@ export const OWN_MODEL_TYPE = "nanochat_sft";
 /** What a norm adds to the mean square: the smallest step of float32 at 1. */
 export const NORM_EPS = 2 ** -23;
 
-/** Keys of a meta file that are about the process that wrote it, and not about the model. */
-const RUN_KEYS = ["run", "run_state", "saved"];
-
 /** Whether transformers' class `nanochat` computes what a model computes. */
 export function fitsClass(parts: Required<ModelParts>): boolean {
   const { smear, backout, lambdas, bigram, valueGate, qkScale, windows } = parts;
   return !smear && !backout && !lambdas && !bigram && valueGate === null && qkScale === 1 &&
     windows === "none";
-}
-
-/** A meta file without what only its process needed. */
-export function metaOf({ meta }: Pick<StoredModel, "meta">): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(meta.raw).filter(([key]) => !RUN_KEYS.includes(key)));
 }
 
 /** The content of `config.json`, for the tensors as they are written. */
@@ -61,7 +53,7 @@ export function hfConfig(
       tag: files.tag,
       step: files.step,
       vocab_size: config.vocabSize,
-      meta: metaOf(model),
+      meta: model.meta,
     },
   };
   return fitsClass(parts)

@@ -8,10 +8,13 @@ import {
   checkpointFiles,
   DiskFolder,
   fileNames,
-  openTorchFile,
-  readMeta,
 } from "../checkpoint/disk/mod.ts";
-import { checkParameters, type CheckpointSource, readStateDict } from "../checkpoint/mod.ts";
+import {
+  checkParameters,
+  type CheckpointSource,
+  findEra,
+  type TensorSource,
+} from "../checkpoint/mod.ts";
 import { UserError } from "../errors.ts";
 import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
 import { parameterSpecs } from "../model/mod.ts";
@@ -25,6 +28,7 @@ import { type HfModel, readHfConfig } from "./read_hf_config.ts";
 import { readJsonFile } from "./read_json_file.ts";
 import { readTokenizerJson } from "./read_tokenizer_json.ts";
 import { bytesOfAll } from "./shards.ts";
+import { withOpenParts } from "./stored_model.ts";
 import { openWeights, type Weights } from "./weights.ts";
 
 /** Bytes for what is not weights. */
@@ -73,11 +77,10 @@ export async function importHf(
 
   using weights = await openWeights(folder);
   const tensors = converted(parametersOf(model, weights, folder), { signal });
+  const meta = metaFor(model, tensors, folder);
   await using target = await NewFolder.create(directory, bytesOfAll(tensors) + BESIDE_WEIGHTS);
   const { step } = model.origin;
-  const written = await writeCheckpoint(target.temporaryPath, step, tensors, model.meta);
-  const warning = await checkParts(model.parts, written, folder);
-  if (warning !== undefined) terminal.warn(warning);
+  await writeCheckpoint(target.temporaryPath, step, tensors, meta);
   if (bringsTokenizer) await tokenizer.save(new DiskFolder(join(baseDir, "tokenizer")));
   await target.commit();
   return checkpointFiles(await fileNames(directory), directory, step);
@@ -124,26 +127,29 @@ function parametersOf({ isClass, config, parts }: HfModel, weights: Weights, fol
 }
 
 /**
- * Checks that nanochat's files, read again, say the same as the folder.
+ * The meta file with which nanochat's files say what the folder says.
  *
- * @returns What a person has to say whenever the model is opened, since the files cannot.
+ * @throws {UserError} if none does: then it computes what no nanochat did with such parameters.
  */
-async function checkParts(
-  wanted: Required<ModelParts>,
-  written: { model: string; meta: string },
+function metaFor(
+  { meta, parts, config }: HfModel,
+  tensors: ReadonlyMap<string, TensorSource>,
   folder: string,
-): Promise<string | undefined> {
-  const { modelConfig } = await readMeta(written.meta);
-  using file = await openTorchFile(written.model);
-  const found: Required<ModelParts> = {
+): Record<string, unknown> {
+  const told = withOpenParts(meta, parts);
+  const found = (meta: Record<string, unknown>): Required<ModelParts> => ({
     ...NEWEST_PARTS,
-    ...readStateDict(file, modelConfig).parts,
-  };
-  const differing = (Object.keys(wanted) as (keyof ModelParts)[])
-    .filter((part) => JSON.stringify(found[part]) !== JSON.stringify(wanted[part]));
-  if (differing.length === 0) return undefined;
-  const says = differing.map((part) =>
-    `${part} ${JSON.stringify(wanted[part])}, not ${JSON.stringify(found[part])}`
-  ).join(", ");
-  throw new UserError(`${folder}: computes with ${says} as nanochat does with such parameters`);
+    ...findEra(tensors, config, { meta }, folder).parts,
+  });
+  const differing = (a: Required<ModelParts>) =>
+    (Object.keys(parts) as (keyof ModelParts)[])
+      .filter((part) => JSON.stringify(a[part]) !== JSON.stringify(parts[part]));
+  if (differing(found(meta)).length === 0) return meta;
+  const nearest = found(told);
+  const wrong = differing(nearest);
+  if (wrong.length === 0) return told;
+  const says = wrong.map((part) =>
+    `${part} ${JSON.stringify(parts[part])} where nanochat has ${JSON.stringify(nearest[part])}`
+  );
+  throw new UserError(`${folder}: computes what nanochat does not: ${says.join(", ")}`);
 }

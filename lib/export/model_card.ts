@@ -1,6 +1,7 @@
 /**
  * The page that the Hub shows of a model, from what its files say.
  */
+import { describeEra } from "../checkpoint/mod.ts";
 import { harmless } from "../harmless.ts";
 import { countParameters, parameterSpecs } from "../model/mod.ts";
 import { fitsClass } from "./hf_config.ts";
@@ -11,17 +12,17 @@ const SETTINGS = ["step", "max_seq_len", "device_batch_size", "total_batch_size"
 
 /** The text of `README.md`. */
 export function modelCard(model: StoredModel): string {
-  const { config, parts, meta, files, source } = model;
+  const { config, parts, meta, files, source, era } = model;
   const { nLayer, nEmbd, vocabSize, sequenceLen } = config;
   const { total } = countParameters(parameterSpecs(config, parts));
   const kind = source === "base" ? "base model" : `chat model (${source})`;
   const isClass = fitsClass(parts);
-  const raw = Object.entries(meta.raw);
+  const raw = Object.entries(meta);
   const numbers = raw.filter(([, value]) => typeof value === "number");
   const measured = numbers.filter(([key]) => !SETTINGS.includes(key));
   const settings = [
     ...numbers.filter(([key]) => SETTINGS.includes(key)),
-    ...Object.entries({ ...meta.raw.user_config as object }),
+    ...Object.entries({ ...meta.user_config as object }),
   ];
   const folder = "path/to/this/folder";
   const trusted = isClass ? "" : ", trust_remote_code=True";
@@ -49,6 +50,8 @@ export function modelCard(model: StoredModel): string {
     `${total.toLocaleString("en-US")} parameters.`,
     "",
     ...remarks,
+    "",
+    `Its architecture: ${describeEra(era, config)}.`,
     "",
     "## Use",
     "",

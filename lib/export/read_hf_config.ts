@@ -85,7 +85,7 @@ export function readHfConfig(raw: unknown, path: string, tokens: number): HfMode
     n_head: heads,
     n_kv_head: json.num_key_value_heads ?? heads,
     n_embd: C,
-    ...isClass ? {} : { window_pattern: json.window_pattern },
+    ...parts.windows === "none" ? {} : { window_pattern: json.window_pattern },
   };
   const step = Number.isSafeInteger(origin.step) ? Number(origin.step) : 0;
   const said = parseMeta(formatJson({ step, model_config: numbers }), path);
@@ -118,7 +118,7 @@ function wantedValues(json: Json, C: number, heads: number, isClass: boolean): J
 function metaFor(origin: Json, said: CheckpointMeta, path: string): Json {
   const { meta } = origin;
   if (meta === undefined) return { ...said.raw };
-  const stored = parseMeta(formatJson({ step: said.step, ...Object(meta) }), path);
+  const stored = parseMeta(formatJson({ ...Object(meta), step: said.step }), path);
   const of = (config: ModelConfig) => JSON.stringify(Object.entries(config).sort());
   if (of(stored.modelConfig) !== of(said.modelConfig)) {
     throw new UserError(`${path}: its sizes and those of nanochat's meta file in it differ`);

@@ -2,7 +2,7 @@
  * The commands that carry models to other programs and back.
  */
 import type { RunIo } from "../training/mod.ts";
-import { type ModelOptions, whereModelsAre } from "../training/mod.ts";
+import { type ModelOptions, sayEra, whereModelsAre } from "../training/mod.ts";
 import type { WeightDType } from "./convert.ts";
 import { writeHfFolder } from "./export_hf.ts";
 import { writeNanochatFolder, writeSafetensorsFile } from "./export_nanochat.ts";
@@ -27,9 +27,11 @@ export interface ExportOptions extends ModelOptions {
  * @throws {UserError} when the checkpoint cannot be opened, or the place is taken or full.
  */
 export async function runExport(options: ExportOptions, givenIo: RunIo): Promise<void> {
-  const { baseDir, terminal, signal } = await whereModelsAre(givenIo);
+  const io = await whereModelsAre(givenIo);
+  const { baseDir, terminal, signal } = io;
   using model = await openStored(options, baseDir);
   terminal.info(`Checkpoint: ${model.files.model}`);
+  sayEra({ era: model.era, model }, io);
   const how = { dtype: options.dtype, signal };
   const { hf, safetensors, nanochat } = options;
   if (hf !== undefined) await writeHfFolder(model, hf, how);

@@ -11,8 +11,9 @@ import {
 } from "../checkpoint/disk/mod.ts";
 import {
   checkParameters,
-  type CheckpointMeta,
   type CheckpointSource,
+  type Era,
+  openParts,
   readStateDict,
   type TensorSource,
 } from "../checkpoint/mod.ts";
@@ -29,8 +30,10 @@ export interface StoredModel extends Disposable {
   source: CheckpointSource;
   /** Its files. */
   files: CheckpointFiles;
-  /** What its meta file says. */
-  meta: CheckpointMeta;
+  /** What its meta file says, but for what only the process needed that wrote it. */
+  meta: Record<string, unknown>;
+  /** Which of nanochat's architectures it is of. */
+  era: Era;
   /** Its shape. */
   config: ModelConfig;
   /** What it computes. */
@@ -41,41 +44,64 @@ export interface StoredModel extends Disposable {
   tokenizer: Tokenizer;
 }
 
+/** Keys of a meta file that are about the process that wrote it, and not about the model. */
+const RUN_KEYS = ["run", "run_state", "saved"];
+
 /**
  * Opens a checkpoint; disposing of it closes its file. No tensor is read.
  *
  * @throws {UserError} when it is missing or damaged, or the tokenizer is another's.
  */
 export async function openStored(
-  { source, modelTag: tag, step }: ModelOptions,
+  { source, modelTag: tag, step, softcap }: ModelOptions,
   baseDir: string,
 ): Promise<StoredModel> {
   const files = await findCheckpoint(baseDir, { source, tag, step });
-  const meta = await readMeta(files.meta);
-  const { modelConfig: config } = meta;
   const directory = join(baseDir, "tokenizer");
   const tokenizer = await Tokenizer.load(new DiskFolder(directory));
-  if (tokenizer.vocabSize !== config.vocabSize) {
+  using opened = new DisposableStack();
+  const model = opened.use(await openFiles(files, { source, softcap, tokenizer }));
+  if (tokenizer.vocabSize !== model.config.vocabSize) {
     throw new UserError(
-      `${files.model} has ${config.vocabSize} tokens, but the tokenizer in ${directory} has ` +
+      `${files.model} has ${model.config.vocabSize} tokens, but the tokenizer in ${directory} has ` +
         `${tokenizer.vocabSize}; use the tokenizer that the model was trained with`,
     );
   }
+  opened.move();
+  return model;
+}
+
+/** As {@linkcode openStored}, from known files and with a known tokenizer. */
+export async function openFiles(
+  files: CheckpointFiles,
+  { softcap, ...known }: Pick<StoredModel, "source" | "tokenizer"> & { softcap?: number },
+): Promise<StoredModel> {
+  const { modelConfig: config, raw } = await readMeta(files.meta);
   using opened = new DisposableStack();
   const file = opened.use(await openTorchFile(files.model));
-  const { tensors, parts } = readStateDict(file, config);
+  const { tensors, parts, era } = readStateDict(file, config, { meta: raw, softcap });
   const specs = parameterSpecs(config, parts);
   checkParameters(tensors, specs, files.model);
-  const inOrder = new Map(specs.map(({ name }) => [name, tensors.get(name)!]));
+  const meta = Object.fromEntries(Object.entries(raw).filter(([key]) => !RUN_KEYS.includes(key)));
   const kept = opened.move();
   return {
-    source,
+    ...known,
     files,
-    meta,
+    // What a person said is kept for those who open the export.
+    meta: softcap === undefined ? meta : withOpenParts(meta, parts),
+    era,
     config,
     parts: { ...NEWEST_PARTS, ...parts },
-    tensors: inOrder,
-    tokenizer,
+    tensors: new Map(specs.map(({ name }) => [name, tensors.get(name)!])),
     [Symbol.dispose]: () => kept.dispose(),
   };
+}
+
+/** A meta file that also says what of a model's parts its parameters do not tell. */
+export function withOpenParts(
+  meta: Record<string, unknown>,
+  parts: ModelParts,
+): Record<string, unknown> {
+  const user_config = { ...meta.user_config as object, ...openParts(parts) };
+  return Object.keys(user_config).length > 0 ? { ...meta, user_config } : meta;
 }

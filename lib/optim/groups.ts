@@ -12,7 +12,7 @@ export interface OptimizerParameter {
   /** Shape, (rows, columns) for Muon. */
   shape: readonly number[];
   /** What it is for. */
-  kind: "lmHead" | "wte" | "valueEmbeds" | "matrix" | "scalar";
+  kind: "lmHead" | "wte" | "valueEmbeds" | "bigramEmbed" | "matrix" | "scalar";
   /** Its values. */
   value: Tensor;
   /** Its gradient. */
@@ -68,8 +68,8 @@ export function widthScale(nEmbd: number): number {
 }
 
 /**
- * nanochat's groups in the order of its optimizer's state: AdamW for lm_head, wte, value
- * embeddings and scalars, then Muon, one group per shape of the blocks' matrices, shapes sorted.
+ * nanochat's groups in the order of its optimizer's state: AdamW for lm_head, wte, value and
+ * bigram embeddings and scalars, then Muon, one group per shape of the blocks' matrices, shapes sorted.
  * Groups without parameters (parts that are off) are left out.
  *
  * @param parameters In the order of the state dict.
@@ -111,9 +111,11 @@ export function parameterGroups(
     adamw(ofKind("lmHead"), unembeddingLr * scale, [0.8, 0.96], 0.01),
     adamw(ofKind("wte"), embeddingLr * scale, [0.8, 0.995], 0.001),
     adamw(ofKind("valueEmbeds"), embeddingLr * 0.5 * scale, [0.8, 0.995], 0.01),
+    adamw(ofKind("bigramEmbed"), embeddingLr * 0.5 * scale, [0.8, 0.995], 0.01),
     adamw(named("resid_lambdas"), 0.005, [0.8, 0.95], 0.05),
     adamw(named("x0_lambdas"), 0.5, [0.96, 0.95], 0),
     adamw(named("smear_gate.weight", "smear_lambda", "backout_lambda"), 0.2, [0.8, 0.95], 0),
+    adamw(named("bigram_lambdas"), 0.5, [0.96, 0.95], 0),
     ...muon,
   ].filter((group) => group.parameters.length > 0);
 }

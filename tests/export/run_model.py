@@ -1,6 +1,6 @@
 """
 Runs an exported model every way that there is. Arguments: the folder, and a file with JSON of
-`ids` (B, T) and how many of them are the `prompt` of a generation. Prints JSON. Uses transformers
+`ids` (B, T), how many of them are the `prompt` of a generation, and a `long` row. Prints JSON. Uses transformers
 where Python has it, and otherwise the stand-in beside this file.
 """
 
@@ -46,15 +46,16 @@ lengths = [T // 2, 3] + [1] * (T - T // 2 - 3)
 
 # Two rows of different lengths, padded on either side: what is not padding gives the same logits.
 pad = 5
-padded = ids.clone()
-padded[0, :pad] = ids[0, 0]
-padded[0, pad:] = ids[0, : T - pad]
-left = torch.ones_like(ids)
+pair, whole_pair = ids[[0, -1]], whole[[0, -1]]
+padded = pair.clone()
+padded[0, :pad] = pair[0, 0]
+padded[0, pad:] = pair[0, : T - pad]
+left = torch.ones_like(pair)
 left[0, :pad] = 0
-right = torch.ones_like(ids)
+right = torch.ones_like(pair)
 right[0, T - pad :] = 0
 of_left = run(input_ids=padded, attention_mask=left, use_cache=False).logits
-of_right = run(input_ids=ids, attention_mask=right, use_cache=False).logits
+of_right = run(input_ids=pair, attention_mask=right, use_cache=False).logits
 of_left_in_parts = in_parts(padded, left, lengths)
 
 
@@ -101,10 +102,10 @@ print(
             "transformers": getattr(transformers, "__version__", None),
             "dtype": str(next(model.parameters()).dtype),
             "logits": whole.float().flatten().tolist(),
-            "shape": list(whole.shape),
+            "long": run(input_ids=torch.tensor(request["long"])).logits[:, -24:].flatten().tolist(),
             "in_parts": difference(in_parts(ids, None, lengths), whole),
-            "left": difference(of_left[0, pad:], whole[0, : T - pad]),
-            "left_other_row": difference(of_left[1:], whole[1:]),
+            "left": difference(of_left[0, pad:], whole_pair[0, : T - pad]),
+            "left_other_row": difference(of_left[1], whole_pair[1]),
             "left_in_parts": difference(of_left_in_parts[0, pad:], whole[0, : T - pad]),
             "right": difference(of_right[0, : T - pad], whole[0, : T - pad]),
             "kept": difference(run(input_ids=ids, logits_to_keep=1).logits[:, 0], whole[:, -1]),

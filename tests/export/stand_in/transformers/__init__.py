@@ -93,3 +93,6 @@ def load_class(folder, place):
         sys.modules[package] = importlib.util.module_from_spec(spec)
     sys.modules[package].__path__ = [folder]
     return getattr(importlib.import_module(f"{package}.{module}"), name)
+
+
+from .nanochat import NanoChatForCausalLM  # noqa: E402, F401
