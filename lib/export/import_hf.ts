@@ -24,6 +24,7 @@ import { converted } from "./convert.ts";
 import { writeCheckpoint } from "./export_nanochat.ts";
 import { fromClassName } from "./hf_names.ts";
 import { NewFolder } from "./new_folder.ts";
+import { withProgress } from "./progress.ts";
 import { type HfModel, readHfConfig } from "./read_hf_config.ts";
 import { readJsonFile } from "./read_json_file.ts";
 import { readTokenizerJson } from "./read_tokenizer_json.ts";
@@ -76,11 +77,14 @@ export async function importHf(
   const bringsTokenizer = await checkTokenizer(tokenizer, baseDir);
 
   using weights = await openWeights(folder);
-  const tensors = converted(parametersOf(model, weights, folder), { signal });
+  const tensors = parametersOf(model, weights, folder);
   const meta = metaFor(model, tensors, folder);
   await using target = await NewFolder.create(directory, bytesOfAll(tensors) + BESIDE_WEIGHTS);
   const { step } = model.origin;
-  await writeCheckpoint(target.temporaryPath, step, tensors, meta);
+  await withProgress("Importing", tensors, terminal, (onRead) => {
+    const read = converted(tensors, { onRead, signal });
+    return writeCheckpoint(target.temporaryPath, step, read, meta);
+  });
   if (bringsTokenizer) await tokenizer.save(new DiskFolder(join(baseDir, "tokenizer")));
   await target.commit();
   return checkpointFiles(await fileNames(directory), directory, step);

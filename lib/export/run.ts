@@ -7,6 +7,7 @@ import type { WeightDType } from "./convert.ts";
 import { writeHfFolder } from "./export_hf.ts";
 import { writeNanochatFolder, writeSafetensorsFile } from "./export_nanochat.ts";
 import { importHf, type ImportOptions } from "./import_hf.ts";
+import { withProgress } from "./progress.ts";
 import { openStored } from "./stored_model.ts";
 
 /** What is exported, and as what; one of the three places is named. */
@@ -32,11 +33,13 @@ export async function runExport(options: ExportOptions, givenIo: RunIo): Promise
   using model = await openStored(options, baseDir);
   terminal.info(`Checkpoint: ${model.files.model}`);
   sayEra({ era: model.era, model }, io);
-  const how = { dtype: options.dtype, signal };
-  const { hf, safetensors, nanochat } = options;
-  if (hf !== undefined) await writeHfFolder(model, hf, how);
-  if (safetensors !== undefined) await writeSafetensorsFile(model, safetensors, how);
-  if (nanochat !== undefined) await writeNanochatFolder(model, nanochat, how);
+  const { hf, safetensors, nanochat, dtype } = options;
+  await withProgress("Exporting", model.tensors, terminal, async (onRead) => {
+    const how = { dtype, onRead, signal };
+    if (hf !== undefined) await writeHfFolder(model, hf, how);
+    if (safetensors !== undefined) await writeSafetensorsFile(model, safetensors, how);
+    if (nanochat !== undefined) await writeNanochatFolder(model, nanochat, how);
+  });
   terminal.print(`Exported to ${hf ?? safetensors ?? nanochat}`);
 }
 
