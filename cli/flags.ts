@@ -45,12 +45,45 @@ export const FLAGS = {
       of: { inspect: false },
     },
   },
+  "Other programs": {
+    hf: {
+      value: "folder:string",
+      rule: notEmpty("the path of a folder"),
+      words: "Folder of Hugging Face's transformers.",
+      of: { export: absent(""), import: absent("") },
+    },
+    safetensors: {
+      value: "file:string",
+      rule: notEmpty("the path of a file"),
+      words: "File of safetensors, with nanochat's names.",
+      of: { export: absent("") },
+    },
+    nanochat: {
+      value: "folder:string",
+      rule: notEmpty("the path of a folder"),
+      words: "Base directory that nanochat opens.",
+      of: { export: absent("") },
+    },
+    dtype: {
+      value: "name:string",
+      rule: oneOf("float32", "bfloat16", "float16"),
+      words: "Type of the weights: float32, bfloat16 or float16.",
+      of: { export: absent("each as in the checkpoint") },
+    },
+  },
   Model: {
     source: {
       value: "kind:string",
       rule: oneOf("base", "mid", "sft", "rl"),
       words: "Kind of model to open: base, mid, sft or rl.",
-      of: { sft: "base", chat: "sft", eval: "sft", inspect: "base" },
+      of: {
+        sft: "base",
+        chat: "sft",
+        eval: "sft",
+        inspect: "base",
+        export: "sft",
+        import: absent("what the folder says"),
+      },
     },
     modelTag: {
       value: "tag:string",
@@ -62,7 +95,14 @@ export const FLAGS = {
         chat: absent("the deepest"),
         eval: absent("the deepest"),
         inspect: absent("the deepest"),
+        export: absent("the deepest"),
       },
+    },
+    tag: {
+      value: "tag:string",
+      rule: modelTag,
+      words: "Folder that the model gets.",
+      of: { import: absent("what the folder says, else its name") },
     },
     modelStep: {
       value: "step:integer",
@@ -74,7 +114,12 @@ export const FLAGS = {
       value: "step:integer",
       rule: count,
       words: "Step of the checkpoint.",
-      of: { chat: absent("the last"), eval: absent("the last"), inspect: absent("the last") },
+      of: {
+        chat: absent("the last"),
+        eval: absent("the last"),
+        inspect: absent("the last"),
+        export: absent("the last"),
+      },
     },
     softcap: {
       value: "cap:number",
@@ -85,6 +130,7 @@ export const FLAGS = {
         chat: absent("from checkpoint"),
         eval: absent("from checkpoint"),
         inspect: absent("from checkpoint"),
+        export: absent("from checkpoint"),
       },
     },
     loadOptimizer: {
@@ -418,7 +464,15 @@ export const FLAGS = {
     },
     quiet: {
       words: "Print only results and warnings.",
-      of: { sft: false, base: false, chat: false, eval: false, "tok-train": false },
+      of: {
+        sft: false,
+        base: false,
+        chat: false,
+        eval: false,
+        "tok-train": false,
+        export: false,
+        import: false,
+      },
     },
   },
 } as const satisfies Record<string, Record<string, Flag>>;
