@@ -1,9 +1,10 @@
 /** The command `chat`: talk with a model. */
 
 import { runChat } from "../lib/chat/mod.ts";
+import { importHf } from "../lib/export/mod.ts";
 import { pullForChat } from "../lib/pull/mod.ts";
 import { commandOf } from "./command.ts";
-import { wordError } from "./errors.ts";
+import { adviseOn, wordError } from "./errors.ts";
 import { baseDir, exitCode, SIGNALS, systemTerminal, writeAll } from "./io.ts";
 import { type LineSource, openLines } from "./line_editor.ts";
 import { chatOptions } from "./options.ts";
@@ -31,6 +32,7 @@ export function chatCommand(run: typeof runChat = runChat) {
             terminal: systemTerminal(quiet, Deno.stderr),
             baseDir: baseDir(),
             env: (name) => Deno.env.get(name),
+            importModel: importHf,
           },
         );
         const meant = model && { source: model.source, modelTag: model.tag };
@@ -38,6 +40,7 @@ export function chatCommand(run: typeof runChat = runChat) {
           terminal: systemTerminal(quiet === true || options.prompt !== undefined),
           baseDir: model?.baseDir ?? baseDir(),
           now: () => performance.now(),
+          advice: adviseOn,
           write: (text) => writeAll(Deno.stdout, text),
           isShownOnTerminal: Deno.stdout.isTerminal(),
           tell: (error) => systemTerminal().error(wordError(error, "chat")),

@@ -9,6 +9,7 @@
  * @module
  */
 import { TRAIN_MIXTURE } from "../lib/tasks/mod.ts";
+import { RECIPE_NAMES } from "../lib/training/mod.ts";
 import { type Absent, absent, type CommandName, type Flag, type ValueOf } from "./flag.ts";
 import {
   count,
@@ -19,6 +20,7 @@ import {
   oneOf,
   positive,
   positiveFraction,
+  positiveNumber,
   positiveOrMinusOne,
   rate,
   windowLetters,
@@ -43,6 +45,32 @@ export const FLAGS = {
       of: { inspect: false },
     },
   },
+  "Other programs": {
+    hf: {
+      value: "folder:string",
+      rule: notEmpty("the path of a folder"),
+      words: "Folder of Hugging Face's transformers.",
+      of: { export: absent(""), import: absent("") },
+    },
+    safetensors: {
+      value: "file:string",
+      rule: notEmpty("the path of a file"),
+      words: "File of safetensors, with nanochat's names.",
+      of: { export: absent("") },
+    },
+    nanochat: {
+      value: "folder:string",
+      rule: notEmpty("the path of a folder"),
+      words: "Base directory that nanochat opens.",
+      of: { export: absent("") },
+    },
+    dtype: {
+      value: "name:string",
+      rule: oneOf("float32", "bfloat16", "float16"),
+      words: "Type of the weights: float32, bfloat16 or float16.",
+      of: { export: absent("each as in the checkpoint") },
+    },
+  },
   Model: {
     source: {
       value: "kind:string",
@@ -53,6 +81,8 @@ export const FLAGS = {
         chat: "sft",
         eval: "sft",
         inspect: "base",
+        export: "sft",
+        import: absent("what the folder says"),
         pull: absent("every kind there is"),
       },
     },
@@ -60,12 +90,6 @@ export const FLAGS = {
       value: "repository:string",
       words: "Model of the Hugging Face hub, OWNER/NAME, fetched first.",
       of: { chat: absent("one of this computer") },
-    },
-    tag: {
-      value: "tag:string",
-      rule: modelTag,
-      words: "Its folder, of several there; the name of the only one here.",
-      of: { pull: absent("the deepest") },
     },
     modelTag: {
       value: "tag:string",
@@ -77,7 +101,14 @@ export const FLAGS = {
         chat: absent("the deepest"),
         eval: absent("the deepest"),
         inspect: absent("the deepest"),
+        export: absent("the deepest"),
       },
+    },
+    tag: {
+      value: "tag:string",
+      rule: modelTag,
+      words: "Folder that the model gets; of several there, the one meant.",
+      of: { import: absent("what the folder says, else its name"), pull: absent("the deepest") },
     },
     modelStep: {
       value: "step:integer",
@@ -94,6 +125,19 @@ export const FLAGS = {
         eval: absent("the last"),
         inspect: absent("the last"),
         pull: absent("the last"),
+        export: absent("the last"),
+      },
+    },
+    softcap: {
+      value: "cap:number",
+      rule: positiveNumber,
+      words: "Cap of the logits, 15 or 20, where the files do not tell.",
+      of: {
+        sft: absent("from checkpoint"),
+        chat: absent("from checkpoint"),
+        eval: absent("from checkpoint"),
+        inspect: absent("from checkpoint"),
+        export: absent("from checkpoint"),
       },
     },
     loadOptimizer: {
@@ -267,7 +311,7 @@ export const FLAGS = {
     tasks: {
       value: "names:string",
       words: "Tasks to measure on, such as ARC-Easy|GSM8K.",
-      of: { eval: absent("all six") },
+      of: { eval: absent("the recipe's") },
     },
     numSamples: {
       value: "answers:integer",
@@ -327,6 +371,14 @@ export const FLAGS = {
     },
   },
   Data: {
+    recipe: {
+      value: "name:string",
+      rule: oneOf(...RECIPE_NAMES),
+      words: "Mixture, tasks and Muon as nanochat has them: may2026 or newest.",
+      of: { sft: RECIPE_NAMES[0], eval: RECIPE_NAMES[0], inspect: RECIPE_NAMES[0] },
+      // Shows all of them, unless it says what is packed.
+      alone: ["inspect"],
+    },
     mmluEpochs: {
       value: "times:integer",
       rule: count,
@@ -343,13 +395,13 @@ export const FLAGS = {
       value: "rows:integer",
       rule: count,
       words: "Rows of SimpleSpelling in the mixture.",
-      of: { sft: TRAIN_MIXTURE.simpleSpellingSize, inspect: TRAIN_MIXTURE.simpleSpellingSize },
+      of: { sft: absent("the recipe's"), inspect: absent("the recipe's") },
     },
     spellingBeeSize: {
       value: "rows:integer",
       rule: count,
       words: "Rows of SpellingBee in the mixture.",
-      of: { sft: TRAIN_MIXTURE.spellingBeeSize, inspect: TRAIN_MIXTURE.spellingBeeSize },
+      of: { sft: absent("the recipe's"), inspect: absent("the recipe's") },
     },
     data: {
       value: "file:string",
@@ -361,7 +413,7 @@ export const FLAGS = {
       value: "file:string",
       rule: notEmpty("the path of a file"),
       words: "Mix what this JSON file says instead.",
-      of: { sft: absent("nanochat's"), inspect: absent("nanochat's") },
+      of: { sft: absent("the recipe's"), inspect: absent("the recipe's") },
     },
     vocabSize: {
       value: "tokens:integer",
@@ -423,7 +475,16 @@ export const FLAGS = {
     },
     quiet: {
       words: "Print only results and warnings.",
-      of: { sft: false, base: false, chat: false, eval: false, pull: false, "tok-train": false },
+      of: {
+        sft: false,
+        base: false,
+        chat: false,
+        eval: false,
+        pull: false,
+        "tok-train": false,
+        export: false,
+        import: false,
+      },
     },
   },
 } as const satisfies Record<string, Record<string, Flag>>;

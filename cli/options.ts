@@ -6,6 +6,7 @@
 import type { BaseOptions, TokTrainOptions } from "../lib/base/mod.ts";
 import type { RunChatOptions } from "../lib/chat/mod.ts";
 import { optionError, UserError } from "../lib/errors.ts";
+import type { ExportOptions, ImportOptions } from "../lib/export/mod.ts";
 import type { ScheduleOptions } from "../lib/optim/mod.ts";
 import type { PackingOptions } from "../lib/inspect/mod.ts";
 import type { Choice } from "../lib/pull/mod.ts";
@@ -52,6 +53,8 @@ export type AllAgree = None<
   | Apart<"inspect", PackingOptions & ModelOptions, "conversation" | "packing">
   | Apart<"pull", Omit<Choice, "onlyOne">>
   | Apart<"tok-train", TokTrainOptions>
+  | Apart<"export", ExportOptions>
+  | Apart<"import", Omit<ImportOptions, "otherwise">>
 >;
 
 /**

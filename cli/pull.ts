@@ -1,5 +1,6 @@
 /** The command `pull`: fetch a model from the Hugging Face hub. */
 
+import { importHf } from "../lib/export/mod.ts";
 import { runPull } from "../lib/pull/mod.ts";
 import { commandOf } from "./command.ts";
 import { withSystemIo } from "./io.ts";
@@ -16,7 +17,9 @@ export function pullCommand(run: typeof runPull = runPull) {
     arguments: "<repository:string>",
     run: async (given, [repository]) => {
       const { quiet, ...options } = completeFlags("pull", given);
-      await withSystemIo(quiet, async (io) => void await run(repository, options, io));
+      await withSystemIo(quiet, async (io) => {
+        await run(repository, options, { ...io, importModel: importHf });
+      });
     },
   });
 }

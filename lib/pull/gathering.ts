@@ -29,9 +29,13 @@ export class Gathering {
     return path;
   }
 
-  /** Removes the folder. */
+  /** Removes the folder, if it was made. */
   async remove(): Promise<void> {
-    await Deno.remove(this.folder, { recursive: true });
+    try {
+      await Deno.remove(this.folder, { recursive: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
 }
 

@@ -45,6 +45,11 @@ const SOURCES = new Map(
   }),
 );
 
+/** The kind of model that a folder of this name holds, if its name says so. */
+export function sourceOfFolder(name: string): CheckpointSource | undefined {
+  return SOURCES.get(name);
+}
+
 /**
  * The models of a repository that are meant, all of one tag: the deepest unless one is given.
  *

@@ -10,7 +10,7 @@ import { checkRepositoryName, Hub, listModelRepository, type ModelRepository } f
 import { hubConnection, type RunIo } from "../training/mod.ts";
 import { type Choice, chooseModels } from "./choose.ts";
 import { Gathering } from "./gathering.ts";
-import { modelsIn, tagOfRepository } from "./models.ts";
+import { modelsIn } from "./models.ts";
 import { checkFits, Placement, type PulledModel } from "./placement.ts";
 import { pullTokenizer } from "./tokenizer.ts";
 import { type ImportModel, pullTransformers, transformersFiles } from "./transformers.ts";
@@ -88,8 +88,7 @@ async function fetchModels(
   });
   if (remote.length === 0) {
     const files = transformersFiles(repository) ?? nothingIn(name);
-    const tag = options.tag ?? tagOfRepository(name);
-    const model = await pullTransformers(name, files, gathering, { ...io, tag });
+    const model = await pullTransformers(repository, files, options, gathering, io);
     await gathering.remove();
     return [model];
   }

@@ -35,6 +35,8 @@ export interface SftOptions
   modelTag: string | undefined;
   /** Step of that checkpoint; undefined for its last. */
   modelStep: number | undefined;
+  /** The cap of that model's logits, where its files do not tell it. */
+  softcap: number | undefined;
   /** Whether to warm-start the optimizer from that checkpoint's state. */
   loadOptimizer: boolean;
   /** Whether to go on with the last fine-tuning run of the tag instead of beginning one. */

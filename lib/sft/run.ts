@@ -28,6 +28,7 @@ import {
   openModel,
   openOptimizer,
   openSinks,
+  RECIPES,
   RunCheckpoints,
   runContents,
   type RunIo,
@@ -36,6 +37,7 @@ import {
   runTrainingLoop,
   type SavedRun,
   savedRun,
+  sayEra,
   START,
   trainingMixture,
   warnOfUnsaved,
@@ -162,7 +164,7 @@ async function fineTune(
   { resumed, showcase }: Beginning,
 ): Promise<SftResult> {
   const { terminal, baseDir, signal, now } = io;
-  const { numIterations, modelTag, modelStep } = options;
+  const { numIterations, modelTag, modelStep, softcap } = options;
   const source = resumed ? "sft" : options.source;
   const { at: start, loader: state } = resumed?.saved ?? { at: START, loader: undefined };
   const files = resumed?.files ??
@@ -171,9 +173,17 @@ async function fineTune(
   const resume = resumed !== undefined;
   const place = { baseDir, source: "sft", tag, resume, step, terminal } as const;
   await using checkpoints = await RunCheckpoints.open(place);
-  const opened = await openModel(device, baseDir, { source, tag, step, training: true, signal });
+  const opened = await openModel(device, baseDir, {
+    source,
+    tag,
+    step,
+    softcap,
+    training: true,
+    signal,
+  });
   const { model, tokenizer, meta } = opened;
   terminal.info(`${resume ? "Resuming" : BEGINNINGS[source]} ${files.model}`);
+  sayEra(opened, io);
   const settings = inheritSettings(options, meta.raw, (note) => {
     if (!resume) terminal.info(note);
   }, source);
@@ -182,7 +192,8 @@ async function fineTune(
   describeBatches(settings, steps, model.config.nEmbd, terminal);
 
   const rates = { ...settings, initLrFrac: options.initLrFrac };
-  const warmth = { isWarm: options.loadOptimizer, isResumed: resume };
+  const { muon } = RECIPES[options.recipe];
+  const warmth = { isWarm: options.loadOptimizer, isResumed: resume, muon };
   const optimizer = await openOptimizer(opened, rates, warmth, io);
   const pass = new Pass(model, B, T, { training: true });
   const sizes = {

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { RunLock } from "../../lib/checkpoint/disk/mod.ts";
-import { hubBaseDir, pullForChat } from "../../lib/pull/mod.ts";
+import { hubBaseDir, type ImportModel, type PulledModel, pullForChat } from "../../lib/pull/mod.ts";
 import {
   AT_ROOT,
   hubWith,
@@ -247,18 +247,27 @@ Deno.test("a transformers model is handed to what imports it, or refused before 
   );
   assertEquals(hub.fileRequests, []);
   const seen: unknown[] = [];
-  const pulled = await pull("o/chat-d20-hf", {}, {
-    importModel: (folder, baseDir, tag) => {
-      seen.push([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), baseDir, tag);
-      return Promise.resolve({ source: "sft", tag, step: 0, directory: "there" });
-    },
-  });
-  assertEquals(seen, [
-    Object.keys(repository).filter((name) => !/README|py$/.test(name)).sort(),
-    baseDir,
-    "d20",
-  ]);
-  assertEquals(pulled.map(({ tag }) => tag), ["d20"]);
+  const importModel: ImportModel = async ({ hf, otherwise, ...said }, { baseDir }) => {
+    const { source, tag } = { ...otherwise, ...said.source && { source: said.source } };
+    seen.push([...Deno.readDirSync(hf)].map(({ name }) => name).sort(), source, tag);
+    const directory = join(baseDir, `chat${source}_checkpoints`, tag);
+    await Deno.mkdir(directory, { recursive: true });
+    for (const name of ["model_000000.pt", "meta_000000.json"]) {
+      await Deno.writeTextFile(join(directory, name), "");
+    }
+    return { directory, tag, step: 0 };
+  };
+  const directory = join(baseDir, "chatsft_checkpoints/d20");
+  const expected = [{ source: "sft", tag: "d20", step: 0, directory }];
+  assertEquals(await pull("o/chat-d20-hf", {}, { importModel }), expected as PulledModel[]);
+  const names = Object.keys(repository).filter((name) => !/README|py$/.test(name)).sort();
+  assertEquals(seen, [names, "sft", "d20"]);
+  // It is not made again, unless another kind is meant.
+  hub.seen.length = 0;
+  assertEquals(await pull("o/chat-d20-hf", {}, { importModel }), expected as PulledModel[]);
+  assertEquals(hub.fileRequests, []);
+  await pull("o/chat-d20-hf", { source: "rl" }, { importModel });
+  assertEquals(seen.slice(3), [names, "rl", "d20"]);
 });
 
 Deno.test("a model to talk with has a base directory of its own, and is fetched once", async () => {

@@ -1,6 +1,7 @@
 import { join } from "@std/path";
 import { formatJson } from "../../json.ts";
 import type { ModelConfig } from "../../model_config.ts";
+import type { ModelParts } from "../../model_parts.ts";
 import type { TensorSource } from "../../tensor_source.ts";
 import { namesOfStep, optimizersOfStep } from "../layout.ts";
 import { toModelConfigJson } from "../meta.ts";
@@ -24,6 +25,8 @@ export interface CheckpointContents {
   step: number;
   /** The model's shape. */
   modelConfig: ModelConfig;
+  /** What it computes; the newest's parts unless given. */
+  parts?: ModelParts;
   /** Parameters by nanochat's names. */
   stateDict: ReadonlyMap<string, TensorSource>;
   /** The optimizer's state in PyTorch's form: `{ state, param_groups }`. */
@@ -182,7 +185,7 @@ interface StagedCheckpoint extends AsyncDisposable {
 async function stage(
   directory: string,
   paths: Paths,
-  { step, modelConfig, stateDict, optimizer, run, meta }: CheckpointContents,
+  { step, modelConfig, parts, stateDict, optimizer, run, meta }: CheckpointContents,
   warn: (line: string) => void,
 ): Promise<StagedCheckpoint> {
   await reportWriteErrors(directory, () => Deno.mkdir(directory, { recursive: true }));
@@ -192,7 +195,7 @@ async function stage(
   const modelFile = await stageTorch(paths.model, new OrderedDict(stateDict));
   // By which a copy of the folder is told from the original.
   const saved = await modelFile.modified();
-  const model_config = toModelConfigJson(modelConfig);
+  const model_config = toModelConfigJson(modelConfig, parts);
   const metaFile = files.use(
     await stageMeta(paths.meta, { step, model_config, ...meta, run, saved }),
   );
