@@ -54,7 +54,8 @@ export function sourceOfFolder(name: string): CheckpointSource | undefined {
  * The models of a repository that are meant, all of one tag: the deepest unless one is given.
  *
  * @param others Told the tags that are left out where none was given.
- * @throws {UserError} if there is none, or only half of one; it lists what is there.
+ * @returns The models, those nearest to the root first; none where the repository has no model.
+ * @throws {UserError} if none of them is meant, or there is half of one; it lists what is there.
  */
 export function modelsIn(
   repository: ModelRepository,
@@ -66,7 +67,8 @@ export function modelsIn(
   const ofKind = source === undefined
     ? all
     : all.filter((model) => [source, undefined].includes(model.source));
-  if (all.length > 0 && ofKind.length === 0) {
+  if (all.length === 0) return [];
+  if (ofKind.length === 0) {
     throw new UserError(`${repository.name} has no ${source} model; it has ${described(all)}`);
   }
   const tags = [...new Set(ofKind.map((model) => model.tag))];

@@ -65,6 +65,30 @@ Deno.test("a model of the hub is pulled, inspected and talked with", async () =>
   assertEquals([again.code, again.stdout], [0, answered.stdout], again.stderr);
 });
 
+Deno.test("a model of transformers is pulled, and is the one that was exported", async () => {
+  await using world = await hubWith({ "o/nanochat-d6": AT_ROOT });
+  const { hub, baseDir } = world;
+  await run(hub.url, baseDir, "pull", "o/nanochat-d6");
+  const hf = join(baseDir, "hf");
+  const exported = await run(hub.url, baseDir, "export", "--hf", hf);
+  assertEquals(exported.code, 0, exported.stderr);
+  const files: Record<string, Uint8Array<ArrayBuffer>> = {};
+  for (const { name } of Deno.readDirSync(hf)) files[name] = await Deno.readFile(join(hf, name));
+  hub.addModel("o/nanochat-d6-hf", files);
+
+  const other = join(baseDir, "other");
+  const pulled = await run(hub.url, other, "pull", "o/nanochat-d6-hf", "--tag", "d6");
+  assertEquals(pulled.code, 0, pulled.stderr);
+  assertStringIncludes(pulled.stdout, "o/nanochat-d6-hf: sft model d6, step 650, in ");
+  const talk = ["chat", "--prompt", "Hi", "--max-new-tokens", "5", "--device-type", "cpu"];
+  const [first, second] = await Promise.all(
+    [baseDir, other].map((dir) => run(hub.url, dir, ...talk)),
+  );
+  assertEquals([second.code, second.stdout], [0, first.stdout], second.stderr);
+  const again = await run(hub.url, other, "chat", "--hub", "o/nanochat-d6-hf", ...talk.slice(1));
+  assertEquals([again.code, again.stdout], [0, first.stdout], again.stderr);
+});
+
 Deno.test("what a person can mend is one line and exit code 1", async () => {
   await using world = await hubWith({});
   const { hub, baseDir } = world;
