@@ -34,6 +34,8 @@ export interface SftOptions
   modelStep: number | undefined;
   /** The cap of the base model's logits, where its files do not tell it. */
   softcap: number | undefined;
+  /** Its window pattern, where its files do not tell it. */
+  windowPattern: string | undefined;
   /** Whether to warm-start the optimizer from the base checkpoint's state. */
   loadOptimizer: boolean;
   /** Whether to go on with the last fine-tuned checkpoint of the tag instead of a base one. */

@@ -155,7 +155,7 @@ async function fineTune(
   { resumed, showcase }: Beginning,
 ): Promise<SftResult> {
   const { terminal, baseDir, signal, now } = io;
-  const { numIterations, modelTag, modelStep, softcap } = options;
+  const { numIterations, modelTag, modelStep, softcap, windowPattern } = options;
   const { at: start, loader: state } = resumed?.saved ?? { at: START, loader: undefined };
   const files = resumed?.files ??
     await findCheckpoint(baseDir, { source: "base", tag: modelTag, step: modelStep });
@@ -169,12 +169,13 @@ async function fineTune(
     tag,
     step,
     softcap,
+    windowPattern,
     training: true,
     signal,
   });
   const { model, tokenizer, meta } = opened;
   terminal.info(`${resume ? "Resuming" : "Base checkpoint:"} ${files.model}`);
-  sayEra(opened, io);
+  sayEra(opened.era, io);
   const settings = inheritSettings(options, meta.raw, (note) => {
     if (!resume) terminal.info(note);
   });
