@@ -31,6 +31,15 @@ const inModelCommands = <Default>(value: Default) => (
   { sft: value, base: value, chat: value, eval: value }
 );
 
+/** What files may not tell of a model that a command opens. */
+const FROM_CHECKPOINT = {
+  sft: absent("from checkpoint"),
+  chat: absent("from checkpoint"),
+  eval: absent("from checkpoint"),
+  inspect: absent("from checkpoint"),
+  export: absent("from checkpoint"),
+};
+
 /** Every flag under its heading, in the order of the help; `maxSeqLen` is `--max-seq-len`. */
 export const FLAGS = {
   "What is shown": {
@@ -132,13 +141,7 @@ export const FLAGS = {
       value: "cap:number",
       rule: positiveNumber,
       words: "Cap of the logits, 15 or 20, where the files do not tell.",
-      of: {
-        sft: absent("from checkpoint"),
-        chat: absent("from checkpoint"),
-        eval: absent("from checkpoint"),
-        inspect: absent("from checkpoint"),
-        export: absent("from checkpoint"),
-      },
+      of: FROM_CHECKPOINT,
     },
     loadOptimizer: {
       value: "switch:integer",
@@ -176,7 +179,7 @@ export const FLAGS = {
       value: "letters:string",
       rule: windowLetters,
       words: "L full or S short attention, per layer.",
-      of: { base: "SSSL" },
+      of: { base: "SSSL", ...FROM_CHECKPOINT },
     },
   },
   "Length and batches": {

@@ -164,7 +164,7 @@ async function fineTune(
   { resumed, showcase }: Beginning,
 ): Promise<SftResult> {
   const { terminal, baseDir, signal, now } = io;
-  const { numIterations, modelTag, modelStep, softcap } = options;
+  const { numIterations, modelTag, modelStep, softcap, windowPattern } = options;
   const source = resumed ? "sft" : options.source;
   const { at: start, loader: state } = resumed?.saved ?? { at: START, loader: undefined };
   const files = resumed?.files ??
@@ -178,12 +178,13 @@ async function fineTune(
     tag,
     step,
     softcap,
+    windowPattern,
     training: true,
     signal,
   });
   const { model, tokenizer, meta } = opened;
   terminal.info(`${resume ? "Resuming" : BEGINNINGS[source]} ${files.model}`);
-  sayEra(opened, io);
+  sayEra(opened.era, io);
   const settings = inheritSettings(options, meta.raw, (note) => {
     if (!resume) terminal.info(note);
   }, source);

@@ -17,6 +17,7 @@ import {
   type CheckpointSource,
   type Era,
   readStateDict,
+  type Said,
 } from "../checkpoint/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
@@ -42,8 +43,8 @@ export interface OpenedModel {
  * Loads a checkpoint's model onto a device.
  *
  * @param baseDir nanochat's base directory.
- * @param options Which checkpoint, see {@link findCheckpoint}; `softcap` of its logits, where its
- * files do not tell it; `training` adds gradients; `signal` breaks the loading off.
+ * @param options Which checkpoint, see {@link findCheckpoint}; what its files do not say; `training`
+ * adds gradients; `signal` breaks the loading off.
  * @throws {UserError} when the checkpoint is missing, damaged, or of another vocabulary than the
  * tokenizer, or the device cannot hold it.
  */
@@ -54,10 +55,9 @@ export async function openModel(
     source: CheckpointSource;
     tag?: string;
     step?: number;
-    softcap?: number;
     training?: boolean;
     signal?: AbortSignal;
-  },
+  } & Said,
 ): Promise<OpenedModel> {
   const files = await findCheckpoint(baseDir, options);
   const meta = await readMeta(files.meta);
@@ -71,10 +71,11 @@ export async function openModel(
     );
   }
   using file = await openTorchFile(files.model);
-  const known = { meta: meta.raw, softcap: options.softcap };
+  const { softcap, windowPattern, training } = options;
+  const known = { meta: meta.raw, softcap, windowPattern };
   const { tensors, parts, era } = readStateDict(file, meta.modelConfig, known);
-  checkParameters(tensors, parameterSpecs(meta.modelConfig, parts), files.model);
-  const model = new GPT(device, meta.modelConfig, { parts, training: options.training });
+  checkParameters(tensors, parameterSpecs(era.config, parts), files.model);
+  const model = new GPT(device, era.config, { parts, training });
   await model.load(async (name, start, count) => {
     await pause(options.signal);
     return await tensors.get(name)!.readFloat32(start, count);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CheckpointSource } from "../checkpoint/mod.ts";
+import type { CheckpointSource, Said } from "../checkpoint/mod.ts";
 import type { DeviceChoice } from "../device/mod.ts";
 import { whereModelsAre } from "./model_folders.ts";
 import type { RunIo } from "./io.ts";
@@ -12,15 +12,13 @@ import { type OpenedModel, openModel } from "./open_model.ts";
 import { withDevice } from "./with_device.ts";
 
 /** Which checkpoint is opened; each is the command line's flag of the same name. */
-export interface ModelOptions {
+export interface ModelOptions extends Said {
   /** Which kind of model. */
   source: CheckpointSource;
   /** Its folder; the deepest model unless given. */
   modelTag?: string;
   /** Its step; the last unless given. */
   step?: number;
-  /** The cap of its logits, where its files do not tell it. */
-  softcap?: number;
 }
 
 /** What of the world a model is opened with. */
@@ -42,10 +40,9 @@ export async function withModel<T, Io extends ModelIo>(
   const io = await whereModelsAre(givenIo);
   const { terminal, baseDir, signal } = io;
   return await withDevice(options, io, async (device) => {
-    const { source, modelTag: tag, step, softcap } = options;
-    const opened = await openModel(device, baseDir, { source, tag, step, softcap, signal });
+    const opened = await openModel(device, baseDir, { ...options, tag: options.modelTag, signal });
     terminal.info(`Checkpoint: ${opened.files.model}`);
-    sayEra(opened, io);
+    sayEra(opened.era, io);
     return await run(opened, io);
   });
 }
