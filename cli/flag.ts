@@ -11,6 +11,8 @@ export const COMMANDS = {
   "chat": "Talk with a model. Ctrl-C stops an answer, Ctrl-D leaves.",
   "eval": "Measure a model on the tasks of ChatCORE.",
   "inspect": "Look at a checkpoint, a conversation's tokens, how a mixture packs, or recipes.",
+  "export": "Write a checkpoint for transformers, safetensors or nanochat.",
+  "import": "Take a model of transformers into the base directory.",
   "tok-train":
     "Train a tokenizer on text: plain files, .jsonl or parquet with a column text; also .gz, .zst.",
   "base":

@@ -17,7 +17,12 @@ export {
 } from "./groups.ts";
 export { Muon, type MuonOptions, type MuonScratch, type MuonStack } from "./muon.ts";
 export { Optimizer } from "./optimizer.ts";
-export { lrMultiplier, momentumCoefficient, type ScheduleOptions } from "./schedule.ts";
+export {
+  lrMultiplier,
+  momentumCoefficient,
+  type ScheduleOptions,
+  stepMultiplier,
+} from "./schedule.ts";
 export {
   type LoadedState,
   loadOptimizerShares,

@@ -79,7 +79,7 @@ async function place(path: string, open: () => Promise<ReadableStream<Uint8Array
 
 /** Whether a run that asks for no model in particular has none here and takes the shipped one. */
 export async function needsDemo(options: SftOptions, baseDir: string): Promise<boolean> {
-  return options.modelTag === undefined && !options.resume &&
+  return options.source === "base" && options.modelTag === undefined && !options.resume &&
     !await holds(baseDir, "base_checkpoints");
 }
 

@@ -15,6 +15,7 @@ import type { SftOptions } from "./options.ts";
 const OF_A_START: readonly (keyof SftOptions)[] = [
   "given",
   "resume",
+  "source",
   "modelTag",
   "modelStep",
   "loadOptimizer",

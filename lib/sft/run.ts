@@ -1,5 +1,5 @@
 /**
- * One fine-tuning run, from a base checkpoint to a fine-tuned one.
+ * One fine-tuning run, from a checkpoint, usually a base one, to a fine-tuned one.
  *
  * @module
  */
@@ -37,6 +37,7 @@ import {
   runTrainingLoop,
   type SavedRun,
   savedRun,
+  sayEra,
   START,
   trainingMixture,
   warnOfUnsaved,
@@ -68,7 +69,7 @@ export interface SftResult {
 }
 
 /**
- * Fine-tunes a base model: prints what it does, measures it on the way, and saves a checkpoint at
+ * Fine-tunes a model: prints what it does, measures it on the way, and saves a checkpoint at
  * the end, every `saveEvery` steps, and when the signal aborts.
  *
  * @throws {UserError} for whatever a person can mend; nothing is half-written.
@@ -135,6 +136,14 @@ async function demonstrate(device: Device, options: SftOptions, io: RunIo): Prom
   return { ...await fineTune(device, ownOptions, demo, { showcase }), isDemo: true };
 }
 
+/** What the checkpoint that a run begins with is called. */
+const BEGINNINGS = {
+  base: "Base checkpoint:",
+  mid: "Midtrained checkpoint:",
+  sft: "Fine-tuned checkpoint:",
+  rl: "Checkpoint of reinforcement learning:",
+};
+
 /** What a run begins with beside its options. */
 interface Beginning {
   /** The checkpoint it goes on from. */
@@ -155,21 +164,29 @@ async function fineTune(
   { resumed, showcase }: Beginning,
 ): Promise<SftResult> {
   const { terminal, baseDir, signal, now } = io;
-  const { numIterations, modelTag, modelStep } = options;
+  const { numIterations, modelTag, modelStep, softcap } = options;
+  const source = resumed ? "sft" : options.source;
   const { at: start, loader: state } = resumed?.saved ?? { at: START, loader: undefined };
   const files = resumed?.files ??
-    await findCheckpoint(baseDir, { source: "base", tag: modelTag, step: modelStep });
+    await findCheckpoint(baseDir, { source, tag: modelTag, step: modelStep });
   const { tag, step } = files;
   const resume = resumed !== undefined;
   const place = { baseDir, source: "sft", tag, resume, step, terminal } as const;
   await using checkpoints = await RunCheckpoints.open(place);
-  const source = resume ? "sft" : "base";
-  const opened = await openModel(device, baseDir, { source, tag, step, training: true, signal });
+  const opened = await openModel(device, baseDir, {
+    source,
+    tag,
+    step,
+    softcap,
+    training: true,
+    signal,
+  });
   const { model, tokenizer, meta } = opened;
-  terminal.info(`${resume ? "Resuming" : "Base checkpoint:"} ${files.model}`);
+  terminal.info(`${resume ? "Resuming" : BEGINNINGS[source]} ${files.model}`);
+  sayEra(opened, io);
   const settings = inheritSettings(options, meta.raw, (note) => {
     if (!resume) terminal.info(note);
-  });
+  }, source);
   const { maxSeqLen: T, deviceBatchSize: B } = settings;
   const steps = accumulationSteps(settings);
   describeBatches(settings, steps, model.config.nEmbd, terminal);

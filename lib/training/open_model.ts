@@ -15,6 +15,7 @@ import {
   checkParameters,
   type CheckpointMeta,
   type CheckpointSource,
+  type Era,
   readStateDict,
 } from "../checkpoint/mod.ts";
 import type { Device } from "../device/mod.ts";
@@ -31,6 +32,8 @@ export interface OpenedModel {
   tokenizer: Tokenizer;
   /** What the checkpoint's meta file says. */
   meta: CheckpointMeta;
+  /** Which of nanochat's architectures it is of. */
+  era: Era;
   /** Where it lies. */
   files: CheckpointFiles;
 }
@@ -39,8 +42,8 @@ export interface OpenedModel {
  * Loads a checkpoint's model onto a device.
  *
  * @param baseDir nanochat's base directory.
- * @param options Which checkpoint, see {@link findCheckpoint}; `training` adds gradients; `signal`
- * breaks the loading off.
+ * @param options Which checkpoint, see {@link findCheckpoint}; `softcap` of its logits, where its
+ * files do not tell it; `training` adds gradients; `signal` breaks the loading off.
  * @throws {UserError} when the checkpoint is missing, damaged, or of another vocabulary than the
  * tokenizer, or the device cannot hold it.
  */
@@ -51,6 +54,7 @@ export async function openModel(
     source: CheckpointSource;
     tag?: string;
     step?: number;
+    softcap?: number;
     training?: boolean;
     signal?: AbortSignal;
   },
@@ -67,12 +71,13 @@ export async function openModel(
     );
   }
   using file = await openTorchFile(files.model);
-  const { tensors, parts } = readStateDict(file, meta.modelConfig);
+  const known = { meta: meta.raw, softcap: options.softcap };
+  const { tensors, parts, era } = readStateDict(file, meta.modelConfig, known);
   checkParameters(tensors, parameterSpecs(meta.modelConfig, parts), files.model);
   const model = new GPT(device, meta.modelConfig, { parts, training: options.training });
   await model.load(async (name, start, count) => {
     await pause(options.signal);
     return await tensors.get(name)!.readFloat32(start, count);
   });
-  return { model, tokenizer, meta, files };
+  return { model, tokenizer, meta, era, files };
 }

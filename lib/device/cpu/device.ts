@@ -120,7 +120,7 @@ export async function createCpuDevice(options: CpuOptions = {}): Promise<Device>
     ...adamWOperations(pool, memory),
     ...attentionOperations(pool),
     ...elementwiseOperations(pool, memory),
-    ...embeddingOperations(pool),
+    ...embeddingOperations(pool, memory),
     ...lossOperations(pool),
     ...matmulOperations(pool, blas),
     ...muonOperations(pool, memory),
