@@ -10,7 +10,7 @@ export const COMMANDS = {
   "sft": "Fine-tune a base model on conversations.",
   "chat": "Talk with a model. Ctrl-C stops an answer, Ctrl-D leaves.",
   "eval": "Measure a model on the tasks of ChatCORE.",
-  "inspect": "Look at a checkpoint, a conversation's tokens, or how a mixture packs.",
+  "inspect": "Look at a checkpoint, a conversation's tokens, how a mixture packs, or recipes.",
   "export": "Write a checkpoint for transformers, safetensors or nanochat.",
   "import": "Take a model of transformers into the base directory.",
   "tok-train":
@@ -41,6 +41,8 @@ export interface Flag {
   isSwitch?: true;
   /** Whether it may be given several times. */
   isRepeatable?: true;
+  /** The commands in which it may stand without a value; it has its default then. */
+  alone?: readonly CommandName[];
   /** A value that means none. */
   none?: string;
   /** Which values it takes. */

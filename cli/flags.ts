@@ -9,6 +9,7 @@
  * @module
  */
 import { TRAIN_MIXTURE } from "../lib/tasks/mod.ts";
+import { RECIPE_NAMES } from "../lib/training/mod.ts";
 import { type Absent, absent, type CommandName, type Flag, type ValueOf } from "./flag.ts";
 import {
   count,
@@ -299,7 +300,7 @@ export const FLAGS = {
     tasks: {
       value: "names:string",
       words: "Tasks to measure on, such as ARC-Easy|GSM8K.",
-      of: { eval: absent("all six") },
+      of: { eval: absent("the recipe's") },
     },
     numSamples: {
       value: "answers:integer",
@@ -359,6 +360,14 @@ export const FLAGS = {
     },
   },
   Data: {
+    recipe: {
+      value: "name:string",
+      rule: oneOf(...RECIPE_NAMES),
+      words: "Mixture, tasks and Muon as nanochat has them: may2026 or newest.",
+      of: { sft: RECIPE_NAMES[0], eval: RECIPE_NAMES[0], inspect: RECIPE_NAMES[0] },
+      // Shows all of them, unless it says what is packed.
+      alone: ["inspect"],
+    },
     mmluEpochs: {
       value: "times:integer",
       rule: count,
@@ -375,13 +384,13 @@ export const FLAGS = {
       value: "rows:integer",
       rule: count,
       words: "Rows of SimpleSpelling in the mixture.",
-      of: { sft: TRAIN_MIXTURE.simpleSpellingSize, inspect: TRAIN_MIXTURE.simpleSpellingSize },
+      of: { sft: absent("the recipe's"), inspect: absent("the recipe's") },
     },
     spellingBeeSize: {
       value: "rows:integer",
       rule: count,
       words: "Rows of SpellingBee in the mixture.",
-      of: { sft: TRAIN_MIXTURE.spellingBeeSize, inspect: TRAIN_MIXTURE.spellingBeeSize },
+      of: { sft: absent("the recipe's"), inspect: absent("the recipe's") },
     },
     data: {
       value: "file:string",
@@ -393,7 +402,7 @@ export const FLAGS = {
       value: "file:string",
       rule: notEmpty("the path of a file"),
       words: "Mix what this JSON file says instead.",
-      of: { sft: absent("nanochat's"), inspect: absent("nanochat's") },
+      of: { sft: absent("the recipe's"), inspect: absent("the recipe's") },
     },
     vocabSize: {
       value: "tokens:integer",

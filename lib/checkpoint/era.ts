@@ -74,9 +74,12 @@ const ERAS: ReadonlyMap<string, Omit<Era, "guessed">> = new Map(
   }),
 );
 
-/** Designs that were tried on branches of nanochat, by the parameters that only they have. */
-const BRANCHES: readonly [parameter: RegExp, design: string][] = [
-  [/\.mlp\.(experts|router|shared\w*)\b/, "a mixture of experts, of the branches moe and moe3"],
+/** Designs that were tried on branches of nanochat, by names that only they have. */
+const BRANCHES: readonly [names: RegExp, design: string][] = [
+  [
+    /\.mlp\.(experts|router|shared\w*)\b|^(num_experts|top_k)$/,
+    "a mixture of experts, of the branches moe and moe3",
+  ],
   [/(^|\.)(v0_lambdas|value_embed(_[AB])?)(\.|$)/, "value embeddings of the branch ve"],
 ];
 
@@ -138,6 +141,11 @@ export function findEra(tensors: Shapes, config: ModelConfig, known: Known, path
   return { when, parts, guessed };
 }
 
+/** Whether an architecture is nanochat's newest; smear came last. */
+export function isNewest({ parts }: Era): boolean {
+  return parts.smear;
+}
+
 /**
  * What of a model's parts its parameters do not tell, for `user_config` in the meta file of a
  * checkpoint of it: {@link findEra} takes it from there.
@@ -193,16 +201,20 @@ function isOpen({ valueGate, bigram }: ModelParts): boolean {
   return valueGate?.channels === 32 && bigram !== true;
 }
 
+/** The design that was never on nanochat's main branch and that a name is of, in words. */
+export function branchDesign(name: string): string | undefined {
+  const found = BRANCHES.find(([names]) => names.test(name));
+  return found && `${found[1]}, which nanochat's main branch never had`;
+}
+
 /** Refuses what was never on nanochat's main branch. */
 function refuseBranches(tensors: Shapes, path: string): void {
-  for (const [parameter, design] of BRANCHES) {
-    const names = [...tensors.keys()].filter((name) => parameter.test(name));
-    if (names.length === 0) continue;
-    throw new UserError(
-      `${path}: has ${names.length} that the model lacks (${list(names.map(quote))}): ` +
-        `${design}, which nanochat's main branch never had`,
-    );
-  }
+  const names = [...tensors.keys()].filter((name) => branchDesign(name) !== undefined);
+  if (names.length === 0) return;
+  throw new UserError(
+    `${path}: has ${names.length} that the model lacks (${list(names.map(quote))}): ` +
+      branchDesign(names[0]),
+  );
 }
 
 /** The parts that have parameters, as the keys of {@link ERAS} have them. */
@@ -217,10 +229,10 @@ function ownedParts(tensors: Shapes, path: string): string[] {
     throw half(path, "value_embeds and attn.ve_gate.weight");
   }
   for (const name of gates) {
-    const channels = tensors.get(name)!.shape[1];
-    if (channels === 12 || channels === 32) continue;
+    const { shape } = tensors.get(name)!;
+    if (shape[1] === 12 || shape[1] === 32) continue;
     throw new UserError(
-      `${path}: ${name} reads ${channels} channels, but nanochat's gates 12 or 32`,
+      `${path}: ${name} is (${shape.join(", ")}), but nanochat's gates read 12 or 32 channels`,
     );
   }
   return [

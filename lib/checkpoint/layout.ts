@@ -56,6 +56,7 @@ const namings: readonly Naming[] = [
   {
     model: /^model_(\d+)\.pt$/,
     meta: /^meta_(\d+)\.json$/,
+    // Without a rank until November 2025: the first process's.
     optimizer: /^optim_(\d+)(?:_rank(\d+))?\.pt$/,
   },
 ];

@@ -23,7 +23,15 @@ export {
   float32ToBfloat16,
   float32ToFloat16,
 } from "./dtype.ts";
-export { describeEra, type Era, findEra, type Guess, type Known, openParts } from "./era.ts";
+export {
+  describeEra,
+  type Era,
+  findEra,
+  type Guess,
+  isNewest,
+  type Known,
+  openParts,
+} from "./era.ts";
 export type { Folder, WritableFolder } from "./folder.ts";
 export { HttpSource } from "./http_source.ts";
 export {

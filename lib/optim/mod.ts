@@ -24,8 +24,11 @@ export {
   stepMultiplier,
 } from "./schedule.ts";
 export {
-  type IncomingTensor,
+  type LoadedState,
+  loadOptimizerShares,
   loadOptimizerState,
-  type OptimizerState,
-  optimizerState,
-} from "./state.ts";
+  type MissingShares,
+  missingShares,
+} from "./load.ts";
+export type { IncomingTensor, OptimizerShare } from "./saved/shares.ts";
+export { type OptimizerState, optimizerState } from "./state.ts";

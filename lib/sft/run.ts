@@ -28,6 +28,7 @@ import {
   openModel,
   openOptimizer,
   openSinks,
+  RECIPES,
   RunCheckpoints,
   runContents,
   type RunIo,
@@ -191,7 +192,8 @@ async function fineTune(
   describeBatches(settings, steps, model.config.nEmbd, terminal);
 
   const rates = { ...settings, initLrFrac: options.initLrFrac };
-  const warmth = { isWarm: options.loadOptimizer, isResumed: resume };
+  const { muon } = RECIPES[options.recipe];
+  const warmth = { isWarm: options.loadOptimizer, isResumed: resume, muon };
   const optimizer = await openOptimizer(opened, rates, warmth, io);
   const pass = new Pass(model, B, T, { training: true });
   const sizes = {

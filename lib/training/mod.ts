@@ -26,6 +26,7 @@ export { type MixtureOptions, type RunMixtures, trainingMixture } from "./mixtur
 export { demoDir, holds, modelFolders, whereModelsAre } from "./model_folders.ts";
 export { type OpenedModel, openModel } from "./open_model.ts";
 export { openOptimizer, type OptimizerStart } from "./open_optimizer.ts";
+export { type Recipe, RECIPE_NAMES, type RecipeName, RECIPES } from "./recipes.ts";
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
 export { type RunContents, runContents, type SavedRun, savedRun } from "./save.ts";
 export { sayEra } from "./say_era.ts";
