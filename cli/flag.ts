@@ -13,6 +13,7 @@ export const COMMANDS = {
   "inspect": "Look at a checkpoint, a conversation's tokens, how a mixture packs, or recipes.",
   "export": "Write a checkpoint for transformers, safetensors or nanochat.",
   "import": "Take a model of transformers into the base directory.",
+  "pull": "Fetch a model from the Hugging Face hub: pull karpathy/nanochat-d32.",
   "tok-train":
     "Train a tokenizer on text: plain files, .jsonl or parquet with a column text; also .gz, .zst.",
   "base":

@@ -83,7 +83,13 @@ export const FLAGS = {
         inspect: "base",
         export: "sft",
         import: absent("what the folder says"),
+        pull: absent("every kind there is"),
       },
+    },
+    hub: {
+      value: "repository:string",
+      words: "Model of the Hugging Face hub, OWNER/NAME, fetched first.",
+      of: { chat: absent("one of this computer") },
     },
     modelTag: {
       value: "tag:string",
@@ -101,8 +107,8 @@ export const FLAGS = {
     tag: {
       value: "tag:string",
       rule: modelTag,
-      words: "Folder that the model gets.",
-      of: { import: absent("what the folder says, else its name") },
+      words: "Folder that the model gets; of several there, the one meant.",
+      of: { import: absent("what the folder says, else its name"), pull: absent("the deepest") },
     },
     modelStep: {
       value: "step:integer",
@@ -118,6 +124,7 @@ export const FLAGS = {
         chat: absent("the last"),
         eval: absent("the last"),
         inspect: absent("the last"),
+        pull: absent("the last"),
         export: absent("the last"),
       },
     },
@@ -138,6 +145,10 @@ export const FLAGS = {
       isSwitch: true,
       words: "1 warm-starts the optimizer from the checkpoint, 0 does not.",
       of: { sft: true },
+    },
+    optimizer: {
+      words: "Fetch the optimizer's state too: twice as large as the model.",
+      of: { pull: false },
     },
     resume: {
       words: "Go on with the newest run, with all it was told.",
@@ -469,6 +480,7 @@ export const FLAGS = {
         base: false,
         chat: false,
         eval: false,
+        pull: false,
         "tok-train": false,
         export: false,
         import: false,

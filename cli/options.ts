@@ -9,6 +9,7 @@ import { optionError, UserError } from "../lib/errors.ts";
 import type { ExportOptions, ImportOptions } from "../lib/export/mod.ts";
 import type { ScheduleOptions } from "../lib/optim/mod.ts";
 import type { PackingOptions } from "../lib/inspect/mod.ts";
+import type { Choice } from "../lib/pull/mod.ts";
 import type { SftOptions } from "../lib/sft/mod.ts";
 import { parseOwnData } from "../lib/tasks/mod.ts";
 import type { EvalOptions, ModelOptions } from "../lib/training/mod.ts";
@@ -47,12 +48,13 @@ type None<Names extends never> = Names;
 export type AllAgree = None<
   | Apart<"sft", Omit<SftOptions, "given">>
   | Apart<"base", BaseOptions>
-  | Apart<"chat", RunChatOptions>
+  | Apart<"chat", RunChatOptions, "quiet" | "hub">
   | Apart<"eval", EvalOptions>
   | Apart<"inspect", PackingOptions & ModelOptions, "conversation" | "packing">
+  | Apart<"pull", Omit<Choice, "onlyOne">>
   | Apart<"tok-train", TokTrainOptions>
   | Apart<"export", ExportOptions>
-  | Apart<"import", ImportOptions>
+  | Apart<"import", Omit<ImportOptions, "otherwise">>
 >;
 
 /**
@@ -70,6 +72,8 @@ export type AllAgree = None<
  */
 export function sftOptions(given: Partial<Omit<SftOptions, "given">> = {}): SftOptions {
   const { quiet: _, ...options } = completeFlags("sft", given);
+  // A run that goes on is one of fine-tuning.
+  checkOneOf({ resume: options.resume, source: given.source }, "resume", "source");
   checkSchedule(options);
   options.data.forEach(parseOwnData);
   return { ...options, given: namesGiven(given) };
@@ -101,7 +105,7 @@ export function baseOptions(given: Partial<BaseOptions> = {}): BaseOptions {
  * @throws {UserError} naming the option, for a value that it does not take.
  */
 export function chatOptions(given: Partial<RunChatOptions> = {}): RunChatOptions {
-  const { quiet: _, ...options } = completeFlags("chat", given);
+  const { quiet: _quiet, hub: _hub, ...options } = completeFlags("chat", given);
   return options;
 }
 
