@@ -22,7 +22,7 @@ export function commandOf<Name extends CommandName>(name: Name, parts: CommandPa
   let shown: string | undefined;
   for (const { name: key, heading, flag } of flagsOf(name)) {
     if (heading !== shown) command.group(shown = heading);
-    const value = flag.value ? ` <${flag.value}>` : "";
+    const value = flag.value ? ` <${typed(flag.value, flag)}>` : "";
     const collect = flag.isRepeatable === true;
     command.option(flagOf(key) + value, helpWords(flag, name), { collect });
   }
@@ -52,9 +52,27 @@ function valuesOf<Name extends CommandName>(
   for (const { name: key, flag } of flagsOf(name)) {
     const value = parsed[key];
     if (value === undefined || value === flag.none) continue;
-    values[key] = flag.isSwitch ? toBoolean(key, value) : value;
+    values[key] = flag.isSwitch
+      ? toBoolean(key, value)
+      : flag.orWord
+      ? toNumberOr(flag.orWord, key, value as string, flag)
+      : value;
   }
   return values as Partial<FlagValues<Name>>;
+}
+
+/** A value's name and the type that the parser is to check: a word is looked at here. */
+function typed(value: string, { orWord }: Flag): string {
+  return orWord ? value.replace(/:\w+$/, ":string") : value;
+}
+
+function toNumberOr(word: string, key: string, text: string, { rule }: Flag): number | string {
+  if (text === word) return word;
+  const number = Number(text);
+  if (text.trim() === "" || Number.isNaN(number)) {
+    throw optionError(key, `${rule?.wanted ?? "a number"} or ${word}`, text);
+  }
+  return number;
 }
 
 function toBoolean(key: string, value: unknown): boolean {

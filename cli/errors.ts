@@ -34,7 +34,14 @@ export function wordError({ message, detail }: UserError, command: CommandName):
         `${worldSize > 1 ? ` x ${worldSize} ranks` : ""} = ${micro} tokens; ${fitting} would be`;
     }
     case "memory":
-      return withAdvice(lower);
+      if (detail.rows === undefined) return withAdvice(lower);
+      if (detail.rows > 0) {
+        return withAdvice(`${flagOf("deviceBatchSize")} ${detail.rows} would fit`);
+      }
+      return withAdvice(
+        known.has("maxSeqLen") ? `lower ${flagOf("maxSeqLen")}` : "",
+        `take another device with ${flagOf("deviceType")}`,
+      );
     case "deviceLost":
       return withAdvice(lower, useCpu);
     case "noAdapter":

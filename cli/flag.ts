@@ -39,6 +39,8 @@ export interface Flag {
   isSwitch?: true;
   /** Whether it may be given several times. */
   isRepeatable?: true;
+  /** A word that it takes as well as a number. */
+  orWord?: string;
   /** A value that means none. */
   none?: string;
   /** Which values it takes. */
@@ -53,6 +55,7 @@ export interface Flag {
 /** The type of a flag's value. */
 export type ValueOf<F extends Flag> = F extends { isRepeatable: true } ? readonly string[]
   : F extends { isSwitch: true } ? boolean
+  : F extends { orWord: infer Word extends string } ? number | Word
   : F extends { value: `${string}:string` }
     ? F extends { rule: FlagRule<infer Word extends string> } ? Word : string
   : F extends { value: string } ? number

@@ -3,6 +3,6 @@
  *
  * @module
  */
-export { inspectCheckpoint } from "./checkpoint.ts";
+export { inspectCheckpoint, type InspectOptions } from "./checkpoint.ts";
 export { inspectConversation } from "./conversation.ts";
 export { inspectPacking, type PackingOptions } from "./packing.ts";

@@ -7,10 +7,10 @@ import type { DeviceChoice } from "../device/mod.ts";
 import type { ScheduleOptions } from "../optim/mod.ts";
 import type {
   ChatcoreRunOptions,
-  InheritedSettings,
   MeasurementOptions,
   MixtureOptions,
   SavingOptions,
+  WantedSettings,
 } from "../training/mod.ts";
 
 /**
@@ -25,7 +25,7 @@ export interface SftOptions
     MeasurementOptions,
     MixtureOptions,
     SavingOptions,
-    Partial<InheritedSettings> {
+    Partial<WantedSettings> {
   /** Name of the run, kept with the metrics. */
   run: string;
   /** Folder of the base checkpoint, such as `"d12"`; undefined for the deepest model there. */

@@ -24,11 +24,25 @@ export {
 export { type MeasurementOptions, RunMeasurements } from "./measurements.ts";
 export { type MixtureOptions, type RunMixtures, trainingMixture } from "./mixture.ts";
 export { demoDir, holds, whereModelsAre } from "./model_folders.ts";
-export { type OpenedModel, openModel } from "./open_model.ts";
+export { findModel, type FoundModel, type OpenedModel, openModel } from "./open_model.ts";
 export { openOptimizer, type OptimizerStart } from "./open_optimizer.ts";
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
+export {
+  type AnswerMemory,
+  countAnswers,
+  countTraining,
+  type ModelShape,
+  type TrainingMemory,
+} from "./count_memory.ts";
+export { formatMemory, mostRows, planAnswers, planTraining, roomOf } from "./plan_memory.ts";
 export { type RunContents, runContents, type SavedRun, savedRun } from "./save.ts";
-export { accumulationSteps, type InheritedSettings, inheritSettings } from "./settings.ts";
+export {
+  accumulationSteps,
+  type InheritedSettings,
+  inheritSettings,
+  type WantedRows,
+  type WantedSettings,
+} from "./settings.ts";
 export { openSinks } from "./sinks.ts";
 export { snakeCase, spelled } from "./spelling.ts";
 export { withDevice } from "./with_device.ts";

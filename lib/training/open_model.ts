@@ -22,6 +22,7 @@ import { UserError } from "../errors.ts";
 import { GPT, parameterSpecs } from "../model/mod.ts";
 import { pause } from "../pause.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
+import type { ModelShape } from "./count_memory.ts";
 
 /** A checkpoint that was opened. */
 export interface OpenedModel {
@@ -35,26 +36,41 @@ export interface OpenedModel {
   files: CheckpointFiles;
 }
 
+/** Which checkpoint, see {@link findCheckpoint}. */
+interface WhichModel {
+  source: CheckpointSource;
+  tag?: string;
+  step?: number;
+}
+
+/** How a model is loaded. */
+interface LoadOptions {
+  /** Whether it gets gradients. */
+  training?: boolean;
+  /** Breaks the loading off. */
+  signal?: AbortSignal;
+}
+
+/** A checkpoint that was found and looked at, of which no tensor is read yet. */
+export interface FoundModel extends Disposable, Omit<OpenedModel, "model"> {
+  /** What decides how large the model is. */
+  shape: ModelShape;
+  /**
+   * Loads the model onto a device.
+   *
+   * @throws {UserError} when a tensor cannot be read, or the device cannot hold it.
+   */
+  load(device: Device, options?: LoadOptions): Promise<OpenedModel>;
+}
+
 /**
- * Loads a checkpoint's model onto a device.
+ * Finds a checkpoint and looks at it.
  *
  * @param baseDir nanochat's base directory.
- * @param options Which checkpoint, see {@link findCheckpoint}; `training` adds gradients; `signal`
- * breaks the loading off.
  * @throws {UserError} when the checkpoint is missing, damaged, or of another vocabulary than the
- * tokenizer, or the device cannot hold it.
+ * tokenizer.
  */
-export async function openModel(
-  device: Device,
-  baseDir: string,
-  options: {
-    source: CheckpointSource;
-    tag?: string;
-    step?: number;
-    training?: boolean;
-    signal?: AbortSignal;
-  },
-): Promise<OpenedModel> {
+export async function findModel(baseDir: string, options: WhichModel): Promise<FoundModel> {
   const files = await findCheckpoint(baseDir, options);
   const meta = await readMeta(files.meta);
   const directory = join(baseDir, "tokenizer");
@@ -66,13 +82,36 @@ export async function openModel(
         `has ${tokenizer.vocabSize}; use the tokenizer that the model was trained with`,
     );
   }
-  using file = await openTorchFile(files.model);
-  const { tensors, parts } = readStateDict(file, meta.modelConfig);
-  checkParameters(tensors, parameterSpecs(meta.modelConfig, parts), files.model);
-  const model = new GPT(device, meta.modelConfig, { parts, training: options.training });
-  await model.load(async (name, start, count) => {
-    await pause(options.signal);
-    return await tensors.get(name)!.readFloat32(start, count);
-  });
-  return { model, tokenizer, meta, files };
+  const { modelConfig: config } = meta;
+  using opened = new DisposableStack();
+  const file = opened.use(await openTorchFile(files.model));
+  const { tensors, parts } = readStateDict(file, config);
+  checkParameters(tensors, parameterSpecs(config, parts), files.model);
+  const load = async (device: Device, { training, signal }: LoadOptions = {}) => {
+    const model = new GPT(device, config, { parts, training });
+    await model.load(async (name, start, count) => {
+      await pause(signal);
+      return await tensors.get(name)!.readFloat32(start, count);
+    });
+    return { model, tokenizer, meta, files };
+  };
+  const stack = opened.move();
+  const close = () => stack.dispose();
+  return { shape: { config, parts }, tokenizer, meta, files, load, [Symbol.dispose]: close };
+}
+
+/**
+ * Loads a checkpoint's model onto a device: {@link findModel}, and then all its tensors.
+ *
+ * @param baseDir nanochat's base directory.
+ * @throws {UserError} when the checkpoint is missing, damaged, or of another vocabulary than the
+ * tokenizer, or the device cannot hold it.
+ */
+export async function openModel(
+  device: Device,
+  baseDir: string,
+  options: WhichModel & LoadOptions,
+): Promise<OpenedModel> {
+  using found = await findModel(baseDir, options);
+  return await found.load(device, options);
 }

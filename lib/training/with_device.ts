@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Device, type DeviceChoice, openDevice } from "../device/mod.ts";
+import { type DeviceChoice, type Hardware, openDevice } from "../device/mod.ts";
 import type { RunIo } from "./io.ts";
 
 /**
@@ -14,7 +14,7 @@ import type { RunIo } from "./io.ts";
 export async function withDevice<T>(
   { deviceType, threads, blas }: DeviceChoice,
   { terminal, now }: Pick<RunIo, "terminal" | "now">,
-  run: (device: Device) => Promise<T>,
+  run: (device: Hardware) => Promise<T>,
 ): Promise<T> {
   const { device, reason } = await openDevice({ deviceType, threads, blas, now });
   try {

@@ -7,7 +7,8 @@ import type { CheckpointSource } from "../checkpoint/mod.ts";
 import type { DeviceChoice } from "../device/mod.ts";
 import { whereModelsAre } from "./model_folders.ts";
 import type { RunIo } from "./io.ts";
-import { type OpenedModel, openModel } from "./open_model.ts";
+import { findModel, type OpenedModel } from "./open_model.ts";
+import { planAnswers } from "./plan_memory.ts";
 import { withDevice } from "./with_device.ts";
 
 /** Which checkpoint is opened; each is the command line's flag of the same name. */
@@ -25,21 +26,27 @@ export type ModelIo = Pick<RunIo, "terminal" | "baseDir" | "now"> & Partial<Pick
 
 /**
  * Opens a device and a checkpoint's model on it, says which, runs something with it, and closes
- * the device.
+ * the device. Before the model is loaded, it is said what memory it needs; see {@link planAnswers}.
  *
+ * @param texts How many it is to generate at a time, and how long.
  * @throws {UserError} when one of them cannot be opened.
  */
 export async function withModel<T, Io extends ModelIo>(
   options: ModelOptions & DeviceChoice,
   givenIo: Io,
+  texts: { rows: number; capacity?: number; isGuess?: boolean },
   run: (opened: OpenedModel, io: Io) => Promise<T>,
 ): Promise<T> {
   const io = await whereModelsAre(givenIo);
   const { terminal, baseDir, signal } = io;
   return await withDevice(options, io, async (device) => {
     const { source, modelTag: tag, step } = options;
-    const opened = await openModel(device, baseDir, { source, tag, step, signal });
-    terminal.info(`Checkpoint: ${opened.files.model}`);
-    return await run(opened, io);
+    const open = async () => {
+      using found = await findModel(baseDir, { source, tag, step });
+      terminal.info(`Checkpoint: ${found.files.model}`);
+      await planAnswers(device, found.shape, terminal, texts);
+      return await found.load(device, { signal });
+    };
+    return await run(await open(), io);
   });
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { RESERVED } from "./control.ts";
 import { CpuMemory } from "./memory.ts";
 
 /**
@@ -11,6 +12,11 @@ import { CpuMemory } from "./memory.ts";
  */
 export class CountingMemory extends CpuMemory {
   override readonly limit: number = Infinity;
+
+  /** Reserves no addresses. */
+  constructor() {
+    super(RESERVED);
+  }
 
   override float32(_pointer: number, count: number): Float32Array<SharedArrayBuffer> {
     return new Float32Array(new SharedArrayBuffer(4 * count));

@@ -35,7 +35,8 @@ export class CpuMemory {
   /** @param maxBytes How much it may have; as much as it can, unless given. */
   constructor(maxBytes = Infinity) {
     this.limit = Math.min(maxBytes, MAXIMUM_PAGES * PAGE);
-    this.memory = new WebAssembly.Memory({ initial: 1, maximum: MAXIMUM_PAGES, shared: true });
+    const maximum = Math.ceil(this.limit / PAGE);
+    this.memory = new WebAssembly.Memory({ initial: 1, maximum, shared: true });
     this.#view = new DataView(this.#buffer);
   }
 
