@@ -64,8 +64,8 @@ export interface Hardware extends Device {
   readonly memory: { readonly used: number; readonly peak: number; readonly limit: number };
   /**
    * A device as this one that only counts: it takes no memory and computes nothing, but its
-   * {@link memory} is, without a limit, what that of this one would be after the same calls, with
-   * all that operations work in. What is read from it is zero.
+   * {@link memory} is what that of this one would be after the same calls if it had 64 times as
+   * much, with all that operations work in. What is read from it is zero.
    */
   counting(): Hardware;
   /**

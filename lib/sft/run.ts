@@ -152,7 +152,7 @@ async function open(
   options: SftOptions,
   { terminal, baseDir, signal }: RunIo,
 ): Promise<{ opened: OpenedModel; settings: InheritedSettings }> {
-  using found = await findModel(baseDir, { source: resume ? "sft" : "base", tag, step });
+  const found = await findModel(baseDir, { source: resume ? "sft" : "base", tag, step });
   terminal.info(`${resume ? "Resuming" : "Base checkpoint:"} ${found.files.model}`);
   const wanted = inheritSettings(options, found.meta.raw, (note) => {
     if (!resume) terminal.info(note);

@@ -39,7 +39,10 @@ export interface TrainingMemory {
   fixedActivations: number;
   /** The logits of as many tokens as are computed at once, and their losses. */
   lossHead: number;
-  /** All together for the rows that were asked for, with what the device's operations work in. */
+  /**
+   * All together for the rows that were asked for, with what the device's operations work in, unless
+   * without that it is more than the device has.
+   */
   total: number;
   /** The device that counted, for {@link Hardware.fits}. */
   counted: Hardware;
@@ -98,20 +101,7 @@ export async function countTraining(
   const [optimizer, moments] = added(counted, () => new Optimizer(counted, groups));
   const [pass, activations] = added(counted, () => new Pass(model, rows, T, { training }));
   const activationsPerRow = (activations - lossHead - comparedRows) / (rows - others);
-
-  const loss = counted.allocate("loss", [1]);
-  const tokens = new Int32Array(rows * T);
-  pass.batch.write(tokens, tokens);
-  model.zeroGradients();
-  pass.train(loss, 1);
-  optimizer.step(1, 0, loss);
-  // A checkpoint reads the parameters so; as many numbers a second time take nothing more.
-  const seen = new Set<number>();
-  for (const { value } of model.parameters.values()) {
-    const [{ count }] = slices(value.size);
-    if (!seen.has(count)) await counted.read(value, 0, count);
-    seen.add(count);
-  }
+  if (counted.memory.peak <= device.memory.limit) await step(model, optimizer, pass);
   if (measures) await measure(model);
   return {
     weights,
@@ -123,6 +113,23 @@ export async function countTraining(
     total: counted.memory.peak,
     counted,
   };
+}
+
+/** What a step and a checkpoint do. */
+async function step(model: GPT, optimizer: Optimizer, pass: Pass): Promise<void> {
+  const { device } = model, loss = device.allocate("loss", [1]);
+  const tokens = new Int32Array(pass.B * pass.T);
+  pass.batch.write(tokens, tokens);
+  model.zeroGradients();
+  pass.train(loss, 1);
+  optimizer.step(1, 0, loss);
+  // As many numbers read a second time take nothing more.
+  const seen = new Set<number>();
+  for (const { value } of model.parameters.values()) {
+    const [{ count }] = slices(value.size);
+    if (!seen.has(count)) await device.read(value, 0, count);
+    seen.add(count);
+  }
 }
 
 /**
@@ -140,8 +147,8 @@ export async function countAnswers(
 ): Promise<AnswerMemory> {
   const counted = device.counting();
   const [model, weights] = added(counted, () => new GPT(counted, config, { parts }));
-  const cachePerToken = cacheBytesPerToken(model);
   await answer(model, rows, capacity);
+  const cachePerToken = cacheBytesPerToken(new GPT(device.counting(), config, { parts }));
   return { weights, cachePerToken, total: counted.memory.peak, counted };
 }
 

@@ -34,7 +34,14 @@ export {
   type ModelShape,
   type TrainingMemory,
 } from "./count_memory.ts";
-export { formatMemory, mostRows, planAnswers, planTraining, roomOf } from "./plan_memory.ts";
+export {
+  formatMemory,
+  mostRows,
+  orMemoryError,
+  planAnswers,
+  planTraining,
+  roomOf,
+} from "./plan_memory.ts";
 export { type RunContents, runContents, type SavedRun, savedRun } from "./save.ts";
 export {
   accumulationSteps,

@@ -52,7 +52,7 @@ interface LoadOptions {
 }
 
 /** A checkpoint that was found and looked at, of which no tensor is read yet. */
-export interface FoundModel extends Disposable, Omit<OpenedModel, "model"> {
+export interface FoundModel extends Omit<OpenedModel, "model"> {
   /** What decides how large the model is. */
   shape: ModelShape;
   /**
@@ -83,11 +83,13 @@ export async function findModel(baseDir: string, options: WhichModel): Promise<F
     );
   }
   const { modelConfig: config } = meta;
-  using opened = new DisposableStack();
-  const file = opened.use(await openTorchFile(files.model));
+  using file = await openTorchFile(files.model);
   const { tensors, parts } = readStateDict(file, config);
   checkParameters(tensors, parameterSpecs(config, parts), files.model);
   const load = async (device: Device, { training, signal }: LoadOptions = {}) => {
+    // Anew, so that it is open no longer than it is read.
+    using file = await openTorchFile(files.model);
+    const { tensors } = readStateDict(file, config);
     const model = new GPT(device, config, { parts, training });
     await model.load(async (name, start, count) => {
       await pause(signal);
@@ -95,9 +97,7 @@ export async function findModel(baseDir: string, options: WhichModel): Promise<F
     });
     return { model, tokenizer, meta, files };
   };
-  const stack = opened.move();
-  const close = () => stack.dispose();
-  return { shape: { config, parts }, tokenizer, meta, files, load, [Symbol.dispose]: close };
+  return { shape: { config, parts }, tokenizer, meta, files, load };
 }
 
 /**
@@ -112,6 +112,6 @@ export async function openModel(
   baseDir: string,
   options: WhichModel & LoadOptions,
 ): Promise<OpenedModel> {
-  using found = await findModel(baseDir, options);
+  const found = await findModel(baseDir, options);
   return await found.load(device, options);
 }

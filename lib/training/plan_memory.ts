@@ -7,7 +7,6 @@ import type { Hardware } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import type { Terminal } from "../tracking/mod.ts";
 import {
-  type AnswerMemory,
   countAnswers,
   countTraining,
   type ModelShape,
@@ -86,7 +85,7 @@ export async function planTraining<Settings extends WantedSettings>(
 }
 
 /**
- * Says what generating text needs, and refuses what does not fit.
+ * What generating text needs, in words. Refuses what does not fit.
  *
  * @param rows Texts at a time.
  * @param capacity Most tokens of each; the model's own length unless given.
@@ -97,22 +96,23 @@ export async function planTraining<Settings extends WantedSettings>(
 export async function planAnswers(
   device: Hardware,
   shape: ModelShape,
-  terminal: Terminal,
   { rows, capacity = shape.config.sequenceLen, isGuess = false }: {
     rows: number;
     capacity?: number;
     isGuess?: boolean;
   },
-): Promise<void> {
-  const counted = await orMemoryError(countAnswers(device, shape, { rows, capacity }));
-  if (!(counted instanceof UserError)) {
-    terminal.info(answerLine(counted, rows, capacity, device));
-  }
+): Promise<string> {
+  const wanted = await orMemoryError(countAnswers(device, shape, { rows, capacity }));
   const least = isGuess
     ? await orMemoryError(countAnswers(device, shape, { rows: 1, capacity: 2 }))
-    : counted;
-  const fits = !(least instanceof UserError) && await device.fits(least.counted);
-  if (!fits) throw tooMuch(device, "Generating text with this model", least, 0);
+    : wanted;
+  if (least instanceof UserError || !await device.fits(least.counted)) {
+    throw tooMuch(device, "Generating text with this model", least, 0);
+  }
+  const { weights, cachePerToken, total } = wanted instanceof UserError ? least : wanted;
+  const all = wanted instanceof UserError ? "more than it has" : formatMemory(total);
+  return `memory: weights ${formatMemory(weights)}, KV cache ${formatMemory(cachePerToken)} a ` +
+    `token; ${all} for ${plural(rows, "text")} of ${capacity} tokens, ${roomOf(device)}`;
 }
 
 /** What training needs, in a line. */
@@ -129,20 +129,10 @@ function trainingLine(
     roomOf(device);
 }
 
-/** What generating text needs, in a line. */
-function answerLine(
-  { weights, cachePerToken, total }: AnswerMemory,
-  rows: number,
-  capacity: number,
-  device: Hardware,
-): string {
-  return `Memory: weights ${formatMemory(weights)}, KV cache ${formatMemory(cachePerToken)} a ` +
-    `token; ${formatMemory(total)} for ${plural(rows, "text")} of ${capacity} ` +
-    `tokens, ${roomOf(device)}`;
-}
-
 /** What was counted, or the error of a tensor that the device cannot hold however much is free. */
-async function orMemoryError<Memory>(counting: Promise<Memory>): Promise<Memory | UserError> {
+export async function orMemoryError<Memory>(
+  counting: Promise<Memory>,
+): Promise<Memory | UserError> {
   try {
     return await counting;
   } catch (error) {
@@ -157,14 +147,18 @@ function tooMuch(
   counted: { total: number } | UserError,
   rows: number,
 ): UserError {
-  if (counted instanceof UserError) {
-    const detail = counted.detail?.kind === "memory" ? { ...counted.detail, rows } : undefined;
-    return new UserError(counted.message, { cause: counted, detail });
-  }
-  const { kind, name, memory: { limit } } = device, { total: bytes } = counted;
+  const { kind, name, memory: { limit } } = device;
   const where = kind === "cpu" ? "the CPU device" : name;
   const has = limit < Infinity ? `has ${formatMemory(limit)}` : "gives less";
-  return new UserError(`${what} takes ${formatMemory(bytes)} of memory, and ${where} ${has}`, {
+  const words = (takes: string) => `${what} takes ${takes} of memory, and ${where} ${has}`;
+  if (counted instanceof UserError) {
+    // Of a GPU, it tells which tensor is larger than a buffer can be.
+    const message = kind === "cpu" ? words("far more") : counted.message;
+    const detail = counted.detail?.kind === "memory" ? { ...counted.detail, rows } : undefined;
+    return new UserError(message, { cause: counted, detail });
+  }
+  const { total: bytes } = counted;
+  return new UserError(words(formatMemory(bytes)), {
     detail: { kind: "memory", tensor: what, bytes, limit, rows },
   });
 }

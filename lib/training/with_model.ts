@@ -4,7 +4,7 @@
  * @module
  */
 import type { CheckpointSource } from "../checkpoint/mod.ts";
-import type { DeviceChoice } from "../device/mod.ts";
+import type { DeviceChoice, Hardware } from "../device/mod.ts";
 import { whereModelsAre } from "./model_folders.ts";
 import type { RunIo } from "./io.ts";
 import { findModel, type OpenedModel } from "./open_model.ts";
@@ -39,14 +39,13 @@ export async function withModel<T, Io extends ModelIo>(
 ): Promise<T> {
   const io = await whereModelsAre(givenIo);
   const { terminal, baseDir, signal } = io;
-  return await withDevice(options, io, async (device) => {
-    const { source, modelTag: tag, step } = options;
-    const open = async () => {
-      using found = await findModel(baseDir, { source, tag, step });
-      terminal.info(`Checkpoint: ${found.files.model}`);
-      await planAnswers(device, found.shape, terminal, texts);
-      return await found.load(device, { signal });
-    };
-    return await run(await open(), io);
-  });
+  const { source, modelTag: tag, step } = options;
+  const found = await findModel(baseDir, { source, tag, step });
+  const start = async (device: Hardware) => {
+    const opened = await found.load(device, { signal });
+    terminal.info(`Checkpoint: ${opened.files.model}`);
+    return await run(opened, io);
+  };
+  const needs = async (device: Hardware) => `; ${await planAnswers(device, found.shape, texts)}`;
+  return await withDevice(options, io, start, needs);
 }

@@ -7,14 +7,12 @@ import { RESERVED } from "./control.ts";
 import { CpuMemory } from "./memory.ts";
 
 /**
- * Gives addresses as {@link CpuMemory} does, without an end and with nothing at them: what is read
- * is zero, what is written is lost.
+ * Gives addresses as {@link CpuMemory} does, with nothing at them: what is read is zero, what is
+ * written is lost.
  */
 export class CountingMemory extends CpuMemory {
-  override readonly limit: number = Infinity;
-
-  /** Reserves no addresses. */
-  constructor() {
+  /** @param limit Up to how many bytes are counted. */
+  constructor(override readonly limit: number) {
     super(RESERVED);
   }
 

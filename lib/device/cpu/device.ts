@@ -74,6 +74,9 @@ export async function createCpuDevice(options: CpuOptions = {}): Promise<Hardwar
   return deviceOn(memory, pool, blas);
 }
 
+/** How many times what a device has is counted: what takes more is a slip of the finger. */
+const COUNTED = 64;
+
 /** The device of a memory and a pool. */
 function deviceOn(memory: CpuMemory, pool: Pool, blas: Blas | undefined): Hardware {
   const values = (tensor: Tensor, offset = 0, count = tensor.size - offset) => {
@@ -100,8 +103,8 @@ function deviceOn(memory: CpuMemory, pool: Pool, blas: Blas | undefined): Hardwa
       return { used: memory.used, peak: memory.peak, limit: memory.limit };
     },
     counting: () => {
-      const memory = new CountingMemory();
-      return deviceOn(memory, countingPool(pool, memory), blas && { ...blas, gemm: () => {} });
+      const counting = new CountingMemory(COUNTED * memory.limit);
+      return deviceOn(counting, countingPool(pool, counting), blas && { ...blas, gemm: () => {} });
     },
     fits: (counted) => Promise.resolve(counted.memory.peak <= memory.limit),
     allocate: (name, shape, dtype = "float32") =>
