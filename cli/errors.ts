@@ -10,6 +10,9 @@ import { flagsOf } from "./flags.ts";
 /** What makes a run need less memory. */
 const LOWERED = ["deviceBatchSize", "batchSize", "maxSeqLen"];
 
+/** What makes a run need less where not even one row fits. */
+const SMALLER = ["maxSeqLen", "depth"];
+
 /** An error's message as one line that names the flag of the command to change, if it has one. */
 export function wordError({ message, detail }: UserError, command: CommandName): string {
   const known = new Set(flagsOf(command).map(({ name }) => name));
@@ -39,7 +42,7 @@ export function wordError({ message, detail }: UserError, command: CommandName):
         return withAdvice(`${flagOf("deviceBatchSize")} ${detail.rows} would fit`);
       }
       return withAdvice(
-        known.has("maxSeqLen") ? `lower ${flagOf("maxSeqLen")}` : "",
+        ...SMALLER.filter((name) => known.has(name)).map((name) => `lower ${flagOf(name)}`),
         `take another device with ${flagOf("deviceType")}`,
       );
     case "deviceLost":

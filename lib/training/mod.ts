@@ -24,7 +24,14 @@ export {
 export { type MeasurementOptions, RunMeasurements } from "./measurements.ts";
 export { type MixtureOptions, type RunMixtures, trainingMixture } from "./mixture.ts";
 export { demoDir, holds, whereModelsAre } from "./model_folders.ts";
-export { findModel, type FoundModel, type OpenedModel, openModel } from "./open_model.ts";
+export {
+  findModel,
+  type FoundModel,
+  type LoadOptions,
+  type OpenedModel,
+  openModel,
+  type WhichModel,
+} from "./open_model.ts";
 export { openOptimizer, type OptimizerStart } from "./open_optimizer.ts";
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
 export {

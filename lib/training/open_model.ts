@@ -37,14 +37,17 @@ export interface OpenedModel {
 }
 
 /** Which checkpoint, see {@link findCheckpoint}. */
-interface WhichModel {
+export interface WhichModel {
+  /** Whether a fine-tuned or a base one. */
   source: CheckpointSource;
+  /** Its folder; the deepest model unless given. */
   tag?: string;
+  /** Its step; the last unless given. */
   step?: number;
 }
 
 /** How a model is loaded. */
-interface LoadOptions {
+export interface LoadOptions {
   /** Whether it gets gradients. */
   training?: boolean;
   /** Breaks the loading off. */

@@ -150,15 +150,16 @@ function tooMuch(
   const { kind, name, memory: { limit } } = device;
   const where = kind === "cpu" ? "the CPU device" : name;
   const has = limit < Infinity ? `has ${formatMemory(limit)}` : "gives less";
-  const words = (takes: string) => `${what} takes ${takes} of memory, and ${where} ${has}`;
   if (counted instanceof UserError) {
     // Of a GPU, it tells which tensor is larger than a buffer can be.
-    const message = kind === "cpu" ? words("far more") : counted.message;
+    const message = kind === "cpu"
+      ? `${what} takes far more memory than the CPU device has, which is ${formatMemory(limit)}`
+      : counted.message;
     const detail = counted.detail?.kind === "memory" ? { ...counted.detail, rows } : undefined;
     return new UserError(message, { cause: counted, detail });
   }
   const { total: bytes } = counted;
-  return new UserError(words(formatMemory(bytes)), {
+  return new UserError(`${what} takes ${formatMemory(bytes)} of memory, and ${where} ${has}`, {
     detail: { kind: "memory", tensor: what, bytes, limit, rows },
   });
 }

@@ -183,7 +183,11 @@ Deno.test("fine-tuning refuses what does not fit before it loads the model", asy
   const bytes = await Deno.readFile(path);
   const middle = bytes.length / 2 | 0;
   await Deno.writeFile(path, bytes.fill(255, middle, middle + 2 ** 17));
-  for (const [rows, takes] of [[2 ** 15, "[\\d.]+ GiB"], [2 ** 36, "far more"]] as const) {
+  const cases = [
+    [2 ** 15, "[\\d.]+ GiB of memory, and the CPU device has "],
+    [2 ** 36, "far more memory than the CPU device has, which is "],
+  ] as const;
+  for (const [rows, takes] of cases) {
     const options = { ...FLAGS, deviceBatchSize: rows, totalBatchSize: rows * 64 };
     const error = await assertRejects(
       () => runSft(sftOptions(options), { ...io, baseDir }),
@@ -191,8 +195,8 @@ Deno.test("fine-tuning refuses what does not fit before it loads the model", asy
     );
     const fitting = (error.detail as { rows: number }).rows;
     assert(fitting > 1 && Number.isInteger(Math.log2(fitting)));
-    const words = `^Training ${rows} rows of 64 tokens takes ${takes} of memory, and the CPU ` +
-      `device has .*; --device-batch-size ${fitting} would fit$`;
+    const words = `^Training ${rows} rows of 64 tokens takes ${takes}[\\d.]+ GiB; ` +
+      `--device-batch-size ${fitting} would fit$`;
     assertMatch(wordError(error, "sft"), new RegExp(words));
   }
   assert(console.lines.some((line) => line.startsWith("Memory: ")));
@@ -280,6 +284,20 @@ Deno.test(
     await device.close();
   },
 );
+
+Deno.test("webgpu: a GPU that is lost while memory is tried out has less", { ignore }, async () => {
+  let opened = 0;
+  const gpu = preparedGpu((gpu) => {
+    if (opened++ === 0) return;
+    gpu.popErrorScope = () => (gpu.destroy(), new Promise(() => {}));
+  });
+  const device = await createWebGpuDevice({ gpu });
+  assertEquals(await device.fits(device.counting()), true); // nothing is asked for
+  const refused = () => planAnswers(device, shape, { rows: 1 });
+  const error = await assertRejects(refused, UserError, "Generating text with this model takes");
+  assertMatch(error.message, / gives less$/);
+  await device.close();
+});
 
 Deno.test("webgpu: a software adapter has what the system has", { ignore }, async () => {
   const device = await createWebGpuDevice({ maxMemoryBytes: 2 ** 25 });

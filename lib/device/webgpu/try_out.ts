@@ -22,18 +22,24 @@ export async function givesMemory(options: AdapterOptions, bytes: number): Promi
   if (!opened) return true;
   const { device } = opened;
   const buffers: GPUBuffer[] = [];
+  // A GPU that is lost, for want of memory or otherwise, may answer nothing.
+  const lost = device.lost.then(({ message }) => Promise.reject(new Error(message)));
+  lost.catch(() => {});
   try {
     for (let asked = 0; asked < bytes; asked += BUFFER_BYTES) {
       const size = Math.ceil(Math.min(BUFFER_BYTES, bytes - asked) / 4) * 4;
       device.pushErrorScope("out-of-memory");
       buffers.push(device.createBuffer({ size, usage: GPUBufferUsage.STORAGE }));
-      if (await device.popErrorScope()) return false;
+      if (await Promise.race([device.popErrorScope(), lost])) return false;
     }
     return true;
   } catch {
-    return false; // A GPU that is lost for want of memory answers nothing.
+    return false;
   } finally {
     for (const buffer of buffers) buffer.destroy();
+    // They are given back with the next submission.
+    device.queue.submit([]);
+    await Promise.race([device.queue.onSubmittedWorkDone(), lost]).catch(() => {});
     device.destroy();
   }
 }
