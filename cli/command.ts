@@ -23,7 +23,7 @@ export function commandOf<Name extends CommandName>(name: Name, parts: CommandPa
   for (const { name: key, heading, flag } of flagsOf(name)) {
     if (heading !== shown) command.group(shown = heading);
     const [open, close] = flag.alone?.includes(name) ? "[]" : "<>";
-    const value = flag.value ? ` ${open}${flag.value}${close}` : "";
+    const value = flag.value ? ` ${open}${typed(flag.value, flag)}${close}` : "";
     const collect = flag.isRepeatable === true;
     command.option(flagOf(key) + value, helpWords(flag, name), { collect });
   }
@@ -54,9 +54,29 @@ function valuesOf<Name extends CommandName>(
     const value = parsed[key];
     if (value === undefined || value === flag.none) continue;
     const isAlone = flag.value && value === true;
-    values[key] = flag.isSwitch ? toBoolean(key, value) : isAlone ? defaultOf(flag, name) : value;
+    values[key] = flag.isSwitch
+      ? toBoolean(key, value)
+      : isAlone
+      ? defaultOf(flag, name)
+      : flag.orWord
+      ? toNumberOr(flag.orWord, key, value as string, flag)
+      : value;
   }
   return values as Partial<FlagValues<Name>>;
+}
+
+/** A value's name and the type that the parser is to check: a word is looked at here. */
+function typed(value: string, { orWord }: Flag): string {
+  return orWord ? value.replace(/:\w+$/, ":string") : value;
+}
+
+function toNumberOr(word: string, key: string, text: string, { rule }: Flag): number | string {
+  if (text === word) return word;
+  const number = Number(text);
+  if (text.trim() === "" || Number.isNaN(number)) {
+    throw optionError(key, `${rule?.wanted ?? "a number"} or ${word}`, text);
+  }
+  return number;
 }
 
 function toBoolean(key: string, value: unknown): boolean {

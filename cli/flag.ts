@@ -44,6 +44,8 @@ export interface Flag {
   isRepeatable?: true;
   /** The commands in which it may stand without a value; it has its default then. */
   alone?: readonly CommandName[];
+  /** A word that it takes as well as a number. */
+  orWord?: string;
   /** A value that means none. */
   none?: string;
   /** Which values it takes. */
@@ -58,6 +60,7 @@ export interface Flag {
 /** The type of a flag's value. */
 export type ValueOf<F extends Flag> = F extends { isRepeatable: true } ? readonly string[]
   : F extends { isSwitch: true } ? boolean
+  : F extends { orWord: infer Word extends string } ? number | Word
   : F extends { value: `${string}:string` }
     ? F extends { rule: FlagRule<infer Word extends string> } ? Word : string
   : F extends { value: string } ? number

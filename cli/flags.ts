@@ -28,7 +28,7 @@ import {
 
 /** The same default in every command that opens a device. */
 const inModelCommands = <Default>(value: Default) => (
-  { sft: value, base: value, chat: value, eval: value }
+  { sft: value, base: value, chat: value, eval: value, inspect: value }
 );
 
 /** What files may not tell of a model that a command opens. */
@@ -197,8 +197,9 @@ export const FLAGS = {
     },
     deviceBatchSize: {
       value: "rows:integer",
+      orWord: "auto",
       rule: positive,
-      words: "Rows in a micro-batch.",
+      words: "Rows in a micro-batch; auto is the most that fit and divide the step.",
       of: { sft: absent("from checkpoint"), base: 8 },
     },
     totalBatchSize: {

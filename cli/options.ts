@@ -8,11 +8,11 @@ import type { RunChatOptions } from "../lib/chat/mod.ts";
 import { optionError, UserError } from "../lib/errors.ts";
 import type { ExportOptions, ImportOptions } from "../lib/export/mod.ts";
 import type { ScheduleOptions } from "../lib/optim/mod.ts";
-import type { PackingOptions } from "../lib/inspect/mod.ts";
+import type { InspectOptions, PackingOptions } from "../lib/inspect/mod.ts";
 import type { Choice } from "../lib/pull/mod.ts";
 import type { SftOptions } from "../lib/sft/mod.ts";
 import { parseOwnData } from "../lib/tasks/mod.ts";
-import type { EvalOptions, ModelOptions } from "../lib/training/mod.ts";
+import type { EvalOptions, WantedRows } from "../lib/training/mod.ts";
 import { type CommandName, defaultOf, flagOf } from "./flag.ts";
 import { flagsOf, type FlagValues } from "./flags.ts";
 
@@ -32,7 +32,9 @@ export function completeFlags<Command extends CommandName>(
       if (value === undefined) return [name, defaultOf(flag, command)];
       // A rule is asked about values of its own flag's type.
       const rule = flag.rule as { wanted: string; allows(value: unknown): boolean } | undefined;
-      if (rule && !rule.allows(value)) throw optionError(name, rule.wanted, value);
+      if (rule && value !== flag.orWord && !rule.allows(value)) {
+        throw optionError(name, rule.wanted, value);
+      }
       return [name, value];
     }),
   );
@@ -50,7 +52,7 @@ export type AllAgree = None<
   | Apart<"base", BaseOptions>
   | Apart<"chat", RunChatOptions, "quiet" | "hub">
   | Apart<"eval", EvalOptions>
-  | Apart<"inspect", PackingOptions & ModelOptions, "conversation" | "packing">
+  | Apart<"inspect", PackingOptions & InspectOptions, "conversation" | "packing">
   | Apart<"pull", Omit<Choice, "onlyOne">>
   | Apart<"tok-train", TokTrainOptions>
   | Apart<"export", ExportOptions>
@@ -93,10 +95,12 @@ export function sftOptions(given: Partial<Omit<SftOptions, "given">> = {}): SftO
  * assertEquals(baseOptions({ depth: 6 }).matrixLr, 0.02);
  * ```
  */
-export function baseOptions(given: Partial<BaseOptions> = {}): BaseOptions {
+export function baseOptions<Rows extends WantedRows = number>(
+  given: Partial<BaseOptions<Rows>> = {},
+): BaseOptions<Rows> {
   const { quiet: _, ...options } = completeFlags("base", given);
   checkSchedule(options);
-  return options;
+  return options as BaseOptions<Rows>;
 }
 
 /**

@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { inspectCheckpoint } from "./checkpoint.ts";
+export { inspectCheckpoint, type InspectOptions } from "./checkpoint.ts";
 export { inspectConversation } from "./conversation.ts";
 export { inspectPacking, type PackingOptions } from "./packing.ts";
 export { inspectRecipes } from "./recipes.ts";

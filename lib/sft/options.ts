@@ -8,10 +8,10 @@ import type { DeviceChoice } from "../device/mod.ts";
 import type { ScheduleOptions } from "../optim/mod.ts";
 import type {
   ChatcoreRunOptions,
-  InheritedSettings,
   MeasurementOptions,
   MixtureOptions,
   SavingOptions,
+  WantedSettings,
 } from "../training/mod.ts";
 
 /**
@@ -26,7 +26,7 @@ export interface SftOptions
     MeasurementOptions,
     MixtureOptions,
     SavingOptions,
-    Partial<InheritedSettings> {
+    Partial<WantedSettings> {
   /** Name of the run, kept with the metrics. */
   run: string;
   /** Which kind of model it begins with; what it saves is of kind `"sft"`. */

@@ -24,14 +24,42 @@ export {
 export { type MeasurementOptions, RunMeasurements } from "./measurements.ts";
 export { type MixtureOptions, type RunMixtures, trainingMixture } from "./mixture.ts";
 export { demoDir, holds, modelFolders, whereModelsAre } from "./model_folders.ts";
-export { type OpenedModel, openModel } from "./open_model.ts";
+export {
+  findModel,
+  type FoundModel,
+  type LoadOptions,
+  type OpenedModel,
+  openModel,
+  type WhichModel,
+} from "./open_model.ts";
 export { openOptimizer, type OptimizerStart } from "./open_optimizer.ts";
 export { type Recipe, RECIPE_NAMES, type RecipeName, RECIPES } from "./recipes.ts";
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
 export { formatBytes } from "./room.ts";
-export { type RunContents, runContents, type SavedRun, savedRun } from "./save.ts";
 export { sayEra } from "./say_era.ts";
-export { accumulationSteps, type InheritedSettings, inheritSettings } from "./settings.ts";
+export {
+  type AnswerMemory,
+  countAnswers,
+  countTraining,
+  type ModelShape,
+  type TrainingMemory,
+} from "./count_memory.ts";
+export {
+  formatMemory,
+  mostRows,
+  orMemoryError,
+  planAnswers,
+  planTraining,
+  roomOf,
+} from "./plan_memory.ts";
+export { type RunContents, runContents, type SavedRun, savedRun } from "./save.ts";
+export {
+  accumulationSteps,
+  type InheritedSettings,
+  inheritSettings,
+  type WantedRows,
+  type WantedSettings,
+} from "./settings.ts";
 export { openSinks } from "./sinks.ts";
 export { snakeCase, spelled } from "./spelling.ts";
 export { withDevice } from "./with_device.ts";

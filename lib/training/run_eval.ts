@@ -16,6 +16,7 @@ import {
 } from "../eval/mod.ts";
 import type { EvalTask } from "../tasks/mod.ts";
 import { Progress } from "../tracking/mod.ts";
+import { LONGEST_PROBLEM } from "./count_memory.ts";
 import { openDataSource } from "./data_source.ts";
 import type { RunIo } from "./io.ts";
 import type { OpenedModel } from "./open_model.ts";
@@ -63,6 +64,7 @@ export async function runEval(
 ): Promise<ReadonlyMap<ChatcoreTask, Score>> {
   const { tasks } = RECIPES[options.recipe];
   const names = options.tasks === undefined ? tasks : parseTasks(options.tasks);
+  const capacity = LONGEST_PROBLEM + options.maxNewTokens;
   const scores = new Map<ChatcoreTask, Score>();
   const measureAll = async (opened: OpenedModel, io: RunIo) => {
     await using sandbox = new PythonSandbox();
@@ -81,7 +83,8 @@ export async function runEval(
     report(scores, opened, options, io, row);
   };
   try {
-    await withModel(options, io, measureAll);
+    const texts = { rows: options.batchSize, capacity, isGuess: true };
+    await withModel(options, io, texts, measureAll);
   } catch (error) {
     if (error !== io.signal.reason) throw error;
   }

@@ -23,6 +23,16 @@ export interface InheritedSettings {
   matrixLr: number;
 }
 
+/** Rows in a micro-batch, or `auto`: as many as fit. */
+export type WantedRows = number | "auto";
+
+/** Settings of which the rows of a micro-batch may still have to be found. */
+export interface WantedSettings<Rows extends WantedRows = WantedRows>
+  extends Omit<InheritedSettings, "deviceBatchSize"> {
+  /** Rows in a micro-batch, B. */
+  deviceBatchSize: Rows;
+}
+
 /** nanochat's values where neither an option nor the checkpoint has one. */
 const FALLBACK: InheritedSettings = {
   maxSeqLen: 2048,
@@ -45,13 +55,13 @@ const FALLBACK: InheritedSettings = {
  * @throws {UserError} naming what the meta file says that no run can have, unless an option has it.
  */
 export function inheritSettings(
-  options: Partial<InheritedSettings>,
+  options: Partial<WantedSettings>,
   meta: Record<string, unknown>,
   note: (line: string) => void = () => {},
   source: CheckpointSource = "base",
-): InheritedSettings {
+): WantedSettings {
   const userConfig = Object(meta.user_config) as Record<string, unknown>;
-  const settings = { ...FALLBACK };
+  const settings: Record<keyof InheritedSettings, WantedRows> = { ...FALLBACK };
   for (const field of Object.keys(FALLBACK) as (keyof InheritedSettings)[]) {
     const key = snakeCase(field);
     const stored = [meta[key], userConfig[key]].find((value) => (value ?? -1) !== -1);
@@ -71,7 +81,7 @@ export function inheritSettings(
       note(`NOTE: ${key}=${given} overrides the ${source} checkpoint's ${inherited}`);
     }
   }
-  return settings;
+  return settings as WantedSettings;
 }
 
 /** Whether a value can be that of a setting: sizes are whole numbers from 1, rates from 0. */
@@ -86,7 +96,10 @@ function isSetting(field: keyof InheritedSettings, value: unknown): value is num
  *
  * @throws {UserError} naming the numbers if the total is no multiple of a micro-batch.
  */
-export function accumulationSteps(settings: InheritedSettings, worldSize = 1): number {
+export function accumulationSteps(
+  settings: Pick<InheritedSettings, "maxSeqLen" | "deviceBatchSize" | "totalBatchSize">,
+  worldSize = 1,
+): number {
   const { maxSeqLen: T, deviceBatchSize: B, totalBatchSize: total } = settings;
   const micro = B * T * worldSize;
   if (total % micro !== 0) {
