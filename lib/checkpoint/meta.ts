@@ -66,7 +66,8 @@ export function parseMeta(text: string, path: string): CheckpointMeta {
 }
 
 function stepIn(raw: Record<string, unknown>, path: string): number {
-  if (raw.step === undefined) {
+  // nanochat's metas of reinforcement learning have none.
+  if (raw.step === undefined || raw.step === null) {
     const step = stepOfMeta(path);
     if (step !== undefined) return step;
   }

@@ -37,6 +37,7 @@ export type { Folder, WritableFolder } from "./folder.ts";
 export { HttpSource } from "./http_source.ts";
 export {
   CHECKPOINT_FOLDERS,
+  checkpointFolders,
   type CheckpointSource,
   completeSteps,
   defaultTag,

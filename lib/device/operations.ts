@@ -311,9 +311,12 @@ export interface Operations {
       guard?: Guard;
     },
   ): void;
-  /** In place, each matrix of x (n, rows, cols): x *= target / (‖x‖_F · margin + eps). */
+  /** In place, each matrix of x (n, rows, cols): x *= target / max(‖x‖_F · margin + eps, 1e-6). */
   frobeniusNormalize(args: { x: Tensor; target: number; margin: number; eps: number }): void;
-  /** In place, each matrix of x (n, rows, cols): every row gets the mean norm of the rows. */
+  /**
+   * In place, each matrix of x (n, rows, cols): every row is scaled by ‖x‖_F / sqrt(rows), the root
+   * mean square of the rows' norms, over max(its norm, 1e-6).
+   */
   equilibrateRows(args: { x: Tensor }): void;
   /**
    * Muon's variance reduction, in place on each matrix of x (n, rows, cols). With v = mean(x²) of

@@ -5,6 +5,7 @@
  */
 import { findCheckpoint, openTorchFile, readMeta } from "../checkpoint/disk/mod.ts";
 import { checkParameters, describeEra, readStateDict } from "../checkpoint/mod.ts";
+import type { DeviceChoice } from "../device/mod.ts";
 import { harmless } from "../harmless.ts";
 import {
   countParameters,
@@ -13,15 +14,29 @@ import {
   tableRows,
   windowSizes,
 } from "../model/mod.ts";
-import { type ModelOptions, type RunIo, snakeCase, whereModelsAre } from "../training/mod.ts";
+import {
+  type ModelOptions,
+  type RunIo,
+  snakeCase,
+  whereModelsAre,
+  withDevice,
+} from "../training/mod.ts";
+import { memoryTable } from "./memory.ts";
+
+/** Which checkpoint is looked at, and what memory it needs where. */
+export interface InspectOptions extends ModelOptions, DeviceChoice {
+  /** Tokens in a row, T; the model's own length unless given. */
+  maxSeqLen?: number;
+}
 
 /**
- * Prints a checkpoint's configuration, parameter counts and tensors. No tensor is read.
+ * Prints a checkpoint's configuration, parameter counts, tensors, and what memory it needs. No
+ * tensor is read.
  *
  * @throws {UserError} when the checkpoint is missing or damaged.
  */
 export async function inspectCheckpoint(
-  options: ModelOptions,
+  options: InspectOptions,
   io: RunIo,
 ): Promise<void> {
   const { source, modelTag: tag, step, softcap, windowPattern } = options;
@@ -52,6 +67,13 @@ export async function inspectCheckpoint(
   }
   const flops = flopsPerToken(config, counts.transformerMatrices + counts.lmHead, parts.windows);
   terminal.print(`FLOPs per training token  ${flops.toExponential(3)}`);
+  const { maxSeqLen = config.sequenceLen } = options;
+  const table = await withDevice(
+    options,
+    io,
+    (device) => memoryTable(device, { config, parts }, maxSeqLen),
+  );
+  table.forEach((line) => terminal.print(line));
   terminal.print("Tensors");
   for (const [name, { shape, dtype }] of tensors) {
     terminal.print(`  ${name.padEnd(38)} ${`(${shape.join(", ")})`.padEnd(14)} ${dtype}`);

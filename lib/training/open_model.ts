@@ -24,6 +24,7 @@ import { UserError } from "../errors.ts";
 import { GPT, parameterSpecs } from "../model/mod.ts";
 import { pause } from "../pause.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
+import type { ModelShape } from "./count_memory.ts";
 
 /** A checkpoint that was opened. */
 export interface OpenedModel {
@@ -39,26 +40,44 @@ export interface OpenedModel {
   files: CheckpointFiles;
 }
 
+/** Which checkpoint, see {@link findCheckpoint}, and what its files do not say. */
+export interface WhichModel extends Said {
+  /** Which kind of model. */
+  source: CheckpointSource;
+  /** Its folder; the deepest model unless given. */
+  tag?: string;
+  /** Its step; the last unless given. */
+  step?: number;
+}
+
+/** How a model is loaded. */
+export interface LoadOptions {
+  /** Whether it gets gradients. */
+  training?: boolean;
+  /** Breaks the loading off. */
+  signal?: AbortSignal;
+}
+
+/** A checkpoint that was found and looked at, of which no tensor is read yet. */
+export interface FoundModel extends Omit<OpenedModel, "model"> {
+  /** What decides how large the model is. */
+  shape: ModelShape;
+  /**
+   * Loads the model onto a device.
+   *
+   * @throws {UserError} when a tensor cannot be read, or the device cannot hold it.
+   */
+  load(device: Device, options?: LoadOptions): Promise<OpenedModel>;
+}
+
 /**
- * Loads a checkpoint's model onto a device.
+ * Finds a checkpoint and looks at it.
  *
  * @param baseDir nanochat's base directory.
- * @param options Which checkpoint, see {@link findCheckpoint}; what its files do not say; `training`
- * adds gradients; `signal` breaks the loading off.
  * @throws {UserError} when the checkpoint is missing, damaged, or of another vocabulary than the
- * tokenizer, or the device cannot hold it.
+ * tokenizer.
  */
-export async function openModel(
-  device: Device,
-  baseDir: string,
-  options: {
-    source: CheckpointSource;
-    tag?: string;
-    step?: number;
-    training?: boolean;
-    signal?: AbortSignal;
-  } & Said,
-): Promise<OpenedModel> {
+export async function findModel(baseDir: string, options: WhichModel): Promise<FoundModel> {
   const files = await findCheckpoint(baseDir, options);
   const meta = await readMeta(files.meta);
   const directory = join(baseDir, "tokenizer");
@@ -71,14 +90,37 @@ export async function openModel(
     );
   }
   using file = await openTorchFile(files.model);
-  const { softcap, windowPattern, training } = options;
+  const { softcap, windowPattern } = options;
   const known = { meta: meta.raw, softcap, windowPattern };
   const { tensors, parts, era } = readStateDict(file, meta.modelConfig, known);
-  checkParameters(tensors, parameterSpecs(era.config, parts), files.model);
-  const model = new GPT(device, era.config, { parts, training });
-  await model.load(async (name, start, count) => {
-    await pause(options.signal);
-    return await tensors.get(name)!.readFloat32(start, count);
-  });
-  return { model, tokenizer, meta, era, files };
+  const { config } = era;
+  checkParameters(tensors, parameterSpecs(config, parts), files.model);
+  const load = async (device: Device, { training, signal }: LoadOptions = {}) => {
+    // Anew, so that it is open no longer than it is read.
+    using file = await openTorchFile(files.model);
+    const { tensors } = readStateDict(file, meta.modelConfig, known);
+    const model = new GPT(device, config, { parts, training });
+    await model.load(async (name, start, count) => {
+      await pause(signal);
+      return await tensors.get(name)!.readFloat32(start, count);
+    });
+    return { model, tokenizer, meta, era, files };
+  };
+  return { shape: { config, parts }, tokenizer, meta, era, files, load };
+}
+
+/**
+ * Loads a checkpoint's model onto a device: {@link findModel}, and then all its tensors.
+ *
+ * @param baseDir nanochat's base directory.
+ * @throws {UserError} when the checkpoint is missing, damaged, or of another vocabulary than the
+ * tokenizer, or the device cannot hold it.
+ */
+export async function openModel(
+  device: Device,
+  baseDir: string,
+  options: WhichModel & LoadOptions,
+): Promise<OpenedModel> {
+  const found = await findModel(baseDir, options);
+  return await found.load(device, options);
 }

@@ -4,16 +4,17 @@
  * @module
  */
 import type { CheckpointSource, Said } from "../checkpoint/mod.ts";
-import type { DeviceChoice } from "../device/mod.ts";
+import type { DeviceChoice, Hardware } from "../device/mod.ts";
 import { whereModelsAre } from "./model_folders.ts";
 import type { RunIo } from "./io.ts";
+import { findModel, type OpenedModel } from "./open_model.ts";
+import { planAnswers } from "./plan_memory.ts";
 import { sayEra } from "./say_era.ts";
-import { type OpenedModel, openModel } from "./open_model.ts";
 import { withDevice } from "./with_device.ts";
 
 /** Which checkpoint is opened; each is the command line's flag of the same name. */
 export interface ModelOptions extends Said {
-  /** Whether a fine-tuned or a base one. */
+  /** Which kind of model. */
   source: CheckpointSource;
   /** Its folder; the deepest model unless given. */
   modelTag?: string;
@@ -28,21 +29,26 @@ export type ModelIo =
 
 /**
  * Opens a device and a checkpoint's model on it, says which, runs something with it, and closes
- * the device.
+ * the device. Before the model is loaded, it is said what memory it needs; see {@link planAnswers}.
  *
+ * @param texts How many it is to generate at a time, and how long.
  * @throws {UserError} when one of them cannot be opened.
  */
 export async function withModel<T, Io extends ModelIo>(
   options: ModelOptions & DeviceChoice,
   givenIo: Io,
+  texts: { rows: number; capacity?: number; isGuess?: boolean },
   run: (opened: OpenedModel, io: Io) => Promise<T>,
 ): Promise<T> {
   const io = await whereModelsAre(givenIo);
   const { terminal, baseDir, signal } = io;
-  return await withDevice(options, io, async (device) => {
-    const opened = await openModel(device, baseDir, { ...options, tag: options.modelTag, signal });
+  const found = await findModel(baseDir, { ...options, tag: options.modelTag });
+  const start = async (device: Hardware) => {
+    const opened = await found.load(device, { signal });
     terminal.info(`Checkpoint: ${opened.files.model}`);
     sayEra(opened.era, io);
     return await run(opened, io);
-  });
+  };
+  const needs = async (device: Hardware) => `; ${await planAnswers(device, found.shape, texts)}`;
+  return await withDevice(options, io, start, needs);
 }
