@@ -2,7 +2,7 @@
 
 import { runChat } from "../lib/chat/mod.ts";
 import { commandOf } from "./command.ts";
-import { wordError } from "./errors.ts";
+import { adviseOn, wordError } from "./errors.ts";
 import { baseDir, exitCode, SIGNALS, systemTerminal, writeAll } from "./io.ts";
 import { type LineSource, openLines } from "./line_editor.ts";
 import { chatOptions } from "./options.ts";
@@ -26,6 +26,7 @@ export function chatCommand(run: typeof runChat = runChat) {
           terminal: systemTerminal(quiet === true || options.prompt !== undefined),
           baseDir: baseDir(),
           now: () => performance.now(),
+          advice: adviseOn,
           write: (text) => writeAll(Deno.stdout, text),
           isShownOnTerminal: Deno.stdout.isTerminal(),
           tell: (error) => systemTerminal().error(wordError(error, "chat")),

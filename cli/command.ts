@@ -3,7 +3,7 @@
 import { Command } from "@cliffy/command";
 import { optionError, UserError } from "../lib/errors.ts";
 import { wordError } from "./errors.ts";
-import { type CommandName, COMMANDS, defaultWords, type Flag, flagOf } from "./flag.ts";
+import { type CommandName, COMMANDS, defaultOf, defaultWords, type Flag, flagOf } from "./flag.ts";
 import { flagsOf, type FlagValues } from "./flags.ts";
 
 /** What a command is beside its name and flags. */
@@ -22,7 +22,8 @@ export function commandOf<Name extends CommandName>(name: Name, parts: CommandPa
   let shown: string | undefined;
   for (const { name: key, heading, flag } of flagsOf(name)) {
     if (heading !== shown) command.group(shown = heading);
-    const value = flag.value ? ` <${typed(flag.value, flag)}>` : "";
+    const [open, close] = flag.alone?.includes(name) ? "[]" : "<>";
+    const value = flag.value ? ` ${open}${typed(flag.value, flag)}${close}` : "";
     const collect = flag.isRepeatable === true;
     command.option(flagOf(key) + value, helpWords(flag, name), { collect });
   }
@@ -52,8 +53,11 @@ function valuesOf<Name extends CommandName>(
   for (const { name: key, flag } of flagsOf(name)) {
     const value = parsed[key];
     if (value === undefined || value === flag.none) continue;
+    const isAlone = flag.value && value === true;
     values[key] = flag.isSwitch
       ? toBoolean(key, value)
+      : isAlone
+      ? defaultOf(flag, name)
       : flag.orWord
       ? toNumberOr(flag.orWord, key, value as string, flag)
       : value;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Guess } from "../lib/checkpoint/mod.ts";
 import type { UserError } from "../lib/errors.ts";
 import { type CommandName, flagOf } from "./flag.ts";
 import { flagsOf } from "./flags.ts";
@@ -70,6 +71,11 @@ export function wordError({ message, detail }: UserError, command: CommandName):
     case undefined:
       return message;
   }
+}
+
+/** What changes a guess about a model that is wrong. */
+export function adviseOn(guess: Guess): string | undefined {
+  return guess === "softcap" ? `${flagOf("softcap")} 20 or 15 settles it` : undefined;
 }
 
 /** What is left of a run that ended before its time, and how to go on with it. */

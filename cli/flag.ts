@@ -10,7 +10,9 @@ export const COMMANDS = {
   "sft": "Fine-tune a base model on conversations.",
   "chat": "Talk with a model. Ctrl-C stops an answer, Ctrl-D leaves.",
   "eval": "Measure a model on the tasks of ChatCORE.",
-  "inspect": "Look at a checkpoint, a conversation's tokens, or how a mixture packs.",
+  "inspect": "Look at a checkpoint, a conversation's tokens, how a mixture packs, or recipes.",
+  "export": "Write a checkpoint for transformers, safetensors or nanochat.",
+  "import": "Take a model of transformers into the base directory.",
   "tok-train":
     "Train a tokenizer on text: plain files, .jsonl or parquet with a column text; also .gz, .zst.",
   "base":
@@ -41,6 +43,8 @@ export interface Flag {
   isRepeatable?: true;
   /** A word that it takes as well as a number. */
   orWord?: string;
+  /** The commands in which it may stand without a value; it has its default then. */
+  alone?: readonly CommandName[];
   /** A value that means none. */
   none?: string;
   /** Which values it takes. */

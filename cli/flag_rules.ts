@@ -39,6 +39,11 @@ export const rate: FlagRule<number> = {
   wanted: "a number from 0",
   allows: (value) => Number.isFinite(value) && value >= 0,
 };
+/** A measure. */
+export const positiveNumber: FlagRule<number> = {
+  wanted: "a number above 0",
+  allows: (value) => Number.isFinite(value) && value > 0,
+};
 /** A share of the whole. */
 export const fraction: FlagRule<number> = {
   wanted: "a number from 0 to 1",

@@ -3,6 +3,7 @@
 import { join } from "@std/path";
 import type { RunIo } from "../lib/training/mod.ts";
 import { Terminal } from "../lib/tracking/mod.ts";
+import { adviseOn } from "./errors.ts";
 
 /** What ends a program from outside: Ctrl-C, being asked to, and the end of its terminal. */
 export const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
@@ -98,6 +99,7 @@ export async function withSystemIo(
       baseDir: baseDir(),
       env: (name) => Deno.env.get(name),
       now: () => performance.now(),
+      advice: adviseOn,
     });
   } catch (error) {
     // What waits for the network or a lock throws the signal's reason.

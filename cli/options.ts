@@ -6,6 +6,7 @@
 import type { BaseOptions, TokTrainOptions } from "../lib/base/mod.ts";
 import type { RunChatOptions } from "../lib/chat/mod.ts";
 import { optionError, UserError } from "../lib/errors.ts";
+import type { ExportOptions, ImportOptions } from "../lib/export/mod.ts";
 import type { ScheduleOptions } from "../lib/optim/mod.ts";
 import type { InspectOptions, PackingOptions } from "../lib/inspect/mod.ts";
 import type { SftOptions } from "../lib/sft/mod.ts";
@@ -52,6 +53,8 @@ export type AllAgree = None<
   | Apart<"eval", EvalOptions>
   | Apart<"inspect", PackingOptions & InspectOptions, "conversation" | "packing">
   | Apart<"tok-train", TokTrainOptions>
+  | Apart<"export", ExportOptions>
+  | Apart<"import", ImportOptions>
 >;
 
 /**

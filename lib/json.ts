@@ -6,6 +6,11 @@
 import { UserError } from "./errors.ts";
 import { harmless } from "./harmless.ts";
 
+/** Whether a value is an object, and neither null nor a list. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /**
  * What stands for each number that JSON lacks while a text is parsed, of the same length, so that
  * errors name the right column. No program spells zero as NaN's does.
@@ -56,4 +61,12 @@ export function formatJson(value: unknown, indent?: number): string {
     indent,
   );
   return json.replace(/"\\u0000number (NaN|-?Infinity)"/g, "$1");
+}
+
+/** V8's way to say how a value is spelled in JSON; TypeScript does not know it yet. */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+
+/** A number that JSON writes so that Python reads a float: 15 as `15.0`. */
+export function pythonFloat(value: number): unknown {
+  return rawJSON(Number.isInteger(value) ? value.toFixed(1) : String(value));
 }

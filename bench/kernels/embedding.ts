@@ -7,6 +7,7 @@ const GATE = 12;
 type EmbeddingOperations =
   | "embedding"
   | "embeddingBackward"
+  | "bigramIds"
   | "addValueEmbedding"
   | "addValueEmbeddingBackward";
 
@@ -36,6 +37,16 @@ export function embeddingCases({ C, H, D, T, V }: ModelShape): Pick<Cases, Embed
         flops: dout.size,
         moved: [dout, groups.rows, touched, touched],
         results: [dtable],
+      };
+    }),
+
+    bigramIds: rows((bench, N) => {
+      const { ids } = bench.text(N, V), out = bench.text(N, V).ids, previous = bench.zeros(1);
+      return {
+        run: (device) => device.bigramIds({ out, ids, previous, buckets: 5 * V }),
+        flops: 4 * N,
+        moved: [ids, out],
+        results: [out],
       };
     }),
 

@@ -1,4 +1,4 @@
-// v[n, h] += 3 · sigmoid(gate[h] · x[n, 0:G]) · table[ids[n], h], for the ids among the rows of the
+// v[n, h] += scale · sigmoid(gate[h] · x[n, 0:G]) · table[ids[n], h], for the ids among the rows of the
 // table that are bound.
 
 struct Args {
@@ -11,6 +11,7 @@ struct Args {
   G: u32,
   firstRow: u32,
   rows: u32,
+  scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
@@ -37,5 +38,5 @@ fn main(
   for (var g = 0u; g < args.G; g += 1u) {
     product += gate[head * args.G + g] * x[n * args.C + g];
   }
-  v[i] += 3.0 / (1.0 + exp(-product)) * table[row * args.columns + column];
+  v[i] += args.scale / (1.0 + exp(-product)) * table[row * args.columns + column];
 }

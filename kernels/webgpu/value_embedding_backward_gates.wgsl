@@ -1,6 +1,6 @@
-// For each row n and head h whose id is among the bound rows of the table: the weight w = 3·s of the
-// embedding, s = sigmoid(gate[h] · x[n, 0:G]), and the gradient 3·s·(1−s)·(dv[n, h] · table[ids[n],
-// h]) of what the sigmoid was taken of.
+// For each row n and head h whose id is among the bound rows of the table: the weight w = scale·s of
+// the embedding, s = sigmoid(gate[h] · x[n, 0:G]), and the gradient w·(1−s)·(dv[n, h] ·
+// table[ids[n], h]) of what the sigmoid was taken of.
 
 struct Args {
   // (row, head) pairs.
@@ -13,6 +13,7 @@ struct Args {
   G: u32,
   firstRow: u32,
   rows: u32,
+  scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
@@ -45,5 +46,5 @@ fn main(
   for (var c = 0u; c < args.headColumns; c += 1u) {
     gradient += total(dv[i * args.headColumns + c] * table[embedding + c]);
   }
-  gates[i] = vec2f(3.0 * s, 3.0 * s * (1.0 - s) * gradient);
+  gates[i] = vec2f(args.scale * s, args.scale * s * (1.0 - s) * gradient);
 }

@@ -22,7 +22,8 @@ export interface RunChatOptions extends ChatSettings, ModelOptions, DeviceChoice
 }
 
 /** The world around a conversation. */
-export interface ChatIo extends AnswerOutput, Pick<RunIo, "terminal" | "baseDir" | "now"> {
+export interface ChatIo
+  extends AnswerOutput, Pick<RunIo, "terminal" | "baseDir" | "now" | "advice"> {
   /** What the person says next, of one line or more; undefined when there is no more. */
   readLine(): Promise<string | undefined>;
   /** Tells of an error that the next question may not meet. */

@@ -1,7 +1,9 @@
 import { UserError } from "../errors.ts";
-import { parseJson } from "../json.ts";
+import { isRecord, parseJson } from "../json.ts";
 import type { ModelConfig } from "../model_config.ts";
+import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
 import { quote } from "./byte_reader.ts";
+import { branchDesign } from "./era.ts";
 import { list, stepOfMeta } from "./layout.ts";
 
 /** What the JSON file beside a model says. */
@@ -64,7 +66,8 @@ export function parseMeta(text: string, path: string): CheckpointMeta {
 }
 
 function stepIn(raw: Record<string, unknown>, path: string): number {
-  if (raw.step === undefined) {
+  // nanochat's metas of reinforcement learning have none.
+  if (raw.step === undefined || raw.step === null) {
     const step = stepOfMeta(path);
     if (step !== undefined) return step;
   }
@@ -76,8 +79,10 @@ function parseModelConfig(config: unknown, path: string): ModelConfig {
   const known = [...Object.keys(CONFIG_KEYS), ...OTHER_CONFIG_KEYS];
   const unknown = Object.keys(config).filter((key) => !known.includes(key));
   if (unknown.length > 0) {
+    const design = branchDesign(unknown[0]);
     throw new UserError(
-      `${path}: "model_config" has what no model here has: ${list(unknown.map(quote))}`,
+      `${path}: "model_config" has what no model here has: ${list(unknown.map(quote))}` +
+        (design === undefined ? "" : `: ${design}`),
     );
   }
   const numbers = Object.fromEntries(
@@ -96,14 +101,18 @@ function parseModelConfig(config: unknown, path: string): ModelConfig {
   return { ...numbers, windowPattern: pattern.toUpperCase() };
 }
 
-/** A model's shape in the spelling of `model_config`. */
-export function toModelConfigJson(config: ModelConfig): Record<string, unknown> {
+/**
+ * A model's shape in the spelling of `model_config`.
+ *
+ * @param parts What it computes; a nanochat from before windows refuses the key `window_pattern`.
+ */
+export function toModelConfigJson(
+  config: ModelConfig,
+  parts: Pick<ModelParts, "windows"> = NEWEST_PARTS,
+): Record<string, unknown> {
   const numbers = Object.entries(CONFIG_KEYS).map(([key, name]) => [key, config[name]]);
-  return { ...Object.fromEntries(numbers), window_pattern: config.windowPattern };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  const pattern = parts.windows === "none" ? {} : { window_pattern: config.windowPattern };
+  return { ...Object.fromEntries(numbers), ...pattern };
 }
 
 function count(record: Record<string, unknown>, key: string, path: string): number {

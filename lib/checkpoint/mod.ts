@@ -7,6 +7,7 @@
  */
 
 export type { ModelConfig } from "../model_config.ts";
+export type { ModelParts } from "../model_parts.ts";
 export {
   type StoredDType,
   type TensorArray,
@@ -22,10 +23,20 @@ export {
   float32ToBfloat16,
   float32ToFloat16,
 } from "./dtype.ts";
+export {
+  describeEra,
+  type Era,
+  findEra,
+  type Guess,
+  isNewest,
+  type Known,
+  openParts,
+} from "./era.ts";
 export type { Folder, WritableFolder } from "./folder.ts";
 export { HttpSource } from "./http_source.ts";
 export {
   CHECKPOINT_FOLDERS,
+  checkpointFolders,
   type CheckpointSource,
   completeSteps,
   defaultTag,

@@ -1,6 +1,8 @@
 import { UserError } from "../errors.ts";
 import { quote } from "./byte_reader.ts";
 import type { ModelConfig } from "../model_config.ts";
+import type { ModelParts } from "../model_parts.ts";
+import { type Era, findEra, type Known } from "./era.ts";
 import { list } from "./layout.ts";
 import { StoredTensor } from "./stored_tensor.ts";
 import type { TorchFile } from "./torch_file.ts";
@@ -9,22 +11,30 @@ import type { TorchFile } from "./torch_file.ts";
 export interface StateDict {
   /** Parameters by nanochat's names, for example `transformer.h.0.attn.c_q.weight`. */
   tensors: ReadonlyMap<string, StoredTensor>;
-  /** Parts of the model that an older checkpoint may lack; false: they are off. */
-  parts: { smear: boolean; backout: boolean };
+  /** What the model computes; what is not given is as in the newest. */
+  parts: ModelParts;
+  /** Which of nanochat's architectures it is of. */
+  era: Era;
 }
 
 /** What `DistributedDataParallel` and `torch.compile` put into the names of what they wrap. */
 const WRAPPERS = new Set(["module", "_orig_mod"]);
 
 /**
- * Takes a model's parameters from its opened file and fills in what older checkpoints lack:
- * `resid_lambdas` are ones then, `x0_lambdas` zeros. Nothing is read yet.
+ * Takes a model's parameters from its opened file and finds which of nanochat's architectures it is
+ * of. Nothing is read yet.
  *
  * @param file A `model_*.pt`; keep it open while tensors are read.
  * @param config The model's shape, from the meta file beside it.
- * @throws {UserError} if the file is no state dict, or is of another model than `config` says.
+ * @param known What else is known of it: the whole meta file, what a person says.
+ * @throws {UserError} if the file is no state dict, is of another model than `config` says, or of an
+ * architecture that nanochat never had.
  */
-export function readStateDict(file: TorchFile, config: ModelConfig): StateDict {
+export function readStateDict(
+  file: TorchFile,
+  config: ModelConfig,
+  known: Known = {},
+): StateDict {
   const { name: path, root } = file;
   if (!(root instanceof Map)) throw new UserError(`${path}: is not a model's state dict`);
   const tensors = new Map<string, StoredTensor>();
@@ -39,13 +49,8 @@ export function readStateDict(file: TorchFile, config: ModelConfig): StateDict {
     tensors.set(name, value);
   }
   checkConfig(tensors, config, path);
-  fillIn(tensors, "resid_lambdas", config.nLayer, 1);
-  fillIn(tensors, "x0_lambdas", config.nLayer, 0);
-  const smear = tensors.has("smear_lambda");
-  if (smear !== tensors.has("smear_gate.weight")) {
-    throw new UserError(`${path}: holds one of smear_lambda and smear_gate.weight but not both`);
-  }
-  return { tensors, parts: { smear, backout: tensors.has("backout_lambda") } };
+  const era = findEra(tensors, config, known, path);
+  return { tensors, parts: era.parts, era };
 }
 
 /**
@@ -78,17 +83,6 @@ export function checkParameters(
       `${path}: ${name} should be (${shape.join(", ")}), but is (${stored.join(", ")})`,
     );
   }
-}
-
-function fillIn(
-  tensors: Map<string, StoredTensor>,
-  name: string,
-  length: number,
-  value: number,
-): void {
-  if (tensors.has(name)) return;
-  const array = new Float32Array(length).fill(value);
-  tensors.set(name, StoredTensor.fromArray(name, "float32", [length], array));
 }
 
 /** Notices a model and a meta file that do not belong together. */

@@ -107,6 +107,14 @@ export interface Operations {
   embedding(args: { out: Tensor; table: Tensor; ids: Tensor }): void;
   /** dtable(V, C)[token] += Σ of dout(N, C) over the token's rows. */
   embeddingBackward(args: { dtable: Tensor; dout: Tensor; groups: TokenGroups }): void;
+  /**
+   * nanochat's hash of a token and the one before, into `buckets` rows of which the last is for
+   * tokens with none before: out_t = ((36313 · ids_t) xor (27191 · ids_{t−1})) mod (buckets − 1),
+   * in int32 that wraps and a remainder that is not negative, for out and ids int32 (B, T). The
+   * token before the first is `previous` (B), a number of each row, negative for none; each row's
+   * last token takes its place.
+   */
+  bigramIds(args: { out: Tensor; ids: Tensor; previous: Tensor; buckets: number }): void;
 
   /** out = x / sqrt(mean(x²) + eps) over the last dimension, eps = 2⁻²³, for x (N, C). */
   rmsNorm(args: { out: Tensor; x: Tensor }): void;
@@ -154,11 +162,11 @@ export interface Operations {
   ): void;
 
   /**
-   * v[n, h, :] += 3 · sigmoid(gate[h] · x[n, 0:G]) · table[ids[n], h, :] for v (N, Hkv, D), table
-   * (V, Hkv·D), ids int32 (N), x (N, C), gate (Hkv, G).
+   * v[n, h, :] += scale · sigmoid(gate[h] · x[n, 0:G]) · table[ids[n], h, :] for v (N, Hkv, D),
+   * table (V, Hkv·D), ids int32 (N), x (N, C), gate (Hkv, G); scale is 3 unless given.
    */
   addValueEmbedding(
-    args: { v: Tensor; table: Tensor; ids: Tensor; x: Tensor; gate: Tensor },
+    args: { v: Tensor; table: Tensor; ids: Tensor; x: Tensor; gate: Tensor; scale?: number },
   ): void;
   /** dx[:, 0:G] +=, dgate +=, dtable += the gradients of {@link addValueEmbedding} for dv. */
   addValueEmbeddingBackward(
@@ -172,6 +180,7 @@ export interface Operations {
       groups: TokenGroups;
       x: Tensor;
       gate: Tensor;
+      scale?: number;
     },
   ): void;
 
@@ -302,9 +311,12 @@ export interface Operations {
       guard?: Guard;
     },
   ): void;
-  /** In place, each matrix of x (n, rows, cols): x *= target / (‖x‖_F · margin + eps). */
+  /** In place, each matrix of x (n, rows, cols): x *= target / max(‖x‖_F · margin + eps, 1e-6). */
   frobeniusNormalize(args: { x: Tensor; target: number; margin: number; eps: number }): void;
-  /** In place, each matrix of x (n, rows, cols): every row gets the mean norm of the rows. */
+  /**
+   * In place, each matrix of x (n, rows, cols): every row is scaled by ‖x‖_F / sqrt(rows), the root
+   * mean square of the rows' norms, over max(its norm, 1e-6).
+   */
   equilibrateRows(args: { x: Tensor }): void;
   /**
    * Muon's variance reduction, in place on each matrix of x (n, rows, cols). With v = mean(x²) of

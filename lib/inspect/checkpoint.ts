@@ -4,14 +4,14 @@
  * @module
  */
 import { findCheckpoint, openTorchFile, readMeta } from "../checkpoint/disk/mod.ts";
-import { checkParameters, readStateDict } from "../checkpoint/mod.ts";
+import { checkParameters, describeEra, readStateDict } from "../checkpoint/mod.ts";
 import type { DeviceChoice } from "../device/mod.ts";
 import { harmless } from "../harmless.ts";
 import {
   countParameters,
   flopsPerToken,
-  paddedVocabSize,
   parameterSpecs,
+  tableRows,
   windowSizes,
 } from "../model/mod.ts";
 import {
@@ -39,12 +39,12 @@ export async function inspectCheckpoint(
   options: InspectOptions,
   io: RunIo,
 ): Promise<void> {
-  const { source, modelTag: tag, step } = options;
-  const { baseDir, terminal } = await whereModelsAre(io);
+  const { source, modelTag: tag, step, softcap } = options;
+  const { baseDir, terminal, advice } = await whereModelsAre(io);
   const files = await findCheckpoint(baseDir, { source, tag, step });
   const { modelConfig: config, raw } = await readMeta(files.meta);
   using file = await openTorchFile(files.model);
-  const { tensors, parts } = readStateDict(file, config);
+  const { tensors, parts, era } = readStateDict(file, config, { meta: raw, softcap });
   const specs = parameterSpecs(config, parts);
   checkParameters(tensors, specs, files.model);
   const counts = countParameters(specs);
@@ -53,16 +53,18 @@ export async function inspectCheckpoint(
   terminal.print(`Model        ${files.model}`);
   terminal.print(`Optimizer    ${[...files.optimizers.values()].join(", ") || "not saved"}`);
   terminal.print(
-    `Config       ${fields({ ...model_config, padded_vocab_size: paddedVocabSize(config) })}`,
+    `Config       ${fields({ ...model_config, padded_vocab_size: tableRows(config, parts) })}`,
   );
-  terminal.print(`Windows      ${windowSizes(config).join(", ")}`);
+  terminal.print(`Architecture ${describeEra(era, config, advice)}`);
+  const windows = windowSizes(config, parts.windows);
+  terminal.print(`Windows      ${windows.every(Number.isFinite) ? windows.join(", ") : "none"}`);
   terminal.print(`Trained with ${fields({ ...user_config })}`);
   terminal.print(`Notes        ${fields(rest)}`);
   terminal.print("Parameters");
   for (const [name, count] of Object.entries(counts)) {
     terminal.print(`  ${snakeCase(name).padEnd(22)} ${count.toLocaleString("en-US").padStart(16)}`);
   }
-  const flops = flopsPerToken(config, counts.transformerMatrices + counts.lmHead);
+  const flops = flopsPerToken(config, counts.transformerMatrices + counts.lmHead, parts.windows);
   terminal.print(`FLOPs per training token  ${flops.toExponential(3)}`);
   const { maxSeqLen = config.sequenceLen } = options;
   const table = await withDevice(

@@ -1,7 +1,7 @@
 /**
  * One block, forward and backward:
  *
- *     x = resid_lambda · x + x0_lambda · x0
+ *     x = mix(x)                                 see mix.ts
  *     x = x + c_proj(attention(norm(x)))
  *     x = x + c_proj(relu(c_fc(norm(x)))²)
  *
@@ -13,9 +13,7 @@
 import type { Tensor, TokenGroups } from "../device/mod.ts";
 import { hasValueEmbedding } from "./config.ts";
 import type { GPT } from "./gpt.ts";
-
-/** Normalised queries and keys are multiplied by this. */
-const QK_SCALE = 1.2;
+import { mix, mixBackward, type MixedIn } from "./mix.ts";
 
 /** What the forward pass of a block leaves for its backward pass. */
 export interface BlockActivations {
@@ -42,11 +40,9 @@ export interface BlockActivations {
 }
 
 /** What all blocks of a pass read. */
-export interface BlockInputs {
+export interface BlockInputs extends MixedIn {
   /** int32 (N) Tokens. */
   ids: Tensor;
-  /** (B, T, C) The first block's input. */
-  x0: Tensor;
   /** (T, D/2) Rotary table. */
   cos: Tensor;
   /** (T, D/2) Rotary table. */
@@ -81,11 +77,6 @@ export interface BlockGradients {
   dHidden: Tensor;
 }
 
-const residual = (model: GPT, layer: number) => ({
-  a: { tensor: model.value("resid_lambdas"), index: layer },
-  b: { tensor: model.value("x0_lambdas"), index: layer },
-});
-
 /**
  * Runs a block: reads `act.x`, writes `out` (which may be `act.x`) and the other activations.
  *
@@ -101,22 +92,23 @@ export function forwardBlock(
   out: Tensor,
   attend: () => void,
 ): void {
-  const { device, config } = model;
-  const { ids, x0, cos, sin, positions } = inputs;
-  const { mixed, normed } = scratch;
+  const { device, config, parts: { valueGate, qkScale } } = model;
+  const { ids, cos, sin, positions } = inputs;
+  const { normed } = scratch;
   const weight = (name: string) => model.value(`transformer.h.${layer}.${name}.weight`);
-  device.combine({ out: mixed, x: act.x, y: x0, ...residual(model, layer) });
+  const mixed = mix(model, layer, act.x, inputs, scratch.mixed);
 
   device.rmsNorm({ out: normed, x: mixed });
   device.matmul({ out: act.q, a: normed, b: weight("attn.c_q"), layout: "nt" });
   device.matmul({ out: act.k, a: normed, b: weight("attn.c_k"), layout: "nt" });
   device.matmul({ out: act.v, a: normed, b: weight("attn.c_v"), layout: "nt" });
-  if (hasValueEmbedding(config, layer)) {
-    const table = model.value(`value_embeds.${layer}.weight`);
-    device.addValueEmbedding({ v: act.v, table, ids, x: normed, gate: weight("attn.ve_gate") });
+  if (valueGate && hasValueEmbedding(config, layer)) {
+    const table = model.value(`value_embeds.${layer}.weight`), gate = weight("attn.ve_gate");
+    const { scale } = valueGate;
+    device.addValueEmbedding({ v: act.v, table, ids, x: normed, gate, scale });
   }
-  device.rotaryNorm({ x: act.q, rstd: act.qRstd, cos, sin, scale: QK_SCALE, positions });
-  device.rotaryNorm({ x: act.k, rstd: act.kRstd, cos, sin, scale: QK_SCALE, positions });
+  device.rotaryNorm({ x: act.q, rstd: act.qRstd, cos, sin, scale: qkScale, positions });
+  device.rotaryNorm({ x: act.k, rstd: act.kRstd, cos, sin, scale: qkScale, positions });
   attend();
   const toMiddle = { out: act.middle, a: act.attended, b: weight("attn.c_proj"), c: mixed };
   device.matmul({ ...toMiddle, layout: "nt", beta: 1 });
@@ -130,7 +122,7 @@ export function forwardBlock(
 
 /**
  * The backward pass of a block. `dx` (B, T, C) holds the gradient of its output and is turned into
- * that of its input; `dx0` and the parameters' gradients are added to.
+ * that of its input; those of what is mixed into it and of the parameters are added to.
  */
 export function backwardBlock(
   model: GPT,
@@ -140,11 +132,11 @@ export function backwardBlock(
   scratch: BlockScratch & BlockGradients,
   window: number,
   dx: Tensor,
-  dx0: Tensor,
+  dMixedIn: MixedIn,
 ): void {
-  const { device, config } = model;
-  const { ids, groups, x0, cos, sin } = inputs;
-  const { mixed, normed, dNormed, dAttended, dq, dk, dv, delta, dHidden } = scratch;
+  const { device, config, parts: { valueGate, qkScale } } = model;
+  const { ids, groups, cos, sin } = inputs;
+  const { normed, dNormed, dAttended, dq, dk, dv, delta, dHidden } = scratch;
   const name = (short: string) => `transformer.h.${layer}.${short}.weight`;
   /** dW += doutᵀ·x, and dIn (+)= dout·W. */
   const linearBackward = (short: string, dout: Tensor, x: Tensor, dIn: Tensor, beta: number) => {
@@ -163,14 +155,14 @@ export function backwardBlock(
   linearBackward("attn.c_proj", dx, act.attended, dAttended, 0);
   const { q, k, v, attended: out, lse, qRstd, kRstd } = act;
   device.attentionBackward({ dq, dk, dv, delta, dout: dAttended, out, lse, q, k, v, window });
-  device.rotaryNormBackward({ dx: dq, y: q, rstd: qRstd, cos, sin, scale: QK_SCALE });
-  device.rotaryNormBackward({ dx: dk, y: k, rstd: kRstd, cos, sin, scale: QK_SCALE });
-  device.combine({ out: mixed, x: act.x, y: x0, ...residual(model, layer) });
+  device.rotaryNormBackward({ dx: dq, y: q, rstd: qRstd, cos, sin, scale: qkScale });
+  device.rotaryNormBackward({ dx: dk, y: k, rstd: kRstd, cos, sin, scale: qkScale });
+  const mixed = mix(model, layer, act.x, inputs, scratch.mixed);
   device.rmsNorm({ out: normed, x: mixed });
   linearBackward("attn.c_q", dq, normed, dNormed, 0);
   linearBackward("attn.c_k", dk, normed, dNormed, 1);
   linearBackward("attn.c_v", dv, normed, dNormed, 1);
-  if (hasValueEmbedding(config, layer)) {
+  if (valueGate && hasValueEmbedding(config, layer)) {
     const table = `value_embeds.${layer}.weight`, gate = name("attn.ve_gate");
     device.addValueEmbeddingBackward({
       dx: dNormed,
@@ -182,11 +174,9 @@ export function backwardBlock(
       groups,
       x: normed,
       gate: model.value(gate),
+      scale: valueGate.scale,
     });
   }
   device.rmsNormBackward({ dx, dout: dNormed, x: mixed, accumulate: true });
-
-  const da = model.gradient("resid_lambdas"), db = model.gradient("x0_lambdas");
-  const mix = residual(model, layer);
-  device.combineBackward({ dx, dy: dx0, da, db, dout: dx, x: act.x, y: x0, ...mix });
+  mixBackward(model, layer, act.x, inputs, dx, dMixedIn);
 }

@@ -4,11 +4,10 @@
  * @module
  */
 import type { Tensor } from "../device/mod.ts";
-import type { ModelConfig } from "../model_config.ts";
 import { Arena } from "./arena.ts";
 import { type BlockActivations, type BlockScratch, forwardBlock } from "./block.ts";
-import { backoutLayer, headSize, windowSizes } from "./config.ts";
-import { embed, smear } from "./embed.ts";
+import { backoutLayer, bigramRows, headSize, windowSizes } from "./config.ts";
+import { embed, embedBigrams, smear } from "./embed.ts";
 import type { GPT } from "./gpt.ts";
 import { LossHead } from "./loss_head.ts";
 import { rotaryTensors } from "./rotary.ts";
@@ -19,14 +18,20 @@ interface Activations extends BlockActivations, BlockScratch {
   x0: Tensor;
   remembered: Tensor;
   final: Tensor;
+  /** int32 (B, T) Hashes of each token and the one before; where bigrams are embedded. */
+  bigramIds?: Tensor;
+  bigrams?: Tensor;
 }
+
+/** Activations that are whole numbers. */
+const INTEGERS = ["ids", "bigramIds"];
 
 /** Their shapes for B sequences with T new tokens each. */
 function activationShapes(
-  config: ModelConfig,
+  { config, parts }: GPT,
   B: number,
   T: number,
-): Record<keyof Activations, number[]> {
+): { [Name in keyof Activations]: number[] } {
   const { nEmbd: C, nHead: H, nKvHead: Hkv } = config;
   const D = headSize(config), stream = [B, T, C];
   return {
@@ -46,6 +51,7 @@ function activationShapes(
     qRstd: [B, T, H],
     kRstd: [B, T, Hkv],
     lse: [B, H, T],
+    ...parts.bigram ? { bigramIds: [B, T], bigrams: stream } : {},
   };
 }
 
@@ -62,6 +68,8 @@ export class CachedPass {
   readonly #caches: { k: Tensor; v: Tensor }[];
   /** (B, C) Normalised embedding of each sequence's last token, for smearing. */
   readonly #previous: Tensor;
+  /** (B) Each sequence's last token as a number, −1 for none; where bigrams are embedded. */
+  readonly #previousIds: Tensor | undefined;
   /** int32 (B) Lengths before a call. */
   readonly #positions: Tensor;
   /** int32 (B) The row of each sequence's last new token. */
@@ -86,7 +94,7 @@ export class CachedPass {
     readonly capacity: number,
     readonly maxT: number,
   ) {
-    const { device, config } = model;
+    const { device, config, parts } = model;
     const { nEmbd: C, nKvHead: Hkv, nLayer } = config;
     const D = headSize(config);
     const arena = this.#arena = new Arena(device);
@@ -96,28 +104,34 @@ export class CachedPass {
       v: arena.tensor(`value cache of layer ${layer}`, [B, capacity, Hkv, D]),
     }));
     this.#previous = arena.tensor("embeddings of the last tokens", [B, C]);
+    if (parts.bigram) this.#previousIds = arena.tensor("last tokens", [B, 1]);
     this.#positions = arena.tensor("lengths of sequences", [B], "int32");
     this.#lastRows = arena.tensor("rows of last tokens", [B], "int32");
     this.#adopting = arena.tensor("adopting sequences", [B], "int32");
-    const shapes = Object.entries(activationShapes(config, B, maxT));
+    const shapes = Object.entries(activationShapes(model, B, maxT));
     const tensors = shapes.map(([name, shape]) => [
       name,
-      arena.tensor(`${name} of cached sequences`, shape, name === "ids" ? "int32" : "float32"),
+      arena.tensor(
+        `${name} of cached sequences`,
+        shape,
+        INTEGERS.includes(name) ? "int32" : "float32",
+      ),
     ]);
     this.#act = Object.fromEntries(tensors) as Activations;
     this.ids = this.#act.ids;
     this.#final = this.#act.final;
     this.#head = new LossHead(model, arena, B, false);
-    this.#tables = rotaryTensors(arena, capacity, D);
+    this.reset();
+    this.#tables = rotaryTensors(model, arena, capacity);
   }
 
   /** The activations for T new tokens a sequence. */
   #activations(T: number): Activations {
     if (T === this.maxT) return this.#act;
-    const shapes = Object.entries(activationShapes(this.model.config, this.B, T));
+    const shapes = Object.entries(activationShapes(this.model, this.B, T));
     const views = shapes.map(([name, shape]) => [
       name,
-      this.model.device.view(this.#act[name as keyof Activations], shape),
+      this.model.device.view(this.#act[name as keyof Activations]!, shape),
     ]);
     return Object.fromEntries(views) as Activations;
   }
@@ -128,7 +142,7 @@ export class CachedPass {
    * @throws {RangeError} when a sequence would outgrow the capacity.
    */
   forward(T: number): void {
-    const { model, model: { device, config }, B } = this;
+    const { model, model: { device, config, parts }, B } = this;
     if (T > this.maxT || this.lengths.some((length) => length + T > this.capacity)) {
       throw new RangeError(`${T} more tokens do not fit into ${this.capacity}`);
     }
@@ -141,10 +155,11 @@ export class CachedPass {
     smear(model, x0, normed, this.#previous);
     device.gatherRows({ out: this.#previous, x: normed, index: this.#lastRows });
     device.copy({ out: act.x, x: x0 });
+    this.#embedBigrams(act);
 
     const positions = this.#positions;
-    const inputs = { ids, x0, ...this.#tables, positions };
-    const windows = windowSizes(config);
+    const inputs = { ids, x0, bigrams: act.bigrams, ...this.#tables, positions };
+    const windows = windowSizes(config, parts.windows);
     this.#caches.forEach(({ k: kCache, v: vCache }, layer) => {
       const attend = () => {
         device.appendCache({ cache: kCache, x: act.k, positions });
@@ -153,10 +168,12 @@ export class CachedPass {
         device.attentionWithCache({ out, q, kCache, vCache, positions, window });
       };
       forwardBlock(model, layer, inputs, act, act, act.x, attend);
-      if (layer === backoutLayer(config)) device.copy({ out: remembered, x: act.x });
+      if (parts.backout && layer === backoutLayer(config)) {
+        device.copy({ out: remembered, x: act.x });
+      }
     });
     let beforeNorm = act.x;
-    if (model.has("backout_lambda")) {
+    if (parts.backout) {
       const b = { tensor: model.value("backout_lambda"), index: 0, negate: true };
       device.combine({ out: act.mixed, x: act.x, y: remembered, a: 1, b });
       beforeNorm = act.mixed;
@@ -164,6 +181,14 @@ export class CachedPass {
     device.rmsNorm({ out: act.final, x: beforeNorm });
     this.#final = act.final;
     for (let b = 0; b < B; b++) this.lengths[b] += T;
+  }
+
+  /** The embeddings of the new tokens' bigrams, where the model has them. */
+  #embedBigrams({ ids, bigramIds: out, bigrams }: Activations): void {
+    const previous = this.#previousIds, { model } = this;
+    if (!previous || !out || !bigrams) return;
+    model.device.bigramIds({ out, ids, previous, buckets: bigramRows(model.config) });
+    embedBigrams(model, out, bigrams);
   }
 
   /** (B, V) Capped logits of the token after the last {@link forward}, valid until the next. */
@@ -191,6 +216,7 @@ export class CachedPass {
       adopt(v, other.#caches[layer].v);
     });
     adopt(this.#previous, other.#previous);
+    if (this.#previousIds && other.#previousIds) adopt(this.#previousIds, other.#previousIds);
     for (const row of rows) this.lengths[row] = other.lengths[0];
   }
 
@@ -208,12 +234,15 @@ export class CachedPass {
     device.write(ids, lastTokens);
     const embedded = device.view(this.#act.mixed, this.#previous.shape);
     embed(this.model, ids, embedded, this.#previous);
+    if (this.#previousIds) device.write(this.#previousIds, Float32Array.from(lastTokens));
   }
 
   /** Empties all sequences. */
   reset(): void {
     this.lengths.fill(0);
-    this.model.device.zero({ x: this.#previous });
+    const { device } = this.model;
+    device.zero({ x: this.#previous });
+    if (this.#previousIds) device.write(this.#previousIds, new Float32Array(this.B).fill(-1));
   }
 
   /** Gives the memory back. */

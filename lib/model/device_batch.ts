@@ -1,18 +1,21 @@
 /**
- * A batch on the device: its tokens, its counted targets, and its rows grouped by token.
+ * A batch on the device: its tokens, its counted targets, and its rows grouped by token and, where
+ * the model embeds them, by bigram.
  *
  * @module
  */
+import { bigramHash } from "../device/bigram_hash.ts";
 import type { Tensor, TokenGroups } from "../device/mod.ts";
-import { groupTokens } from "../device/token_groups.ts";
 import type { Arena } from "./arena.ts";
-import { paddedVocabSize } from "./config.ts";
+import { bigramRows, tableRows } from "./config.ts";
 import type { GPT } from "./gpt.ts";
+import { TableRows } from "./table_rows.ts";
 
 /** The inputs of a pass, written once per micro-batch. */
 export class DeviceBatch {
-  /** int32 (N) Tokens. */
-  readonly ids: Tensor;
+  /** The tokens, and which row of the table of bigrams each takes where there is one. */
+  readonly tokens: TableRows;
+  readonly bigrams: TableRows | undefined;
   /** int32 (N) The rows that have a target; only the first {@link count} are meant. */
   readonly index: Tensor;
   /** int32 (N) Their targets. */
@@ -22,28 +25,28 @@ export class DeviceBatch {
   /** Number of rows that have a target. */
   count = 0;
   readonly #model: GPT;
-  readonly #groups: TokenGroups | undefined;
 
-  /** Plans memory for N rows; `training` adds the grouping by token. */
-  constructor(model: GPT, arena: Arena, N: number, training: boolean) {
+  /** Plans memory for B rows of T tokens, N in all; `training` adds the grouping by token. */
+  constructor(model: GPT, arena: Arena, B: number, readonly T: number, training: boolean) {
     this.#model = model;
-    this.ids = arena.tensor("tokens", [N], "int32");
+    const { config, parts } = model, N = B * T;
+    this.tokens = new TableRows(arena, "token", tableRows(config, parts), N, training);
+    if (parts.bigram) {
+      this.bigrams = new TableRows(arena, "bigram", bigramRows(config), N, training);
+    }
     this.index = arena.tensor("rows with a target", [N], "int32");
     this.targets = arena.tensor("targets", [N], "int32");
     this.weights = arena.tensor("target weights", [N]);
-    if (!training) return;
-    this.#groups = {
-      tokens: arena.tensor("distinct tokens", [N], "int32"),
-      starts: arena.tensor("starts of distinct tokens", [N + 1], "int32"),
-      rows: arena.tensor("rows by token", [N], "int32"),
-      count: 0,
-    };
+  }
+
+  /** int32 (N) Tokens. */
+  get ids(): Tensor {
+    return this.tokens.ids;
   }
 
   /** The rows grouped by token. */
   get groups(): TokenGroups {
-    if (!this.#groups) throw new Error("the batch was made for inference");
-    return this.#groups;
+    return this.tokens.groups;
   }
 
   /**
@@ -54,15 +57,12 @@ export class DeviceBatch {
    * @param weightOf Weight of a target in {@link Pass.evaluate}'s sum, 1 unless given.
    */
   write(x: Int32Array, y?: Int32Array, weightOf: (target: number) => number = () => 1): void {
-    const { device, config } = this.#model;
-    device.write(this.ids, x);
-    if (this.#groups) {
-      const groups = groupTokens(x, paddedVocabSize(config));
-      device.write(this.#groups.tokens, groups.tokens);
-      device.write(this.#groups.starts, groups.starts);
-      device.write(this.#groups.rows, groups.rows);
-      this.#groups.count = groups.tokens.length;
-    }
+    const { device } = this.#model;
+    this.tokens.write(x);
+    const { T, bigrams } = this;
+    bigrams?.write(
+      x.map((id, n) => bigramHash(id, n % T === 0 ? -1 : x[n - 1], bigrams.tableLength)),
+    );
     const index = Int32Array.from(y?.keys() ?? []).filter((row) => y![row] >= 0);
     this.count = index.length;
     if (this.count === 0) return;

@@ -1,10 +1,14 @@
 /**
- * What comes before the first block: embeddings of the tokens, normalised, then smeared.
+ * What comes before the first block: embeddings of the tokens, normalised, then smeared; those of
+ * bigrams.
  *
  * @module
  */
 import type { Tensor } from "../device/mod.ts";
 import type { GPT } from "./gpt.ts";
+
+/** The table of bigrams' embeddings. */
+export const BIGRAM_TABLE = "bigram_embed.embed.weight";
 
 /** normed (N, C) = the normalised embeddings of ids (N), by way of `embedded` (N, C). */
 export function embed(model: GPT, ids: Tensor, embedded: Tensor, normed: Tensor): void {
@@ -18,8 +22,13 @@ export function embed(model: GPT, ids: Tensor, embedded: Tensor, normed: Tensor)
  * `previous` (B, C) if given.
  */
 export function smear(model: GPT, out: Tensor, x: Tensor, previous?: Tensor): void {
-  if (model.has("smear_lambda")) {
+  if (model.parts.smear) {
     const gate = model.value("smear_gate.weight"), lambda = model.value("smear_lambda");
     model.device.smear({ out, x, gate, lambda, previous });
   } else model.device.copy({ out, x });
+}
+
+/** out (N, C) = the embeddings of bigrams, whose ids (N) are hashes of two tokens. */
+export function embedBigrams(model: GPT, ids: Tensor, out: Tensor): void {
+  model.device.embedding({ out, table: model.value(BIGRAM_TABLE), ids });
 }

@@ -1,20 +1,21 @@
 /**
  * A nanochat GPT: rotary embeddings, QK norm, grouped-query attention with sliding windows, value
- * embeddings, ReLU², learned residual mixing, smear and backout. Written as forward and backward
- * passes over a device's named operations, without an autograd framework: `pass.ts` runs the whole
- * model, `block.ts` one layer, `loss_head.ts` the vocabulary product with its loss.
+ * embeddings, ReLU², learned residual mixing, smear and backout, or without those of its parts that
+ * it lacks. Written as forward and backward passes over a device's named operations, without an
+ * autograd framework: `pass.ts` runs the whole model, `block.ts` one layer, `loss_head.ts` the
+ * vocabulary product with its loss.
  *
  * @module
  */
 import type { Device, Tensor } from "../device/mod.ts";
 import type { ModelConfig } from "../model_config.ts";
+import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
 import { slices, type TensorSource } from "../tensor_source.ts";
 import { flopsPerToken } from "./config.ts";
 import {
   allocateParameters,
   checkModelConfig,
   countParameters,
-  type ModelParts,
   type Parameter,
   type ParameterCounts,
   parameterSpecs,
@@ -28,6 +29,8 @@ export type ParameterSource = (name: string, start: number, count: number) => Pr
 
 /** A model: its configuration, and its parameters on a device. */
 export class GPT {
+  /** What it computes, beyond its sizes. */
+  readonly parts: Readonly<Required<ModelParts>>;
   /** All parameters by name, in nanochat's order. */
   readonly parameters: Map<string, Parameter>;
 
@@ -36,7 +39,7 @@ export class GPT {
    *
    * @param device Where the model lives.
    * @param config Its shape.
-   * @param options `parts` an old checkpoint lacks are switched off; `training` adds gradients.
+   * @param options `parts` are the newest's unless given; `training` adds gradients.
    * @throws {UserError} when no such model can be, or the device cannot hold a parameter.
    */
   constructor(
@@ -44,7 +47,8 @@ export class GPT {
     readonly config: ModelConfig,
     options: { parts?: ModelParts; training?: boolean } = {},
   ) {
-    const { parts = { smear: true, backout: true }, training = false } = options;
+    const { training = false } = options;
+    const parts = this.parts = { ...NEWEST_PARTS, ...options.parts };
     checkModelConfig(config, parts);
     this.parameters = allocateParameters(device, parameterSpecs(config, parts), training);
   }
@@ -121,7 +125,7 @@ export class GPT {
   /** Floating-point operations of one training token, see {@link flopsPerToken}. */
   get flopsPerToken(): number {
     const { transformerMatrices, lmHead } = this.counts;
-    return flopsPerToken(this.config, transformerMatrices + lmHead);
+    return flopsPerToken(this.config, transformerMatrices + lmHead, this.parts.windows);
   }
 
   /** Gives the memory of parameters and gradients back. */

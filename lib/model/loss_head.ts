@@ -6,11 +6,9 @@
  */
 import type { Tensor } from "../device/mod.ts";
 import type { Arena } from "./arena.ts";
-import { paddedVocabSize } from "./config.ts";
+import { tableRows } from "./config.ts";
 import type { GPT } from "./gpt.ts";
 
-/** Logits are capped softly: `15·tanh(logits / 15)`. */
-const LOGIT_CAP = 15;
 /** Elements of the logits that exist at once, unless one row of 64 already has more. */
 const CHUNK_ELEMENTS = 16 << 20;
 
@@ -31,7 +29,7 @@ export class LossHead {
 
   /** Plans memory for up to `N` rows with a target. */
   constructor(readonly model: GPT, arena: Arena, N: number, training: boolean) {
-    const V = paddedVocabSize(model.config), C = model.config.nEmbd;
+    const V = tableRows(model.config, model.parts), C = model.config.nEmbd;
     const rows = this.chunkRows = Math.min(N, mostChunkRows(V));
     this.#x = arena.tensor("rows of the loss head", [rows, C]);
     this.#dx = training ? arena.tensor("gradient of the loss head's rows", [rows, C]) : undefined;
@@ -54,7 +52,7 @@ export class LossHead {
    */
   logits(final: Tensor, index: Tensor, start: number, R: number): Tensor {
     const { logits } = this.#product(final, index, start, R);
-    this.model.device.softcap({ x: logits, cap: LOGIT_CAP });
+    this.model.device.softcap({ x: logits, cap: this.model.parts.softcap });
     return logits;
   }
 
@@ -73,7 +71,7 @@ export class LossHead {
     },
   ): void {
     const { final, index, targets, count, gradient } = args;
-    const { device, config } = this.model;
+    const { device, config, parts } = this.model;
     if (gradient) device.zero({ x: gradient.dFinal });
     for (let start = 0; start < count; start += this.chunkRows) {
       const R = Math.min(this.chunkRows, count - start);
@@ -84,7 +82,7 @@ export class LossHead {
         targets,
         start,
         vocabSize: config.vocabSize,
-        cap: LOGIT_CAP,
+        cap: parts.softcap,
         gradientScale: gradient?.scale,
       });
       if (!gradient || !this.#dx) continue;

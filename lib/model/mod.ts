@@ -4,14 +4,18 @@
  * @module
  */
 export type { ModelConfig } from "../model_config.ts";
+export { type ModelParts, NEWEST_PARTS, type ValueGate } from "../model_parts.ts";
 export { Arena } from "./arena.ts";
 export { CachedPass } from "./cached_pass.ts";
 export {
   backoutLayer,
+  bigramRows,
   flopsPerToken,
   hasValueEmbedding,
   headSize,
   paddedVocabSize,
+  tableRows,
+  type Windows,
   windowSizes,
 } from "./config.ts";
 export { DeviceBatch } from "./device_batch.ts";
@@ -20,7 +24,6 @@ export { initialParameters } from "./init.ts";
 export { LossHead } from "./loss_head.ts";
 export {
   countParameters,
-  type ModelParts,
   type Parameter,
   type ParameterCounts,
   type ParameterKind,

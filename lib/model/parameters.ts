@@ -7,24 +7,21 @@
 import type { Device, Tensor } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import type { ModelConfig } from "../model_config.ts";
+import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
 import { sizeOf } from "../shapes.ts";
-import { hasValueEmbedding, headSize, paddedVocabSize } from "./config.ts";
+import { bigramRows, hasValueEmbedding, headSize, tableRows } from "./config.ts";
 
 /** Channels of the embedding that the smear gate reads. */
 const SMEAR_GATE_CHANNELS = 24;
-/** Channels of a block's input that the gate of its value embedding reads. */
-const VALUE_GATE_CHANNELS = 12;
-
-/** Parts that older checkpoints lack. */
-export interface ModelParts {
-  /** Each token's embedding takes in a gated share of the one before. */
-  smear: boolean;
-  /** A share of the middle layer's residual stream is taken out at the end. */
-  backout: boolean;
-}
 
 /** What a parameter is for, which decides its optimizer and where it is counted. */
-export type ParameterKind = "lmHead" | "wte" | "valueEmbeds" | "matrix" | "scalar";
+export type ParameterKind =
+  | "lmHead"
+  | "wte"
+  | "valueEmbeds"
+  | "bigramEmbed"
+  | "matrix"
+  | "scalar";
 
 /** Name, shape and purpose of one parameter. */
 export interface ParameterSpec {
@@ -51,7 +48,8 @@ export interface Parameter extends ParameterSpec {
  */
 export function checkModelConfig(config: ModelConfig, parts: ModelParts): void {
   const { nEmbd, nHead, nKvHead } = config, D = headSize(config);
-  const channels = parts.smear ? SMEAR_GATE_CHANNELS : VALUE_GATE_CHANNELS;
+  const { smear, valueGate } = { ...NEWEST_PARTS, ...parts };
+  const channels = Math.max(smear ? SMEAR_GATE_CHANNELS : 0, valueGate?.channels ?? 0);
   if (!Number.isInteger(D) || !Number.isInteger(nHead / nKvHead)) {
     throw new UserError(
       `a model of ${nEmbd} channels, ${nHead} heads and ${nKvHead} key/value heads does not divide ` +
@@ -74,15 +72,20 @@ export function checkModelConfig(config: ModelConfig, parts: ModelParts): void {
 /** All parameters of a model, in the order of nanochat's state dict. */
 export function parameterSpecs(config: ModelConfig, parts: ModelParts): ParameterSpec[] {
   const { nLayer, nEmbd: C, nHead, nKvHead } = config;
-  const V = paddedVocabSize(config), D = headSize(config);
+  const { smear, backout, lambdas, bigram, valueGate } = { ...NEWEST_PARTS, ...parts };
+  const V = tableRows(config, parts), D = headSize(config);
   const specs: ParameterSpec[] = [];
   const add = (kind: ParameterKind, name: string, ...shape: number[]) =>
     specs.push({ name, shape, kind });
   const layers = Array.from({ length: nLayer }, (_, layer) => layer);
-  add("scalar", "resid_lambdas", nLayer);
-  add("scalar", "x0_lambdas", nLayer);
-  if (parts.smear) add("scalar", "smear_lambda", 1);
-  if (parts.backout) add("scalar", "backout_lambda", 1);
+  const gated = valueGate ? layers.filter((layer) => hasValueEmbedding(config, layer)) : [];
+  if (lambdas) {
+    add("scalar", "resid_lambdas", nLayer);
+    add("scalar", "x0_lambdas", nLayer);
+  }
+  if (bigram) add("scalar", "bigram_lambdas", nLayer);
+  if (smear) add("scalar", "smear_lambda", 1);
+  if (backout) add("scalar", "backout_lambda", 1);
   add("wte", "transformer.wte.weight", V, C);
   for (const layer of layers) {
     const block = `transformer.h.${layer}`;
@@ -90,15 +93,16 @@ export function parameterSpecs(config: ModelConfig, parts: ModelParts): Paramete
     add("matrix", `${block}.attn.c_k.weight`, nKvHead * D, C);
     add("matrix", `${block}.attn.c_v.weight`, nKvHead * D, C);
     add("matrix", `${block}.attn.c_proj.weight`, C, nHead * D);
-    if (hasValueEmbedding(config, layer)) {
-      add("matrix", `${block}.attn.ve_gate.weight`, nKvHead, VALUE_GATE_CHANNELS);
+    if (valueGate && gated.includes(layer)) {
+      add("matrix", `${block}.attn.ve_gate.weight`, nKvHead, valueGate.channels);
     }
     add("matrix", `${block}.mlp.c_fc.weight`, 4 * C, C);
     add("matrix", `${block}.mlp.c_proj.weight`, C, 4 * C);
   }
   add("lmHead", "lm_head.weight", V, C);
-  if (parts.smear) add("scalar", "smear_gate.weight", 1, SMEAR_GATE_CHANNELS);
-  for (const layer of layers.filter((layer) => hasValueEmbedding(config, layer))) {
+  if (smear) add("scalar", "smear_gate.weight", 1, SMEAR_GATE_CHANNELS);
+  if (bigram) add("bigramEmbed", "bigram_embed.embed.weight", bigramRows(config), C);
+  for (const layer of gated) {
     add("valueEmbeds", `value_embeds.${layer}.weight`, V, nKvHead * D);
   }
   return specs;
@@ -110,6 +114,8 @@ export interface ParameterCounts {
   wte: number;
   /** Value embeddings. */
   valueEmbeds: number;
+  /** Embedding of bigrams, where there is one. */
+  bigramEmbed?: number;
   /** Output layer. */
   lmHead: number;
   /** Matrices of the blocks. */
@@ -124,9 +130,11 @@ export interface ParameterCounts {
 export function countParameters(specs: readonly ParameterSpec[]): ParameterCounts {
   const count = (kind: ParameterKind) =>
     specs.filter((spec) => spec.kind === kind).reduce((sum, spec) => sum + sizeOf(spec.shape), 0);
+  const bigramEmbed = count("bigramEmbed");
   const counts = {
     wte: count("wte"),
     valueEmbeds: count("valueEmbeds"),
+    ...bigramEmbed > 0 ? { bigramEmbed } : {},
     lmHead: count("lmHead"),
     transformerMatrices: count("matrix"),
     scalars: count("scalar"),

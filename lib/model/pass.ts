@@ -15,16 +15,18 @@ import {
   forwardBlock,
 } from "./block.ts";
 import { backoutLayer, headSize, windowSizes } from "./config.ts";
-import { embed, smear } from "./embed.ts";
+import { BIGRAM_TABLE, embed, embedBigrams, smear } from "./embed.ts";
 import type { GPT } from "./gpt.ts";
 import { LossHead } from "./loss_head.ts";
+import type { MixedIn } from "./mix.ts";
 import { rotaryTensors } from "./rotary.ts";
 
 /** Memory of the backward pass. */
 interface Gradients extends BlockGradients {
   dx: Tensor;
-  dx0: Tensor;
-  dRemembered: Tensor;
+  dMixedIn: MixedIn;
+  /** Only where the model takes it out again. */
+  dRemembered?: Tensor;
 }
 
 /** A model's forward and backward pass over batches of one shape (B, T). */
@@ -39,11 +41,11 @@ export class Pass {
   readonly #layers: BlockActivations[];
   readonly #scratch: BlockScratch;
   readonly #gradients: Gradients | undefined;
-  /** (B, T, C) Input of the first block, of every block, and output of the last. */
-  readonly #x0: Tensor;
+  /** (B, T, C) Input of the first block and bigrams, of every block, and output of the last. */
+  readonly #mixedIn: MixedIn;
   readonly #last: Tensor;
-  /** (B, T, C) The residual stream after the backout layer, and at the end without it. */
-  readonly #remembered: Tensor;
+  /** (B, T, C) The residual stream after the backout layer, if any, and at the end without it. */
+  readonly #remembered: Tensor | undefined;
   readonly #beforeNorm: Tensor;
   /** (T, D/2) For rotary embeddings. */
   readonly #tables: { cos: Tensor; sin: Tensor };
@@ -62,7 +64,7 @@ export class Pass {
     options: { training?: boolean } = {},
   ) {
     const { training = false } = options;
-    const { device, config } = model;
+    const { device, config, parts } = model;
     const { nEmbd: C, nHead: H, nKvHead: Hkv, nLayer } = config;
     const D = headSize(config), N = B * T;
     const arena = this.#arena = new Arena(device);
@@ -80,12 +82,15 @@ export class Pass {
       middle: stream(`middle of layer ${layer}`),
       hidden: arena.tensor(`hidden units of layer ${layer}`, [B, T, 4 * C]),
     });
-    this.batch = new DeviceBatch(model, arena, N, training);
+    this.batch = new DeviceBatch(model, arena, B, T, training);
+    const bigrams = parts.bigram ? stream("embedded bigrams") : undefined;
     if (training) {
       this.#layers = Array.from({ length: nLayer }, (_, layer) => activations(layer));
       this.#last = stream("output of the last layer");
-      this.#x0 = this.#layers[0].x;
-      this.#remembered = this.#layers[backoutLayer(config) + 1]?.x ?? this.#last;
+      this.#mixedIn = { x0: this.#layers[0].x, bigrams };
+      this.#remembered = parts.backout
+        ? this.#layers[backoutLayer(config) + 1]?.x ?? this.#last
+        : undefined;
       this.#gradients = {
         dNormed: stream("gradient of a norm"),
         dAttended: heads("gradient of attention", H),
@@ -95,26 +100,30 @@ export class Pass {
         delta: arena.tensor("delta of attention", [B, H, T]),
         dHidden: arena.tensor("gradient of hidden units", [B, T, 4 * C]),
         dx: stream("gradient of the residual stream"),
-        dx0: stream("gradient of the first layer's input"),
-        dRemembered: stream("gradient of the remembered stream"),
+        dMixedIn: {
+          x0: stream("gradient of the first layer's input"),
+          bigrams: bigrams && stream("gradient of embedded bigrams"),
+        },
+        dRemembered: parts.backout ? stream("gradient of the remembered stream") : undefined,
       };
     } else {
       const shared = activations(0);
       this.#layers = Array.from({ length: nLayer }, () => shared);
       this.#last = shared.x;
-      this.#x0 = stream("first layer's input");
-      this.#remembered = stream("remembered stream");
+      const x0 = parts.lambdas ? stream("first layer's input") : shared.x;
+      this.#mixedIn = { x0, bigrams };
+      this.#remembered = parts.backout ? stream("remembered stream") : undefined;
     }
     this.#scratch = { mixed: stream("mixed input"), normed: stream("normalised input") };
-    this.#beforeNorm = stream("residual stream before the final norm");
+    this.#beforeNorm = parts.backout ? stream("residual stream before the final norm") : this.#last;
     this.final = stream("final residual stream");
     this.head = new LossHead(model, arena, N, training);
-    this.#tables = rotaryTensors(arena, T, D);
-    this.#windows = windowSizes(config);
+    this.#tables = rotaryTensors(model, arena, T);
+    this.#windows = windowSizes(config, parts.windows);
   }
 
-  get #inputs(): { ids: Tensor; x0: Tensor; cos: Tensor; sin: Tensor } {
-    return { ids: this.batch.ids, x0: this.#x0, ...this.#tables };
+  get #inputs(): MixedIn & { ids: Tensor; cos: Tensor; sin: Tensor } {
+    return { ids: this.batch.ids, ...this.#mixedIn, ...this.#tables };
   }
 
   /** The normalised embeddings of the batch, before smearing, into scratch memory. */
@@ -127,26 +136,25 @@ export class Pass {
   /** Computes {@link final} for the written batch. */
   forward(): void {
     const { model, model: { device, config } } = this;
-    smear(model, this.#x0, this.#embed());
-    if (this.#layers[0].x !== this.#x0) device.copy({ out: this.#layers[0].x, x: this.#x0 });
+    const remembered = this.#remembered;
+    const { x0, bigrams } = this.#mixedIn;
+    smear(model, x0, this.#embed());
+    if (this.#layers[0].x !== x0) device.copy({ out: this.#layers[0].x, x: x0 });
+    if (bigrams && this.batch.bigrams) embedBigrams(model, this.batch.bigrams.ids, bigrams);
 
     this.#layers.forEach((act, layer) => {
       const out = this.#layers[layer + 1]?.x ?? this.#last;
       const { attended, lse, q, k, v } = act, window = this.#windows[layer];
       const attend = () => device.attention({ out: attended, lse, q, k, v, window });
       forwardBlock(model, layer, this.#inputs, act, this.#scratch, out, attend);
-      if (layer === backoutLayer(config) && this.#remembered !== out) {
-        device.copy({ out: this.#remembered, x: out });
+      if (layer === backoutLayer(config) && remembered && remembered !== out) {
+        device.copy({ out: remembered, x: out });
       }
     });
-    if (model.has("backout_lambda")) {
-      device.combine({
-        out: this.#beforeNorm,
-        x: this.#last,
-        y: this.#remembered,
-        ...this.#backout,
-      });
-    } else device.copy({ out: this.#beforeNorm, x: this.#last });
+    if (remembered) {
+      const streams = { out: this.#beforeNorm, x: this.#last, y: remembered };
+      device.combine({ ...streams, ...this.#backout });
+    }
     device.rmsNorm({ out: this.final, x: this.#beforeNorm });
   }
 
@@ -187,37 +195,39 @@ export class Pass {
     const { index, targets, count } = this.batch;
     if (count === 0) return;
     this.forward();
-    // Until the final norm's backward pass, dx0 is free to hold the gradient of `final`.
-    const gradient = { dFinal: gradients.dx0, scale: scale / count };
+    // Until the final norm's backward pass, that of x0 is free to hold the gradient of `final`.
+    const gradient = { dFinal: gradients.dMixedIn.x0, scale: scale / count };
     this.head.run({ final: this.final, index, targets, count, gradient });
     this.#addLosses(lossSum, scale / count);
     this.#backward(gradients);
   }
 
   #backward(gradients: Gradients): void {
-    const { model, model: { device, config } } = this;
-    const { dx, dx0, dRemembered, dNormed } = gradients;
+    const { model, model: { device, config, parts } } = this;
+    const { dx, dMixedIn, dMixedIn: { x0: dx0, bigrams: dBigrams }, dRemembered } = gradients;
+    const remembered = this.#remembered;
     device.rmsNormBackward({ dx, dout: dx0, x: this.#beforeNorm });
-    if (model.has("backout_lambda")) {
-      const streams = { dx, dy: dRemembered, dout: dx, x: this.#last, y: this.#remembered };
+    if (remembered && dRemembered) {
+      const streams = { dx, dy: dRemembered, dout: dx, x: this.#last, y: remembered };
       const db = model.gradient("backout_lambda");
       device.combineBackward({ ...streams, db, ...this.#backout, overwriteDy: true });
     }
-    device.zero({ x: dx0 });
+    if (parts.lambdas) device.zero({ x: dx0 });
+    if (dBigrams) device.zero({ x: dBigrams });
     const inputs = { ...this.#inputs, groups: this.batch.groups };
     const scratch = { ...this.#scratch, ...gradients };
     for (let layer = config.nLayer - 1; layer >= 0; layer--) {
-      if (layer === backoutLayer(config) && model.has("backout_lambda")) {
+      if (layer === backoutLayer(config) && dRemembered) {
         device.combine({ out: dx, x: dx, y: dRemembered, a: 1, b: 1 });
       }
       const window = this.#windows[layer];
-      backwardBlock(model, layer, inputs, this.#layers[layer], scratch, window, dx, dx0);
+      backwardBlock(model, layer, inputs, this.#layers[layer], scratch, window, dx, dMixedIn);
     }
-    device.combine({ out: dx, x: dx, y: dx0, a: 1, b: 1 });
+    if (parts.lambdas) device.combine({ out: dx, x: dx, y: dx0, a: 1, b: 1 });
     const x = this.#embed();
     let dEmbedding = dx;
-    if (model.has("smear_lambda")) {
-      dEmbedding = dNormed;
+    if (parts.smear) {
+      dEmbedding = gradients.dNormed;
       device.smearBackward({
         dx: dEmbedding,
         dgate: model.gradient("smear_gate.weight"),
@@ -231,6 +241,10 @@ export class Pass {
     device.rmsNormBackward({ dx: dx0, dout: dEmbedding, x: this.#scratch.mixed });
     const dtable = model.gradient("transformer.wte.weight");
     device.embeddingBackward({ dtable, dout: dx0, groups: this.batch.groups });
+    if (dBigrams && this.batch.bigrams) {
+      const { groups } = this.batch.bigrams, dtable = model.gradient(BIGRAM_TABLE);
+      device.embeddingBackward({ dtable, dout: dBigrams, groups });
+    }
   }
 
   /** Gives the memory of the pass back. */

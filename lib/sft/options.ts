@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { CheckpointSource } from "../checkpoint/mod.ts";
 import type { DeviceChoice } from "../device/mod.ts";
 import type { ScheduleOptions } from "../optim/mod.ts";
 import type {
@@ -15,7 +16,7 @@ import type {
 
 /**
  * Options of a fine-tuning run. Each is the command line's flag of the same name (`maxSeqLen` is
- * `--max-seq-len`). Settings that are undefined are inherited from the base checkpoint.
+ * `--max-seq-len`). Settings that are undefined are inherited from the checkpoint it begins with.
  */
 export interface SftOptions
   extends
@@ -28,13 +29,17 @@ export interface SftOptions
     Partial<WantedSettings> {
   /** Name of the run, kept with the metrics. */
   run: string;
-  /** Folder of the base checkpoint, such as `"d12"`; undefined for the deepest model there. */
+  /** Which kind of model it begins with; what it saves is of kind `"sft"`. */
+  source: CheckpointSource;
+  /** Folder of the checkpoint it begins with, such as `"d12"`; undefined for the deepest model there. */
   modelTag: string | undefined;
-  /** Step of the base checkpoint; undefined for its last. */
+  /** Step of that checkpoint; undefined for its last. */
   modelStep: number | undefined;
-  /** Whether to warm-start the optimizer from the base checkpoint's state. */
+  /** The cap of that model's logits, where its files do not tell it. */
+  softcap: number | undefined;
+  /** Whether to warm-start the optimizer from that checkpoint's state. */
   loadOptimizer: boolean;
-  /** Whether to go on with the last fine-tuned checkpoint of the tag instead of a base one. */
+  /** Whether to go on with the last fine-tuning run of the tag instead of beginning one. */
   resume: boolean;
   /** First learning rate as a fraction of the base one. */
   initLrFrac: number;

@@ -1,5 +1,5 @@
 /**
- * One fine-tuning run, from a base checkpoint to a fine-tuned one.
+ * One fine-tuning run, from a checkpoint, usually a base one, to a fine-tuned one.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import {
   readMeta,
   runsIn,
 } from "../checkpoint/disk/mod.ts";
-import type { CheckpointMeta } from "../checkpoint/mod.ts";
+import type { CheckpointMeta, CheckpointSource } from "../checkpoint/mod.ts";
 import { PackedLoader, type PackedLoaderState } from "../dataloader/mod.ts";
 import type { Hardware } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
@@ -31,6 +31,7 @@ import {
   openOptimizer,
   openSinks,
   planTraining,
+  RECIPES,
   RunCheckpoints,
   runContents,
   type RunIo,
@@ -39,6 +40,7 @@ import {
   runTrainingLoop,
   type SavedRun,
   savedRun,
+  sayEra,
   START,
   trainingMixture,
   warnOfUnsaved,
@@ -70,7 +72,7 @@ export interface SftResult {
 }
 
 /**
- * Fine-tunes a base model: prints what it does, measures it on the way, and saves a checkpoint at
+ * Fine-tunes a model: prints what it does, measures it on the way, and saves a checkpoint at
  * the end, every `saveEvery` steps, and when the signal aborts.
  *
  * @throws {UserError} for whatever a person can mend; nothing is half-written.
@@ -137,6 +139,14 @@ async function demonstrate(device: Hardware, options: SftOptions, io: RunIo): Pr
   return { ...await fineTune(device, ownOptions, demo, { showcase }), isDemo: true };
 }
 
+/** What the checkpoint that a run begins with is called. */
+const BEGINNINGS = {
+  base: "Base checkpoint:",
+  mid: "Midtrained checkpoint:",
+  sft: "Fine-tuned checkpoint:",
+  rl: "Checkpoint of reinforcement learning:",
+};
+
 /** What a run begins with beside its options. */
 interface Beginning {
   /** The checkpoint it goes on from. */
@@ -148,17 +158,24 @@ interface Beginning {
 /** Opens the model that a run goes on from, once it is known that the device has the memory for it. */
 async function open(
   device: Hardware,
-  { tag, step, resume }: { tag: string; step: number; resume: boolean },
+  { source, tag, step, resume }: {
+    source: CheckpointSource;
+    tag: string;
+    step: number;
+    resume: boolean;
+  },
   options: SftOptions,
-  { terminal, baseDir, signal }: RunIo,
+  io: RunIo,
 ): Promise<{ opened: OpenedModel; settings: InheritedSettings }> {
-  const found = await findModel(baseDir, { source: resume ? "sft" : "base", tag, step });
-  terminal.info(`${resume ? "Resuming" : "Base checkpoint:"} ${found.files.model}`);
+  const { terminal, baseDir, signal } = io;
+  const found = await findModel(baseDir, { source, tag, step, softcap: options.softcap });
+  terminal.info(`${resume ? "Resuming" : BEGINNINGS[source]} ${found.files.model}`);
+  sayEra({ era: found.era, model: found.shape }, io);
   const wanted = inheritSettings(options, found.meta.raw, (note) => {
     if (!resume) terminal.info(note);
-  });
-  const measures = options.chatcoreEvery > 0;
-  const settings = await planTraining(device, found.shape, wanted, { terminal, measures });
+  }, source);
+  const measures = options.chatcoreEvery > 0, { muon } = RECIPES[options.recipe];
+  const settings = await planTraining(device, found.shape, wanted, { terminal, measures, muon });
   const opened = await found.load(device, { training: true, signal });
   return { opened, settings };
 }
@@ -176,21 +193,23 @@ async function fineTune(
 ): Promise<SftResult> {
   const { terminal, baseDir, signal, now } = io;
   const { numIterations, modelTag, modelStep, chatcoreEvery } = options;
+  const source = resumed ? "sft" : options.source;
   const { at: start, loader: state } = resumed?.saved ?? { at: START, loader: undefined };
   const files = resumed?.files ??
-    await findCheckpoint(baseDir, { source: "base", tag: modelTag, step: modelStep });
+    await findCheckpoint(baseDir, { source, tag: modelTag, step: modelStep });
   const { tag, step } = files;
   const resume = resumed !== undefined;
   const place = { baseDir, source: "sft", tag, resume, step, terminal } as const;
   await using checkpoints = await RunCheckpoints.open(place);
-  const { opened, settings } = await open(device, { tag, step, resume }, options, io);
+  const { opened, settings } = await open(device, { source, tag, step, resume }, options, io);
   const { model, tokenizer, meta } = opened;
   const { maxSeqLen: T, deviceBatchSize: B } = settings;
   const steps = accumulationSteps(settings);
   describeBatches(settings, steps, model.config.nEmbd, terminal);
 
   const rates = { ...settings, initLrFrac: options.initLrFrac };
-  const warmth = { isWarm: options.loadOptimizer, isResumed: resume };
+  const { muon } = RECIPES[options.recipe];
+  const warmth = { isWarm: options.loadOptimizer, isResumed: resume, muon };
   const optimizer = await openOptimizer(opened, rates, warmth, io);
   const pass = new Pass(model, B, T, { training: true });
   const sizes = {

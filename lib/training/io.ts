@@ -1,5 +1,6 @@
 /** What a run needs from the world around it. */
 
+import type { Guess } from "../checkpoint/mod.ts";
 import type { Terminal } from "../tracking/mod.ts";
 
 /** The world around a run, handed in so that the run can be watched, stopped and tested. */
@@ -14,4 +15,6 @@ export interface RunIo {
   env(name: string): string | undefined;
   /** A clock, in milliseconds. */
   now(): number;
+  /** What to do where a guess about a model is wrong, in words. */
+  advice?(guess: Guess): string | undefined;
 }

@@ -23,7 +23,7 @@ export {
 } from "./loop.ts";
 export { type MeasurementOptions, RunMeasurements } from "./measurements.ts";
 export { type MixtureOptions, type RunMixtures, trainingMixture } from "./mixture.ts";
-export { demoDir, holds, whereModelsAre } from "./model_folders.ts";
+export { demoDir, holds, modelFolders, whereModelsAre } from "./model_folders.ts";
 export {
   findModel,
   type FoundModel,
@@ -33,6 +33,7 @@ export {
   type WhichModel,
 } from "./open_model.ts";
 export { openOptimizer, type OptimizerStart } from "./open_optimizer.ts";
+export { type Recipe, RECIPE_NAMES, type RecipeName, RECIPES } from "./recipes.ts";
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
 export {
   type AnswerMemory,
@@ -40,6 +41,7 @@ export {
   countTraining,
   type ModelShape,
   type TrainingMemory,
+  type WhatElse,
 } from "./count_memory.ts";
 export {
   formatMemory,
@@ -50,6 +52,7 @@ export {
   roomOf,
 } from "./plan_memory.ts";
 export { type RunContents, runContents, type SavedRun, savedRun } from "./save.ts";
+export { sayEra } from "./say_era.ts";
 export {
   accumulationSteps,
   type InheritedSettings,

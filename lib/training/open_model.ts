@@ -15,6 +15,7 @@ import {
   checkParameters,
   type CheckpointMeta,
   type CheckpointSource,
+  type Era,
   readStateDict,
 } from "../checkpoint/mod.ts";
 import type { Device } from "../device/mod.ts";
@@ -32,18 +33,22 @@ export interface OpenedModel {
   tokenizer: Tokenizer;
   /** What the checkpoint's meta file says. */
   meta: CheckpointMeta;
+  /** Which of nanochat's architectures it is of. */
+  era: Era;
   /** Where it lies. */
   files: CheckpointFiles;
 }
 
 /** Which checkpoint, see {@link findCheckpoint}. */
 export interface WhichModel {
-  /** Whether a fine-tuned or a base one. */
+  /** Of which kind. */
   source: CheckpointSource;
   /** Its folder; the deepest model unless given. */
   tag?: string;
   /** Its step; the last unless given. */
   step?: number;
+  /** Cap of its logits, where its files do not tell it. */
+  softcap?: number;
 }
 
 /** How a model is loaded. */
@@ -87,20 +92,21 @@ export async function findModel(baseDir: string, options: WhichModel): Promise<F
   }
   const { modelConfig: config } = meta;
   using file = await openTorchFile(files.model);
-  const { tensors, parts } = readStateDict(file, config);
+  const known = { meta: meta.raw, softcap: options.softcap };
+  const { tensors, parts, era } = readStateDict(file, config, known);
   checkParameters(tensors, parameterSpecs(config, parts), files.model);
   const load = async (device: Device, { training, signal }: LoadOptions = {}) => {
     // Anew, so that it is open no longer than it is read.
     using file = await openTorchFile(files.model);
-    const { tensors } = readStateDict(file, config);
+    const { tensors } = readStateDict(file, config, known);
     const model = new GPT(device, config, { parts, training });
     await model.load(async (name, start, count) => {
       await pause(signal);
       return await tensors.get(name)!.readFloat32(start, count);
     });
-    return { model, tokenizer, meta, files };
+    return { model, tokenizer, meta, era, files };
   };
-  return { shape: { config, parts }, tokenizer, meta, files, load };
+  return { shape: { config, parts }, tokenizer, meta, era, files, load };
 }
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 import type { CheckpointContents } from "../checkpoint/disk/mod.ts";
-import type { CheckpointMeta } from "../checkpoint/mod.ts";
+import { type CheckpointMeta, openParts } from "../checkpoint/mod.ts";
 import type { PackedLoaderState } from "../dataloader/mod.ts";
 import { UserError } from "../errors.ts";
 import type { GPT } from "../model/mod.ts";
@@ -44,6 +44,7 @@ export function runContents(run: RunContents): CheckpointContents {
   return {
     step: at.step,
     modelConfig: model.config,
+    parts: model.parts,
     stateDict: model.stateDict(),
     optimizer: optimizerState(optimizer, { multiplier, mu }),
     meta: {
@@ -51,7 +52,7 @@ export function runContents(run: RunContents): CheckpointContents {
       max_seq_len: settings.maxSeqLen,
       device_batch_size: settings.deviceBatchSize,
       total_batch_size: settings.totalBatchSize,
-      user_config: spelled({ ...flags, ...settings }),
+      user_config: { ...spelled({ ...flags, ...settings }), ...openParts(model.parts) },
       run_state: { ...at, loader },
     },
   };

@@ -1,8 +1,9 @@
 /**
- * The settings of a run: its options, with what is left out inherited from the base checkpoint.
+ * The settings of a run: its options, with what is left out inherited from the checkpoint it begins with.
  *
  * @module
  */
+import type { CheckpointSource } from "../checkpoint/mod.ts";
 import { UserError } from "../errors.ts";
 import { snakeCase } from "./spelling.ts";
 
@@ -43,35 +44,41 @@ const FALLBACK: InheritedSettings = {
 };
 
 /**
- * Fills the settings from options, the base checkpoint's meta file, and nanochat's defaults.
+ * Fills the settings from options, a checkpoint's meta file, and nanochat's defaults. What the file
+ * has as null or −1 it does not say.
  *
  * @param options What the run was told.
- * @param meta The base checkpoint's meta file: sizes at its top, learning rates in `user_config`.
+ * @param meta The checkpoint's meta file: sizes at its top or, in older ones, in `user_config` with
+ * the learning rates; those of reinforcement learning and the first fine-tuned ones have neither.
  * @param note Told a line about each setting for the person to read.
+ * @param source Which kind of checkpoint it is; it is named by that.
  * @throws {UserError} naming what the meta file says that no run can have, unless an option has it.
  */
 export function inheritSettings(
   options: Partial<WantedSettings>,
   meta: Record<string, unknown>,
   note: (line: string) => void = () => {},
+  source: CheckpointSource = "base",
 ): WantedSettings {
-  const userConfig = (meta.user_config ?? {}) as Record<string, unknown>;
+  const userConfig = Object(meta.user_config) as Record<string, unknown>;
   const settings: Record<keyof InheritedSettings, WantedRows> = { ...FALLBACK };
   for (const field of Object.keys(FALLBACK) as (keyof InheritedSettings)[]) {
     const key = snakeCase(field);
-    const stored = meta[key] ?? userConfig[key] ?? undefined;
+    const stored = [meta[key], userConfig[key]].find((value) => (value ?? -1) !== -1);
     const inherited = isSetting(field, stored) ? stored : undefined;
     const given = options[field];
     if (given === undefined && stored !== inherited) {
       const says = typeof stored === "number" ? stored : JSON.stringify(stored);
-      throw new UserError(`the base checkpoint's meta file has ${key}=${says}; give another`);
+      throw new UserError(`the ${source} checkpoint's meta file has ${key}=${says}; give another`);
     }
     settings[field] = given ?? inherited ?? FALLBACK[field];
     if (given === undefined) {
-      const from = inherited === undefined ? "by default" : "inherited from the base checkpoint";
+      const from = inherited === undefined
+        ? "by default"
+        : `inherited from the ${source} checkpoint`;
       note(`${key}=${settings[field]} ${from}`);
     } else if (inherited !== undefined && inherited !== given) {
-      note(`NOTE: ${key}=${given} overrides the base checkpoint's ${inherited}`);
+      note(`NOTE: ${key}=${given} overrides the ${source} checkpoint's ${inherited}`);
     }
   }
   return settings as WantedSettings;

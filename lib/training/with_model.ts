@@ -9,20 +9,25 @@ import { whereModelsAre } from "./model_folders.ts";
 import type { RunIo } from "./io.ts";
 import { findModel, type OpenedModel } from "./open_model.ts";
 import { planAnswers } from "./plan_memory.ts";
+import { sayEra } from "./say_era.ts";
 import { withDevice } from "./with_device.ts";
 
 /** Which checkpoint is opened; each is the command line's flag of the same name. */
 export interface ModelOptions {
-  /** Whether a fine-tuned or a base one. */
+  /** Which kind of model. */
   source: CheckpointSource;
   /** Its folder; the deepest model unless given. */
   modelTag?: string;
   /** Its step; the last unless given. */
   step?: number;
+  /** The cap of its logits, where its files do not tell it. */
+  softcap?: number;
 }
 
 /** What of the world a model is opened with. */
-export type ModelIo = Pick<RunIo, "terminal" | "baseDir" | "now"> & Partial<Pick<RunIo, "signal">>;
+export type ModelIo =
+  & Pick<RunIo, "terminal" | "baseDir" | "now">
+  & Partial<Pick<RunIo, "signal" | "advice">>;
 
 /**
  * Opens a device and a checkpoint's model on it, says which, runs something with it, and closes
@@ -39,11 +44,12 @@ export async function withModel<T, Io extends ModelIo>(
 ): Promise<T> {
   const io = await whereModelsAre(givenIo);
   const { terminal, baseDir, signal } = io;
-  const { source, modelTag: tag, step } = options;
-  const found = await findModel(baseDir, { source, tag, step });
+  const { source, modelTag: tag, step, softcap } = options;
+  const found = await findModel(baseDir, { source, tag, step, softcap });
   const start = async (device: Hardware) => {
     const opened = await found.load(device, { signal });
     terminal.info(`Checkpoint: ${opened.files.model}`);
+    sayEra(opened, io);
     return await run(opened, io);
   };
   const needs = async (device: Hardware) => `; ${await planAnswers(device, found.shape, texts)}`;

@@ -115,7 +115,7 @@ Deno.test("a value out of range is refused by the name of its flag", () => {
   refuses<Partial<EvalOptions>>("eval", evalOptions, [
     [{ maxProblems: 0 }, "--max-problems must be"],
     [{ temperature: -1 }, "--temperature must be"],
-    [{ source: "rl" as "sft" }, "--source must be sft or base"],
+    [{ source: "dpo" as "sft" }, "--source must be base, mid, sft or rl"],
     [{ deviceType: "tpu" as "cpu" }, "--device-type must be"],
     [{ json: true, markdown: true }, "give either --json or --markdown, not both"],
   ]);

@@ -111,6 +111,19 @@ export class Float64Device implements Device {
       }
     }
   }
+  bigramIds({ out, ids, previous, buckets }: Args<"bigramIds">): void {
+    const last = data(previous), T = ids.size / last.length, mod = BigInt(buckets - 1);
+    last.forEach((first, b) => {
+      const before = [first, ...data(ids).subarray(b * T, (b + 1) * T)];
+      before.slice(1).forEach((id, t) => {
+        // Wrapped to int32 where a product is larger, as PyTorch's are.
+        const product = (factor: number, id: number) => BigInt.asIntN(32, BigInt(factor * id));
+        const hash = product(36313, id) ^ product(27191, before[t]);
+        data(out)[b * T + t] = before[t] < 0 ? buckets - 1 : Number((hash % mod + mod) % mod);
+      });
+      last[b] = before[T];
+    });
+  }
 
   rmsNorm({ out, x }: Args<"rmsNorm">): void {
     const from = rows(x);
@@ -174,19 +187,19 @@ export class Float64Device implements Device {
     }
   }
 
-  addValueEmbedding({ v, table, ids, x, gate }: Args<"addValueEmbedding">): void {
+  addValueEmbedding({ v, table, ids, x, gate, scale = 3 }: Args<"addValueEmbedding">): void {
     const [Hkv, G] = gate.shape, D = rowsOf(v)[1];
     const heads = rows(v), from = rows(table), gates = rows(gate);
     rows(x).forEach((row, n) => {
       for (let h = 0; h < Hkv; h++) {
-        const s = 3 * sigmoid(dot(gates[h], row.subarray(0, G)));
+        const s = scale * sigmoid(dot(gates[h], row.subarray(0, G)));
         const e = from[data(ids)[n]];
         for (let d = 0; d < D; d++) heads[n * Hkv + h][d] += s * e[h * D + d];
       }
     });
   }
   addValueEmbeddingBackward(args: Args<"addValueEmbeddingBackward">): void {
-    const { dx, dgate, dtable, dv, table, ids, x, gate } = args;
+    const { dx, dgate, dtable, dv, table, ids, x, gate, scale = 3 } = args;
     const [Hkv, G] = gate.shape, D = rowsOf(dv)[1];
     const heads = rows(dv), from = rows(table), gates = rows(gate), dgates = rows(dgate);
     const dxs = rows(dx), dtables = rows(dtable);
@@ -195,12 +208,12 @@ export class Float64Device implements Device {
       for (let h = 0; h < Hkv; h++) {
         const s = sigmoid(dot(gates[h], row.subarray(0, G)));
         const head = heads[n * Hkv + h];
-        const inner = 3 * s * (1 - s) * dot(head, from[id].subarray(h * D, (h + 1) * D));
+        const inner = scale * s * (1 - s) * dot(head, from[id].subarray(h * D, (h + 1) * D));
         for (let i = 0; i < G; i++) {
           dgates[h][i] += inner * row[i];
           dxs[n][i] += inner * gates[h][i];
         }
-        for (let d = 0; d < D; d++) dtables[id][h * D + d] += 3 * s * head[d];
+        for (let d = 0; d < D; d++) dtables[id][h * D + d] += scale * s * head[d];
       }
     });
   }

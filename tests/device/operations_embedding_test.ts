@@ -1,5 +1,6 @@
 import {
   checkOperation,
+  floats,
   groupsOf,
   ints,
   random,
@@ -20,6 +21,19 @@ testOperation("embedding and its gradient, with repeated tokens", all, async (de
       dout: random([N, C]),
       groups: groupsOf(ids, V),
     });
+  }
+});
+
+testOperation("bigramIds, whose products wrap in int32", devices, async (device) => {
+  for (const [B, T, V] of [[1, 1, 7], [3, 9, 300], [70, 5, 32768], [2, 50, 65536]]) {
+    for (const first of [-1, V - 1]) {
+      await checkOperation(device, "bigramIds", {
+        out: ints(randomInts(B * T, V)),
+        ids: ints(randomInts(B * T, V).fill(V - 1, 0, 2)),
+        previous: floats([B], randomInts(B, V).fill(first, 0, 1)),
+        buckets: 5 * V,
+      });
+    }
   }
 });
 

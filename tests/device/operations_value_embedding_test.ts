@@ -23,15 +23,17 @@ testOperation("addValueEmbedding and its gradient", all, async (device) => {
   ) {
     const ids = randomInts(N, V).fill(2, 0, N / 3);
     const [table, x, gate] = [random([V, Hkv * D]), random([N, C]), random([Hkv, G])];
-    const args = { table, ids: ints(ids), x, gate };
-    await checkOperation(device, "addValueEmbedding", { ...args, v: random([N, Hkv, D]) });
-    await checkOperation(device, "addValueEmbeddingBackward", {
-      ...args,
-      dx: random([N, C]),
-      dgate: random([Hkv, G]),
-      dtable: random([V, Hkv * D]),
-      dv: random([N, Hkv, D]),
-      groups: groupsOf(ids, V),
-    });
+    for (const scale of [undefined, 2]) {
+      const args = { table, ids: ints(ids), x, gate, scale };
+      await checkOperation(device, "addValueEmbedding", { ...args, v: random([N, Hkv, D]) });
+      await checkOperation(device, "addValueEmbeddingBackward", {
+        ...args,
+        dx: random([N, C]),
+        dgate: random([Hkv, G]),
+        dtable: random([V, Hkv * D]),
+        dv: random([N, Hkv, D]),
+        groups: groupsOf(ids, V),
+      });
+    }
   }
 });

@@ -73,6 +73,7 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       dout: random([3, C]),
       groups: groupsOf(ids, 2),
     })),
+    bigramIds: [{ out: ints(ids), ids: ints(ids), previous: random([1]), buckets: 10 }],
     addValueEmbedding: columns.map((D) => ({
       v: random([3, Hkv, D]),
       table: random([2, Hkv * D]),

@@ -23,6 +23,8 @@ class Arguments {
   /** Columns of x, and how many of them the gate reads. */
   columns: i32;
   gateSize: i32;
+  /** What the sigmoid is multiplied by. */
+  scale: f32;
 }
 
 const args = changetype<Arguments>(ARGUMENTS);
@@ -48,7 +50,7 @@ function headAt(row: i32, head: i32): usize {
   return (<usize> row * <usize> args.heads + <usize> head) * <usize> args.headSize << 2;
 }
 
-/** v[n, h] += 3 · sigmoid(gate[h] · x[n]) · table[ids[n], h]. */
+/** v[n, h] += scale · sigmoid(gate[h] · x[n]) · table[ids[n], h]. */
 export function addValueEmbedding(
   v: usize,
   table: usize,
@@ -60,6 +62,7 @@ export function addValueEmbedding(
   headSize: i32,
   columns: i32,
   gateSize: i32,
+  scale: f32,
 ): void {
   args.v = v;
   args.table = table;
@@ -71,6 +74,7 @@ export function addValueEmbedding(
   args.headSize = headSize;
   args.columns = columns;
   args.gateSize = gateSize;
+  args.scale = scale;
   overRows(rows, heads * headSize, addItem);
 }
 
@@ -81,7 +85,7 @@ function addItem(item: i32): void {
     const id = load<i32>(args.ids + (<usize> row << 2));
     for (let head = 0; head < args.heads; head++) {
       const from = args.table + headAt(id, head);
-      addScaled(args.v + headAt(row, head), 3 * gateOf(row, head), from, args.headSize);
+      addScaled(args.v + headAt(row, head), args.scale * gateOf(row, head), from, args.headSize);
     }
   }
 }
@@ -109,6 +113,7 @@ export function addValueEmbeddingBackward(
   headSize: i32,
   columns: i32,
   gateSize: i32,
+  scale: f32,
 ): void {
   args.dx = dx;
   args.dtable = dtable;
@@ -127,6 +132,7 @@ export function addValueEmbeddingBackward(
   args.headSize = headSize;
   args.columns = columns;
   args.gateSize = gateSize;
+  args.scale = scale;
   overRows(rows, heads * headSize, gateGradientItem);
   const size = heads * gateSize;
   for (let item = 0; item < rowItems(rows, heads * headSize); item++) {
@@ -147,7 +153,7 @@ function gateGradientItem(item: i32): void {
     for (let head = 0; head < args.heads; head++) {
       const s = gateOf(row, head);
       const inner = <f32> dot(args.v + headAt(row, head), args.table + headAt(id, head), headSize);
-      const slope: f32 = 3 * s * (1 - s) * inner;
+      const slope: f32 = args.scale * s * (1 - s) * inner;
       addScaled(dx, slope, gateRow(head), gateSize);
       addScaled(sums + (<usize> (head * gateSize) << 2), slope, xRow(row), gateSize);
     }
@@ -165,7 +171,7 @@ function tableGradientItem(item: i32): void {
       const row = load<i32>(args.order + (<usize> i << 2));
       for (let head = 0; head < args.heads; head++) {
         const to = args.dtable + headAt(token, head);
-        addScaled(to, 3 * gateOf(row, head), args.v + headAt(row, head), args.headSize);
+        addScaled(to, args.scale * gateOf(row, head), args.v + headAt(row, head), args.headSize);
       }
     }
   }

@@ -1,8 +1,9 @@
 import { join } from "@std/path";
 import { formatJson } from "../../json.ts";
 import type { ModelConfig } from "../../model_config.ts";
+import type { ModelParts } from "../../model_parts.ts";
 import type { TensorSource } from "../../tensor_source.ts";
-import { namesOfStep } from "../layout.ts";
+import { namesOfStep, optimizersOfStep } from "../layout.ts";
 import { toModelConfigJson } from "../meta.ts";
 import { OrderedDict } from "../pickle_globals.ts";
 import { checkpointDirectory, type CheckpointFiles, fileNames } from "./find.ts";
@@ -24,6 +25,8 @@ export interface CheckpointContents {
   step: number;
   /** The model's shape. */
   modelConfig: ModelConfig;
+  /** What it computes; the newest's parts unless given. */
+  parts?: ModelParts;
   /** Parameters by nanochat's names. */
   stateDict: ReadonlyMap<string, TensorSource>;
   /** The optimizer's state in PyTorch's form: `{ state, param_groups }`. */
@@ -69,10 +72,8 @@ export async function saveCheckpoint(
   const nanochat = nanochatPaths(directory, step);
   await using staged = await stage(directory, own, contents, warn);
 
-  for (const path of [nanochat.model, own.meta, nanochat.meta, nanochat.optimizer]) {
-    await removeIfThere(path);
-  }
-  if (staged.optimizer === undefined) await removeIfThere(own.optimizer);
+  for (const path of [nanochat.model, own.meta, nanochat.meta]) await removeIfThere(path);
+  await removeOptimizers(directory, step);
   await staged.model.commit();
   await staged.optimizer?.commit();
   await staged.meta.commit();
@@ -109,7 +110,8 @@ export async function saveBaseCheckpoint(
   const directory = checkpointDirectory(baseDir, "base", tag);
   const paths = nanochatPaths(directory, contents.step);
   await using staged = await stage(directory, paths, contents, warn);
-  for (const path of [paths.model, paths.meta, paths.optimizer]) await removeIfThere(path);
+  for (const path of [paths.model, paths.meta]) await removeIfThere(path);
+  await removeOptimizers(directory, contents.step);
   await staged.optimizer?.commit();
   await staged.meta.commit();
   await staged.model.commit();
@@ -152,6 +154,13 @@ export async function removeCheckpoint(directory: string, step: number): Promise
   await syncDirectory(directory);
 }
 
+/** Removes all of a step's optimizer states: one that is written may be of fewer processes. */
+async function removeOptimizers(directory: string, step: number): Promise<void> {
+  for (const name of optimizersOfStep(await fileNames(directory), step)) {
+    await removeIfThere(join(directory, name));
+  }
+}
+
 /** The paths of a checkpoint's files. */
 type Paths = Record<"model" | "optimizer" | "meta", string>;
 
@@ -176,7 +185,7 @@ interface StagedCheckpoint extends AsyncDisposable {
 async function stage(
   directory: string,
   paths: Paths,
-  { step, modelConfig, stateDict, optimizer, run, meta }: CheckpointContents,
+  { step, modelConfig, parts, stateDict, optimizer, run, meta }: CheckpointContents,
   warn: (line: string) => void,
 ): Promise<StagedCheckpoint> {
   await reportWriteErrors(directory, () => Deno.mkdir(directory, { recursive: true }));
@@ -186,7 +195,7 @@ async function stage(
   const modelFile = await stageTorch(paths.model, new OrderedDict(stateDict));
   // By which a copy of the folder is told from the original.
   const saved = await modelFile.modified();
-  const model_config = toModelConfigJson(modelConfig);
+  const model_config = toModelConfigJson(modelConfig, parts);
   const metaFile = files.use(
     await stageMeta(paths.meta, { step, model_config, ...meta, run, saved }),
   );

@@ -135,7 +135,7 @@ function deviceOn(memory: CpuMemory, pool: Pool, blas: Blas | undefined): Hardwa
     ...adamWOperations(pool, memory),
     ...attentionOperations(pool),
     ...elementwiseOperations(pool, memory),
-    ...embeddingOperations(pool),
+    ...embeddingOperations(pool, memory),
     ...lossOperations(pool),
     ...matmulOperations(pool, blas),
     ...muonOperations(pool, memory),

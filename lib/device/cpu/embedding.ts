@@ -4,15 +4,17 @@
  * @module
  */
 import type { Operations } from "../operations.ts";
+import { bigramHash } from "../bigram_hash.ts";
 import { checkShapes, rowsOf } from "../shapes.ts";
+import type { CpuMemory } from "./memory.ts";
 import type { Pool } from "./pool.ts";
 import { at } from "./tensor.ts";
 
 /** Operations of this file. */
-type Names = "embedding" | "embeddingBackward" | "gatherRows" | "scatterRows";
+type Names = "embedding" | "embeddingBackward" | "bigramIds" | "gatherRows" | "scatterRows";
 
 /** Embedding {@link Operations} in WebAssembly. */
-export function embeddingOperations(pool: Pool): Pick<Operations, Names> {
+export function embeddingOperations(pool: Pool, memory: CpuMemory): Pick<Operations, Names> {
   const gatherRows = pool.kernel("gatherRows");
   const scatterRows = pool.kernel("scatterRows");
   const embeddingBackward = pool.kernel("embeddingBackward");
@@ -28,6 +30,18 @@ export function embeddingOperations(pool: Pool): Pick<Operations, Names> {
       const columns = rowsOf(dtable)[1];
       checkShapes(rowsOf(dout)[1] === columns, "embeddingBackward", dtable, dout);
       embeddingBackward(at(dtable), at(dout), at(tokens), at(starts), at(rows), count, columns);
+    },
+    bigramIds: ({ out, ids, previous, buckets }) => {
+      const B = previous.size, T = ids.size / B;
+      checkShapes(out.size === ids.size && Number.isInteger(T), "bigramIds", out, ids, previous);
+      const before = memory.float32(at(previous), B);
+      for (let b = 0; b < B; b++) {
+        const row = memory.int32(at(ids) + 4 * b * T, T);
+        memory.int32(at(out) + 4 * b * T, T).set(
+          row.map((id, t) => bigramHash(id, t === 0 ? before[b] : row[t - 1], buckets)),
+        );
+        before[b] = row[T - 1];
+      }
     },
     gatherRows: ({ out, x, index, start = 0 }) => {
       const [rows, columns] = rowsOf(out), [limit] = rowsOf(x);

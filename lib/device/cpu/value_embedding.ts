@@ -16,14 +16,15 @@ export function valueEmbeddingOperations(
   const addValueEmbeddingBackward = pool.kernel("addValueEmbeddingBackward");
 
   return {
-    addValueEmbedding: ({ v, table, ids, x, gate }) => {
+    addValueEmbedding: ({ v, table, ids, x, gate, scale = 3 }) => {
       const [heads, gateSize] = gate.shape, [rows, columns] = rowsOf(x);
       const headSize = v.size / rows / heads;
       checkShapes(rowsOf(table)[1] === heads * headSize, "addValueEmbedding", v, table, gate, x);
-      const sizes = [rows, heads, headSize, columns, gateSize];
+      const sizes = [rows, heads, headSize, columns, gateSize, scale];
       addValueEmbedding(at(v), at(table), at(ids), at(x), at(gate), ...sizes);
     },
-    addValueEmbeddingBackward: ({ dx, dgate, dtable, dv, table, ids, groups, x, gate }) => {
+    addValueEmbeddingBackward: (args) => {
+      const { dx, dgate, dtable, dv, table, ids, groups, x, gate, scale = 3 } = args;
       const [heads, gateSize] = gate.shape, [rows, columns] = rowsOf(x);
       const headSize = dv.size / rows / heads;
       const fits = rowsOf(table)[1] === heads * headSize && dx.size === x.size;
@@ -34,7 +35,7 @@ export function valueEmbeddingOperations(
       addValueEmbeddingBackward(
         ...[dx, dgate, dtable, dv, table, ids, tokens, starts, order].map(at),
         ...[count, at(x), at(gate), partials],
-        ...[rows, heads, headSize, columns, gateSize],
+        ...[rows, heads, headSize, columns, gateSize, scale],
       );
     },
   };

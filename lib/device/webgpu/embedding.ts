@@ -3,6 +3,7 @@
  *
  * @module
  */
+import bigramIdsMain from "../../../kernels/webgpu/bigram_ids.wgsl" with { type: "text" };
 import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
 import embeddingMain from "../../../kernels/webgpu/embedding.wgsl" with { type: "text" };
 import backwardMain from "../../../kernels/webgpu/embedding_backward.wgsl" with { type: "text" };
@@ -18,7 +19,7 @@ const EMBEDDING_BACKWARD = element + backwardMain;
 const GATHER_ROWS = element + gatherRowsMain;
 
 /** Operations of this file. */
-type Names = "embedding" | "embeddingBackward" | "gatherRows" | "scatterRows";
+type Names = "embedding" | "embeddingBackward" | "bigramIds" | "gatherRows" | "scatterRows";
 
 /** See {@link Operations}. */
 export function embeddingOperations(gpu: Gpu): Pick<Operations, Names> {
@@ -46,6 +47,13 @@ export function embeddingOperations(gpu: Gpu): Pick<Operations, Names> {
 
     embeddingBackward({ dtable, dout, groups }) {
       addByToken(gpu, dtable, dout, groups);
+    },
+
+    bigramIds({ out, ids, previous, buckets }) {
+      const B = previous.size, T = ids.size / B;
+      checkShapes(out.size === ids.size && Number.isInteger(T), "bigramIds", out, ids, previous);
+      const bindings = { out, ids, previous };
+      gpu.run(gpu.kernel(bigramIdsMain), bindings, { B, T, buckets }, Math.ceil(B / WORKGROUP));
     },
 
     gatherRows({ out, x, index, start = 0 }) {

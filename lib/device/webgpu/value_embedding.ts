@@ -31,7 +31,7 @@ export function valueEmbeddingOperations(
   gpu: Gpu,
 ): Pick<Operations, "addValueEmbedding" | "addValueEmbeddingBackward"> {
   return {
-    addValueEmbedding({ v, table, ids, x, gate }) {
+    addValueEmbedding({ v, table, ids, x, gate, scale = 3 }) {
       const [Hkv, G] = gate.shape;
       const [V, columns] = rowsOf(table);
       const WIDTH = widthFor(columns / Hkv);
@@ -39,13 +39,14 @@ export function valueEmbeddingOperations(
       const count = v.size / WIDTH;
       const sizes = { columns: columns / WIDTH, headColumns: columns / Hkv / WIDTH };
       for (const { start: firstRow, count: rows, slices } of gpu.split(V, { table })) {
-        const uniforms = { count, ...sizes, C: rowsOf(x)[1], G, firstRow, rows };
+        const uniforms = { count, ...sizes, C: rowsOf(x)[1], G, firstRow, rows, scale };
         const bindings = { v, table: slices.table, ids, x, gate };
         gpu.run(kernel, bindings, uniforms, Math.ceil(count / WORKGROUP));
       }
     },
 
-    addValueEmbeddingBackward({ dx, dgate, dtable, dv, table, ids, groups, x, gate }) {
+    addValueEmbeddingBackward(args) {
+      const { dx, dgate, dtable, dv, table, ids, groups, x, gate, scale = 3 } = args;
       const [heads, G] = gate.shape;
       const [N, C] = rowsOf(x);
       const [V, columns] = rowsOf(table);
@@ -54,7 +55,7 @@ export function valueEmbeddingOperations(
       const gatesKernel = gpu.kernel(VALUE_BACKWARD_GATES, { WIDTH });
       const headColumns = columns / heads / WIDTH;
       for (const { start: firstRow, count: rows, slices } of gpu.split(V, { table })) {
-        const uniforms = { count: N * heads, heads, headColumns, C, G, firstRow, rows };
+        const uniforms = { count: N * heads, heads, headColumns, C, G, firstRow, rows, scale };
         const bindings = { gates, dv, table: slices.table, ids, x, gate };
         gpu.run(gatesKernel, bindings, uniforms, Math.ceil(N * heads / WORKGROUP));
       }

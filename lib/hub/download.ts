@@ -1,6 +1,6 @@
 /** Downloads of single files that go on where they broke off. */
 
-import { hashFile } from "../manifest.ts";
+import { hashFile } from "./hash_file.ts";
 import { type HttpClient, type HttpResponse, TransientError } from "./http.ts";
 
 /** Shows how far a download is. */
@@ -78,10 +78,15 @@ export async function download(
   });
 }
 
-/** Gives a downloaded file its name. */
-export async function finishDownload(path: string): Promise<void> {
+/**
+ * Gives a downloaded file its name.
+ *
+ * @param path What it was downloaded as.
+ * @param place Where it goes; there unless given.
+ */
+export async function finishDownload(path: string, place: string = path): Promise<void> {
   const part = new PartFile(`${path}.part`);
-  await Deno.rename(part.path, path);
+  await Deno.rename(part.path, place);
   await part.discard();
 }
 

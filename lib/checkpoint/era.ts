@@ -1,0 +1,290 @@
+/**
+ * Which of nanochat's architectures a model is of. Its files do not say so: it is found from the
+ * names and shapes of its parameters, its meta file, and what a person knows.
+ *
+ * @module
+ */
+import { optionError, UserError } from "../errors.ts";
+import { isRecord } from "../json.ts";
+import type { ModelConfig } from "../model_config.ts";
+import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
+import { quote } from "./byte_reader.ts";
+import { list } from "./layout.ts";
+
+/** What is known of a model beside its parameters. */
+export interface Known {
+  /** Its meta file, as parsed. */
+  meta?: Readonly<Record<string, unknown>>;
+  /** The cap of its logits, where a person says it. */
+  softcap?: number;
+}
+
+/** What files may leave open, so that the likeliest is taken. */
+export type Guess =
+  /** Whether logits are capped at 15 or at 20. */
+  | "softcap"
+  /** Which window pattern the model was trained with. */
+  | "windowPattern";
+
+/** An architecture that nanochat had for a time. */
+export interface Era {
+  /** When, as `of October 2025`. */
+  when: string;
+  /** What the model computes. */
+  parts: ModelParts;
+  /** What of it was not certain. */
+  guessed: readonly Guess[];
+}
+
+/** Parameters by name; of each, its shape is looked at. */
+export type Shapes = ReadonlyMap<string, { shape: readonly number[] }>;
+
+/** What nanochat computed at first; it changed a part at a time. */
+const FIRST: ModelParts = {
+  smear: false,
+  backout: false,
+  lambdas: false,
+  valueGate: null,
+  rotaryBase: 10000,
+  rotaryRounding: "bfloat16",
+  qkScale: 1,
+  windows: "none",
+};
+const WITH_LAMBDAS: ModelParts = { ...FIRST, lambdas: true, windows: "half" };
+const WITH_VALUES: ModelParts = { ...WITH_LAMBDAS, valueGate: { channels: 32, scale: 2 } };
+
+/** Every architecture by those of its parts that have parameters. */
+const ERAS: ReadonlyMap<string, Omit<Era, "guessed">> = new Map(
+  Object.entries({
+    "no lambdas": { when: "of October 2025", parts: FIRST },
+    "lambdas": { when: "of January 2026", parts: WITH_LAMBDAS },
+    "lambdas, gates of 32 channels": { when: "of January to March 2026", parts: WITH_VALUES },
+    "lambdas, gates of 32 channels, bigrams": {
+      when: "of 27 January 2026",
+      parts: { ...WITH_VALUES, bigram: true },
+    },
+    "lambdas, gates of 12 channels": {
+      when: "of March 2026",
+      parts: { smear: false, backout: false, qkScale: 1.15, windows: "third" },
+    },
+    "lambdas, gates of 12 channels, smear, backout": {
+      when: "since March 2026",
+      parts: { smear: true, backout: true },
+    },
+  }),
+);
+
+/** Designs that were tried on branches of nanochat, by names that only they have. */
+const BRANCHES: readonly [names: RegExp, design: string][] = [
+  [
+    /\.mlp\.(experts|router|shared\w*)\b|^(num_experts|top_k)$/,
+    "a mixture of experts, of the branches moe and moe3",
+  ],
+  [/(^|\.)(v0_lambdas|value_embed(_[AB])?)(\.|$)/, "value embeddings of the branch ve"],
+];
+
+/** Parameters that make one part together. */
+const PAIRS = [
+  ["resid_lambdas", "x0_lambdas"],
+  ["smear_lambda", "smear_gate.weight"],
+  ["bigram_embed.embed.weight", "bigram_lambdas"],
+] as const;
+
+/** Tokens of an evaluation when the cap was 20: of base models since 4 March 2026. */
+const EVAL_TOKENS_OF_20 = 80 * 524288;
+
+/**
+ * Finds a model's architecture.
+ *
+ * @param tensors Its parameters, which need not be complete.
+ * @param config Its sizes.
+ * @param path What error messages call the model's file.
+ * @throws {UserError} where half of a part is there, where no nanochat had these parts together, or
+ * where what is said is not what the parameters tell.
+ */
+export function findEra(tensors: Shapes, config: ModelConfig, known: Known, path: string): Era {
+  refuseBranches(tensors, path);
+  const has = ownedParts(tensors, path);
+  const era = ERAS.get(has.join(", "));
+  if (era === undefined) {
+    throw new UserError(
+      `${path}: has ${has.join(", ")}, and no nanochat had these parts and no others`,
+    );
+  }
+  const guessed: Guess[] = [];
+  const parts = { ...era.parts };
+  let { when } = era;
+  if (parts.lambdas === false) {
+    const [rows] = tensors.get("transformer.wte.weight")!.shape;
+    if (rows !== config.vocabSize) when = "of December 2025";
+    else if (rows % 64 !== 0) parts.paddedTables = false;
+  }
+  if (windowPattern(known) !== undefined) {
+    if (parts.lambdas === false) {
+      throw new UserError(`${path}: has a window_pattern, but no lambdas, which are older`);
+    }
+  } else if (parts.lambdas !== false) {
+    // Such files are also of models that were trained with windows, which wrote none.
+    guessed.push("windowPattern");
+    if (parts.valueGate === null) parts.windows = "none";
+  }
+  if (!isOpen(parts)) checkSoftcap(parts, known, path);
+  else {
+    const user = userConfig(known),
+      isLate = user.eval_tokens === EVAL_TOKENS_OF_20 && "depth" in user;
+    const softcap = known.softcap ?? savedSoftcap(known, path);
+    if (isLate) when = "of March 2026";
+    else if (softcap === undefined) guessed.push("softcap");
+    parts.softcap = softcap ?? (isLate ? 20 : 15);
+    parts.rotaryRounding = savedRounding(known, path) ?? (isLate ? "float32" : "bfloat16");
+  }
+  return { when, parts, guessed };
+}
+
+/** Whether an architecture is nanochat's newest; smear came last. */
+export function isNewest({ parts }: Era): boolean {
+  return parts.smear;
+}
+
+/**
+ * What of a model's parts its parameters do not tell, for `user_config` in the meta file of a
+ * checkpoint of it: {@link findEra} takes it from there.
+ */
+export function openParts(parts: ModelParts): Record<string, unknown> {
+  const { softcap, rotaryRounding } = { ...NEWEST_PARTS, ...parts };
+  return isOpen(parts) ? { softcap, rotary_rounding: rotaryRounding } : {};
+}
+
+/**
+ * An architecture for a person: `nanochat of October 2025: no windows, …`.
+ *
+ * @param config The model's sizes.
+ * @param advice What may be said of a guess, such as what to do where it is wrong.
+ */
+export function describeEra(
+  { when, parts, guessed }: Era,
+  { windowPattern }: ModelConfig,
+  advice: (guess: Guess) => string | undefined = () => undefined,
+): string {
+  const { lambdas, windows, valueGate, bigram, smear, softcap, rotaryRounding } = {
+    ...NEWEST_PARTS,
+    ...parts,
+  };
+  const facts = [
+    windows === "none"
+      ? "attention without end"
+      : windowPattern.includes("S")
+      ? `windows of a ${windows}`
+      : "full attention",
+    ...lambdas ? [] : ["no lambdas"],
+    valueGate ? `value embeddings, gates of ${valueGate.channels}` : "no value embeddings",
+    ...bigram ? ["bigram embeddings"] : [],
+    smear ? "smear and backout" : "no smear or backout",
+    `softcap ${softcap}`,
+    `rotary tables in ${rotaryRounding}`,
+  ];
+  const guesses = guessed.map((guess) => {
+    const advised = advice(guess);
+    return `; ${GUESSES[guess]}${advised === undefined ? "" : ` (${advised})`}`;
+  });
+  return `nanochat ${when}: ${facts.join(", ")}${guesses.join("")}`;
+}
+
+/** What is said of a guess. */
+const GUESSES: Readonly<Record<Guess, string>> = {
+  softcap: "the softcap is a guess, for its files do not tell it from 20",
+  windowPattern: "that it has no windows is a guess, for its meta file has no window_pattern",
+};
+
+/** Whether the parameters are of several architectures, which differ in softcap and rounding. */
+function isOpen({ valueGate, bigram }: ModelParts): boolean {
+  return valueGate?.channels === 32 && bigram !== true;
+}
+
+/** The design that was never on nanochat's main branch and that a name is of, in words. */
+export function branchDesign(name: string): string | undefined {
+  const found = BRANCHES.find(([names]) => names.test(name));
+  return found && `${found[1]}, which nanochat's main branch never had`;
+}
+
+/** Refuses what was never on nanochat's main branch. */
+function refuseBranches(tensors: Shapes, path: string): void {
+  const names = [...tensors.keys()].filter((name) => branchDesign(name) !== undefined);
+  if (names.length === 0) return;
+  throw new UserError(
+    `${path}: has ${names.length} that the model lacks (${list(names.map(quote))}): ` +
+      branchDesign(names[0]),
+  );
+}
+
+/** The parts that have parameters, as the keys of {@link ERAS} have them. */
+function ownedParts(tensors: Shapes, path: string): string[] {
+  for (const pair of PAIRS) {
+    if (pair.filter((name) => tensors.has(name)).length === 1) throw half(path, ...pair);
+  }
+  const names = [...tensors.keys()];
+  const gates = names.filter((name) => name.endsWith(".attn.ve_gate.weight"));
+  const values = names.filter((name) => name.startsWith("value_embeds."));
+  if ((gates.length === 0) !== (values.length === 0)) {
+    throw half(path, "value_embeds and attn.ve_gate.weight");
+  }
+  for (const name of gates) {
+    const { shape } = tensors.get(name)!;
+    if (shape[1] === 12 || shape[1] === 32) continue;
+    throw new UserError(
+      `${path}: ${name} is (${shape.join(", ")}), but nanochat's gates read 12 or 32 channels`,
+    );
+  }
+  return [
+    tensors.has("resid_lambdas") ? "lambdas" : "no lambdas",
+    ...gates.slice(0, 1).map((name) => `gates of ${tensors.get(name)!.shape[1]} channels`),
+    ...tensors.has("bigram_lambdas") ? ["bigrams"] : [],
+    ...tensors.has("smear_lambda") ? ["smear"] : [],
+    ...tensors.has("backout_lambda") ? ["backout"] : [],
+  ];
+}
+
+function half(path: string, ...parts: string[]): UserError {
+  return new UserError(`${path}: holds one of ${parts.join(" and ")} but not both`);
+}
+
+function windowPattern({ meta }: Known): unknown {
+  const config = meta?.model_config;
+  return isRecord(config) ? config.window_pattern ?? undefined : undefined;
+}
+
+function userConfig({ meta }: Known): Record<string, unknown> {
+  return isRecord(meta?.user_config) ? meta.user_config : {};
+}
+
+/** The softcap that the run which saved the model was told. */
+function savedSoftcap(known: Known, path: string): number | undefined {
+  const { softcap } = userConfig(known);
+  if (softcap === undefined || softcap === null) return undefined;
+  if (typeof softcap === "number" && Number.isFinite(softcap) && softcap > 0) return softcap;
+  throw new UserError(`${path}: the "softcap" of its meta file must be a number above 0`);
+}
+
+/** The rounding that a run went by, where it was saved by this package. */
+function savedRounding(known: Known, path: string): ModelParts["rotaryRounding"] {
+  const { rotary_rounding: rounding } = userConfig(known);
+  if (rounding === undefined || rounding === "float32" || rounding === "bfloat16") return rounding;
+  throw new UserError(
+    `${path}: the "rotary_rounding" of its meta file must be "float32" or "bfloat16"`,
+  );
+}
+
+/** Refuses to be told another softcap than a model has whose parameters tell it. */
+function checkSoftcap(parts: ModelParts, known: Known, path: string): void {
+  const { softcap } = { ...NEWEST_PARTS, ...parts };
+  if (known.softcap !== undefined && known.softcap !== softcap) {
+    const wanted = `${softcap} for ${path}, whose parameters tell it`;
+    throw optionError("softcap", wanted, known.softcap);
+  }
+  const saved = savedSoftcap(known, path);
+  if (saved !== undefined && saved !== softcap) {
+    throw new UserError(
+      `${path}: its meta file has softcap ${saved}, but its parameters are of a model with ${softcap}`,
+    );
+  }
+}
