@@ -74,8 +74,10 @@ export function wordError({ message, detail }: UserError, command: CommandName):
 }
 
 /** What changes a guess about a model that is wrong. */
-export function adviseOn(guess: Guess): string | undefined {
-  return guess === "softcap" ? `${flagOf("softcap")} 20 or 15 settles it` : undefined;
+export function adviseOn(guess: Guess): string {
+  return guess === "softcap"
+    ? `${flagOf("softcap")} 20 or 15 settles it`
+    : `${flagOf("windowPattern")} names it`;
 }
 
 /** What is left of a run that ended before its time, and how to go on with it. */

@@ -13,6 +13,7 @@ export const COMMANDS = {
   "inspect": "Look at a checkpoint, a conversation's tokens, how a mixture packs, or recipes.",
   "export": "Write a checkpoint for transformers, safetensors or nanochat.",
   "import": "Take a model of transformers into the base directory.",
+  "pull": "Fetch a model from the Hugging Face hub: pull karpathy/nanochat-d32.",
   "tok-train":
     "Train a tokenizer on text: plain files, .jsonl or parquet with a column text; also .gz, .zst.",
   "base":
@@ -41,10 +42,10 @@ export interface Flag {
   isSwitch?: true;
   /** Whether it may be given several times. */
   isRepeatable?: true;
-  /** A word that it takes as well as a number. */
-  orWord?: string;
   /** The commands in which it may stand without a value; it has its default then. */
   alone?: readonly CommandName[];
+  /** A word that it takes as well as a number. */
+  orWord?: string;
   /** A value that means none. */
   none?: string;
   /** Which values it takes. */

@@ -31,6 +31,15 @@ const inModelCommands = <Default>(value: Default) => (
   { sft: value, base: value, chat: value, eval: value, inspect: value }
 );
 
+/** What files may not tell of a model that a command opens. */
+const FROM_CHECKPOINT = {
+  sft: absent("from checkpoint"),
+  chat: absent("from checkpoint"),
+  eval: absent("from checkpoint"),
+  inspect: absent("from checkpoint"),
+  export: absent("from checkpoint"),
+};
+
 /** Every flag under its heading, in the order of the help; `maxSeqLen` is `--max-seq-len`. */
 export const FLAGS = {
   "What is shown": {
@@ -83,7 +92,13 @@ export const FLAGS = {
         inspect: "base",
         export: "sft",
         import: absent("what the folder says"),
+        pull: absent("every kind there is"),
       },
+    },
+    hub: {
+      value: "repository:string",
+      words: "Model of the Hugging Face hub, OWNER/NAME, fetched first.",
+      of: { chat: absent("one of this computer") },
     },
     modelTag: {
       value: "tag:string",
@@ -101,8 +116,8 @@ export const FLAGS = {
     tag: {
       value: "tag:string",
       rule: modelTag,
-      words: "Folder that the model gets.",
-      of: { import: absent("what the folder says, else its name") },
+      words: "Folder that the model gets; of several there, the one meant.",
+      of: { import: absent("what the folder says, else its name"), pull: absent("the deepest") },
     },
     modelStep: {
       value: "step:integer",
@@ -118,6 +133,7 @@ export const FLAGS = {
         chat: absent("the last"),
         eval: absent("the last"),
         inspect: absent("the last"),
+        pull: absent("the last"),
         export: absent("the last"),
       },
     },
@@ -125,19 +141,17 @@ export const FLAGS = {
       value: "cap:number",
       rule: positiveNumber,
       words: "Cap of the logits, 15 or 20, where the files do not tell.",
-      of: {
-        sft: absent("from checkpoint"),
-        chat: absent("from checkpoint"),
-        eval: absent("from checkpoint"),
-        inspect: absent("from checkpoint"),
-        export: absent("from checkpoint"),
-      },
+      of: FROM_CHECKPOINT,
     },
     loadOptimizer: {
       value: "switch:integer",
       isSwitch: true,
       words: "1 warm-starts the optimizer from the checkpoint, 0 does not.",
       of: { sft: true },
+    },
+    optimizer: {
+      words: "Fetch the optimizer's state too: twice as large as the model.",
+      of: { pull: false },
     },
     resume: {
       words: "Go on with the newest run, with all it was told.",
@@ -165,7 +179,7 @@ export const FLAGS = {
       value: "letters:string",
       rule: windowLetters,
       words: "L full or S short attention, per layer.",
-      of: { base: "SSSL" },
+      of: { base: "SSSL", ...FROM_CHECKPOINT },
     },
   },
   "Length and batches": {
@@ -470,6 +484,7 @@ export const FLAGS = {
         base: false,
         chat: false,
         eval: false,
+        pull: false,
         "tok-train": false,
         export: false,
         import: false,

@@ -9,6 +9,7 @@ import { optionError, UserError } from "../lib/errors.ts";
 import type { ExportOptions, ImportOptions } from "../lib/export/mod.ts";
 import type { ScheduleOptions } from "../lib/optim/mod.ts";
 import type { InspectOptions, PackingOptions } from "../lib/inspect/mod.ts";
+import type { Choice } from "../lib/pull/mod.ts";
 import type { SftOptions } from "../lib/sft/mod.ts";
 import { parseOwnData } from "../lib/tasks/mod.ts";
 import type { EvalOptions, WantedRows } from "../lib/training/mod.ts";
@@ -49,12 +50,13 @@ type None<Names extends never> = Names;
 export type AllAgree = None<
   | Apart<"sft", Omit<SftOptions, "given">>
   | Apart<"base", BaseOptions>
-  | Apart<"chat", RunChatOptions>
+  | Apart<"chat", RunChatOptions, "quiet" | "hub">
   | Apart<"eval", EvalOptions>
   | Apart<"inspect", PackingOptions & InspectOptions, "conversation" | "packing">
+  | Apart<"pull", Omit<Choice, "onlyOne">>
   | Apart<"tok-train", TokTrainOptions>
   | Apart<"export", ExportOptions>
-  | Apart<"import", ImportOptions>
+  | Apart<"import", Omit<ImportOptions, "otherwise">>
 >;
 
 /**
@@ -72,6 +74,8 @@ export type AllAgree = None<
  */
 export function sftOptions(given: Partial<Omit<SftOptions, "given">> = {}): SftOptions {
   const { quiet: _, ...options } = completeFlags("sft", given);
+  // A run that goes on is one of fine-tuning.
+  checkOneOf({ resume: options.resume, source: given.source }, "resume", "source");
   checkSchedule(options);
   options.data.forEach(parseOwnData);
   return { ...options, given: namesGiven(given) };
@@ -105,7 +109,7 @@ export function baseOptions<Rows extends WantedRows = number>(
  * @throws {UserError} naming the option, for a value that it does not take.
  */
 export function chatOptions(given: Partial<RunChatOptions> = {}): RunChatOptions {
-  const { quiet: _, ...options } = completeFlags("chat", given);
+  const { quiet: _quiet, hub: _hub, ...options } = completeFlags("chat", given);
   return options;
 }
 

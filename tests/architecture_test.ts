@@ -36,6 +36,7 @@ const ALLOWED: Record<string, string[]> = {
   "lib/chat": [...parts, "lib/engine", "lib/eval", "lib/training"],
   "lib/inspect": [...parts, "lib/engine", "lib/eval", "lib/training"],
   "lib/export": [...parts, "lib/engine", "lib/eval", "lib/training"],
+  "lib/pull": [...parts, "lib/training"],
 };
 
 async function* sources(folder: string): AsyncGenerator<string> {

@@ -31,6 +31,7 @@ export {
   isNewest,
   type Known,
   openParts,
+  type Said,
 } from "./era.ts";
 export type { Folder, WritableFolder } from "./folder.ts";
 export { HttpSource } from "./http_source.ts";

@@ -43,6 +43,8 @@ export interface ImportOptions {
   source?: CheckpointSource;
   /** The tag that it gets; what the folder says, else its name, unless given. */
   tag?: string;
+  /** What it is taken for where the folder does not say. */
+  otherwise?: { source: CheckpointSource; tag: string };
 }
 
 /**
@@ -68,11 +70,12 @@ export async function importHf(
   const tokenizer = await readTokenizer(folder);
   const model = readHfConfig(raw, path, tokenizer.vocabSize);
   for (const note of model.notes) terminal.warn(note);
-  const source = options.source ?? model.origin.source;
+  const source = options.source ?? model.origin.source ?? options.otherwise?.source;
   if (source === undefined) {
     throw new UserError(`${path}: does not say whether it is a base model; say which source it is`);
   }
-  const tag = options.tag ?? model.origin.tag ?? basename(resolve(folder));
+  const tag = options.tag ?? model.origin.tag ?? options.otherwise?.tag ??
+    basename(resolve(folder));
   const directory = checkpointDirectory(baseDir, source, tag);
   const bringsTokenizer = await checkTokenizer(tokenizer, baseDir);
 

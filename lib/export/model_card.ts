@@ -51,7 +51,7 @@ export function modelCard(model: StoredModel): string {
     "",
     ...remarks,
     "",
-    `Its architecture: ${describeEra(era, config)}.`,
+    `Its architecture: ${describeEra(era)}.`,
     "",
     "## Use",
     "",

@@ -32,7 +32,7 @@ export async function runExport(options: ExportOptions, givenIo: RunIo): Promise
   const { baseDir, terminal, signal } = io;
   using model = await openStored(options, baseDir);
   terminal.info(`Checkpoint: ${model.files.model}`);
-  sayEra({ era: model.era, model }, io);
+  sayEra(model.era, io);
   const { hf, safetensors, nanochat, dtype } = options;
   await withProgress("Exporting", model.tensors, terminal, async (onRead) => {
     const how = { dtype, onRead, signal };

@@ -15,6 +15,7 @@ import {
   type Era,
   openParts,
   readStateDict,
+  type Said,
   type TensorSource,
 } from "../checkpoint/mod.ts";
 import { UserError } from "../errors.ts";
@@ -53,14 +54,14 @@ const RUN_KEYS = ["run", "run_state", "saved"];
  * @throws {UserError} when it is missing or damaged, or the tokenizer is another's.
  */
 export async function openStored(
-  { source, modelTag: tag, step, softcap }: ModelOptions,
+  { source, modelTag: tag, step, softcap, windowPattern }: ModelOptions,
   baseDir: string,
 ): Promise<StoredModel> {
   const files = await findCheckpoint(baseDir, { source, tag, step });
   const directory = join(baseDir, "tokenizer");
   const tokenizer = await Tokenizer.load(new DiskFolder(directory));
   using opened = new DisposableStack();
-  const model = opened.use(await openFiles(files, { source, softcap, tokenizer }));
+  const model = opened.use(await openFiles(files, { source, softcap, windowPattern, tokenizer }));
   if (tokenizer.vocabSize !== model.config.vocabSize) {
     throw new UserError(
       `${files.model} has ${model.config.vocabSize} tokens, but the tokenizer in ${directory} has ` +
@@ -74,12 +75,14 @@ export async function openStored(
 /** As {@linkcode openStored}, from known files and with a known tokenizer. */
 export async function openFiles(
   files: CheckpointFiles,
-  { softcap, ...known }: Pick<StoredModel, "source" | "tokenizer"> & { softcap?: number },
+  { softcap, windowPattern, ...known }: Pick<StoredModel, "source" | "tokenizer"> & Said,
 ): Promise<StoredModel> {
-  const { modelConfig: config, raw } = await readMeta(files.meta);
+  const { modelConfig, raw } = await readMeta(files.meta);
   using opened = new DisposableStack();
   const file = opened.use(await openTorchFile(files.model));
-  const { tensors, parts, era } = readStateDict(file, config, { meta: raw, softcap });
+  const said = { meta: raw, softcap, windowPattern };
+  const { tensors, parts, era } = readStateDict(file, modelConfig, said);
+  const { config } = era;
   const specs = parameterSpecs(config, parts);
   checkParameters(tensors, specs, files.model);
   const meta = Object.fromEntries(Object.entries(raw).filter(([key]) => !RUN_KEYS.includes(key)));

@@ -45,7 +45,8 @@ export function tokenizerJson(tokenizer: Tokenizer): Record<string, unknown> {
       // As tiktoken: a piece that is a token is that token, however merges would make it.
       ignore_merges: true,
       vocab: Object.fromEntries(tokens.map((token, id) => [toLetters(token), id])),
-      merges: mergesOf(tokens).map(({ left, right }) => [toLetters(left), toLetters(right)]),
+      // With a space between, as every version of `tokenizers` reads them; no letter is a space.
+      merges: mergesOf(tokens).map(({ left, right }) => `${toLetters(left)} ${toLetters(right)}`),
     },
   };
 }

@@ -2,7 +2,7 @@
 
 import { dirname, join } from "@std/path";
 import { UserError } from "../errors.ts";
-import { download, type Downloaded, type StartProgress } from "./download.ts";
+import { download, type Downloaded, type Expected, type StartProgress } from "./download.ts";
 import { HttpClient, HttpError, StatusError, TransientError } from "./http.ts";
 
 const HUB = "https://huggingface.co";
@@ -37,7 +37,19 @@ export interface Wanted {
   page: string;
 }
 
-/** A hub, asked in one way: with retries, in turn with other processes, its errors worded. */
+/**
+ * A hub, asked in one way: with retries, in turn with other processes, its errors worded.
+ *
+ * @example
+ * ```ts
+ * import { Hub } from "@nanochat/sft/hub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using mirror = Deno.serve({ port: 0, onListen() {} }, () => Response.json(["d32"]));
+ * const hub = new Hub({ endpoint: `http://localhost:${mirror.addr.port}` });
+ * assertEquals(await hub.json(`${hub.endpoint}/models`), ["d32"]);
+ * ```
+ */
 export class Hub {
   /** Its address, without a slash at the end. */
   readonly endpoint: string;
@@ -77,10 +89,17 @@ export class Hub {
    * @param url Where it is.
    * @param path Its place, which {@linkcode finishDownload} gives it.
    * @param label What the progress calls it.
+   * @param expected What is known of it.
    */
-  async download(url: string, path: string, label: string): Promise<Downloaded> {
+  async download(
+    url: string,
+    path: string,
+    label: string,
+    expected?: Expected,
+  ): Promise<Downloaded> {
     const { progress = () => ({ update() {}, finish() {} }) } = this.#options;
-    return await download(this.#http, url, path, (total, start) => progress(label, total, start));
+    const start = (total: number | undefined, start: number) => progress(label, total, start);
+    return await download(this.#http, url, path, start, expected);
   }
 
   /**

@@ -8,9 +8,16 @@
 export {
   type Downloaded,
   type DownloadProgress,
+  type Expected,
   finishDownload,
   type StartProgress,
 } from "./download.ts";
 export { hashFile } from "./hash_file.ts";
-export { HttpError } from "./http.ts";
+export { HttpError, StatusError } from "./http.ts";
 export { type ConnectionOptions, Hub, type Wanted } from "./hub.ts";
+export {
+  checkRepositoryName,
+  listModelRepository,
+  type ModelRepository,
+  type RepositoryFile,
+} from "./model_repository.ts";

@@ -39,12 +39,13 @@ export async function inspectCheckpoint(
   options: InspectOptions,
   io: RunIo,
 ): Promise<void> {
-  const { source, modelTag: tag, step, softcap } = options;
+  const { source, modelTag: tag, step, softcap, windowPattern } = options;
   const { baseDir, terminal, advice } = await whereModelsAre(io);
   const files = await findCheckpoint(baseDir, { source, tag, step });
-  const { modelConfig: config, raw } = await readMeta(files.meta);
+  const { modelConfig, raw } = await readMeta(files.meta);
   using file = await openTorchFile(files.model);
-  const { tensors, parts, era } = readStateDict(file, config, { meta: raw, softcap });
+  const known = { meta: raw, softcap, windowPattern };
+  const { tensors, parts, era, era: { config } } = readStateDict(file, modelConfig, known);
   const specs = parameterSpecs(config, parts);
   checkParameters(tensors, specs, files.model);
   const counts = countParameters(specs);
@@ -55,7 +56,7 @@ export async function inspectCheckpoint(
   terminal.print(
     `Config       ${fields({ ...model_config, padded_vocab_size: tableRows(config, parts) })}`,
   );
-  terminal.print(`Architecture ${describeEra(era, config, advice)}`);
+  terminal.print(`Architecture ${describeEra(era, advice)}`);
   const windows = windowSizes(config, parts.windows);
   terminal.print(`Windows      ${windows.every(Number.isFinite) ? windows.join(", ") : "none"}`);
   terminal.print(`Trained with ${fields({ ...user_config })}`);

@@ -70,6 +70,7 @@ export async function loadOptimizerShares(
       throw faultOf(shares[0], `missing of its ${world} shares: ${ranks}`);
     }
     const counts = await readSteps(steps);
+    await refuseCopies(pieces);
     const places = new Map(parts.flatMap(placesOf));
     for (const piece of pieces) {
       await copy(device, piece, piece.target && places.get(piece.target.parameter)!, signal);
@@ -159,6 +160,27 @@ async function readStep({ share, parameter, step: stored }: SavedStep): Promise<
   const has = typeof step === "number" ? step : step === undefined ? "missing" : "something else";
   const message = `its step of ${parameter.name} should be a whole number from 0, but is ${has}`;
   throw faultOf(share, message);
+}
+
+/** Refuses a share that is another once more: both have the same rows of the first table. */
+async function refuseCopies(pieces: readonly SavedPiece[]): Promise<void> {
+  const { key: firstKey, target: first } = pieces[0];
+  const seen = new Map<string, number>();
+  for (const { share, key, where, tensor, target, count: all } of pieces) {
+    if (key !== firstKey || !target || target.parameter !== first?.parameter) continue;
+    const [{ start, count }] = slices(all);
+    const values = await tensor.readFloat32(start, count);
+    const digest = await crypto.subtle.digest("SHA-256", Float32Array.from(values));
+    const text = new Uint8Array(digest).toHex();
+    const rank = seen.get(text);
+    if (rank !== undefined && values.some((value) => value !== 0)) {
+      throw faultOf(
+        share,
+        `its ${key} of ${where} is that of rank ${rank}, as in a copy of its share`,
+      );
+    }
+    seen.set(text, share.rank);
+  }
 }
 
 /** Copies a piece to where the device keeps it, or checks what is kept nowhere. */

@@ -37,6 +37,8 @@ export interface SftOptions
   modelStep: number | undefined;
   /** The cap of that model's logits, where its files do not tell it. */
   softcap: number | undefined;
+  /** Its window pattern, where its files do not tell it. */
+  windowPattern: string | undefined;
   /** Whether to warm-start the optimizer from that checkpoint's state. */
   loadOptimizer: boolean;
   /** Whether to go on with the last fine-tuning run of the tag instead of beginning one. */

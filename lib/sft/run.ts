@@ -158,22 +158,19 @@ interface Beginning {
 /** Opens the model that a run goes on from, once it is known that the device has the memory for it. */
 async function open(
   device: Hardware,
-  { source, tag, step, resume }: {
-    source: CheckpointSource;
-    tag: string;
-    step: number;
-    resume: boolean;
-  },
+  which: { source: CheckpointSource; tag: string; step: number },
+  resume: boolean,
   options: SftOptions,
   io: RunIo,
 ): Promise<{ opened: OpenedModel; settings: InheritedSettings }> {
   const { terminal, baseDir, signal } = io;
-  const found = await findModel(baseDir, { source, tag, step, softcap: options.softcap });
-  terminal.info(`${resume ? "Resuming" : BEGINNINGS[source]} ${found.files.model}`);
-  sayEra({ era: found.era, model: found.shape }, io);
+  const { softcap, windowPattern } = options;
+  const found = await findModel(baseDir, { ...which, softcap, windowPattern });
+  terminal.info(`${resume ? "Resuming" : BEGINNINGS[which.source]} ${found.files.model}`);
+  sayEra(found.era, io);
   const wanted = inheritSettings(options, found.meta.raw, (note) => {
     if (!resume) terminal.info(note);
-  }, source);
+  }, which.source);
   const measures = options.chatcoreEvery > 0, { muon } = RECIPES[options.recipe];
   const settings = await planTraining(device, found.shape, wanted, { terminal, measures, muon });
   const opened = await found.load(device, { training: true, signal });
@@ -201,7 +198,8 @@ async function fineTune(
   const resume = resumed !== undefined;
   const place = { baseDir, source: "sft", tag, resume, step, terminal } as const;
   await using checkpoints = await RunCheckpoints.open(place);
-  const { opened, settings } = await open(device, { source, tag, step, resume }, options, io);
+  const which = { source, tag, step };
+  const { opened, settings } = await open(device, which, resume, options, io);
   const { model, tokenizer, meta } = opened;
   const { maxSeqLen: T, deviceBatchSize: B } = settings;
   const steps = accumulationSteps(settings);

@@ -8,7 +8,7 @@ export { ChatcoreRun, type ChatcoreRunOptions } from "./chatcore_run.ts";
 export { type CheckedMixtures, checkMixtures } from "./check_mixtures.ts";
 export type { CheckOptions, TaskCheck } from "./check_task.ts";
 export { RunCheckpoints, type RunPlace, type SavingOptions, warnOfUnsaved } from "./checkpoints.ts";
-export { openDataSource } from "./data_source.ts";
+export { hubConnection, openDataSource } from "./data_source.ts";
 export { validate, validationBpb, type ValidationOptions } from "./evaluation.ts";
 export { areWorthSaving, attempt, endedBy } from "./failures.ts";
 export type { RunIo } from "./io.ts";
@@ -35,6 +35,8 @@ export {
 export { openOptimizer, type OptimizerStart } from "./open_optimizer.ts";
 export { type Recipe, RECIPE_NAMES, type RecipeName, RECIPES } from "./recipes.ts";
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
+export { formatBytes } from "./room.ts";
+export { sayEra } from "./say_era.ts";
 export {
   type AnswerMemory,
   countAnswers,
@@ -52,7 +54,6 @@ export {
   roomOf,
 } from "./plan_memory.ts";
 export { type RunContents, runContents, type SavedRun, savedRun } from "./save.ts";
-export { sayEra } from "./say_era.ts";
 export {
   accumulationSteps,
   type InheritedSettings,

@@ -17,6 +17,7 @@ import {
   type CheckpointSource,
   type Era,
   readStateDict,
+  type Said,
 } from "../checkpoint/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
@@ -39,16 +40,14 @@ export interface OpenedModel {
   files: CheckpointFiles;
 }
 
-/** Which checkpoint, see {@link findCheckpoint}. */
-export interface WhichModel {
-  /** Of which kind. */
+/** Which checkpoint, see {@link findCheckpoint}, and what its files do not say. */
+export interface WhichModel extends Said {
+  /** Which kind of model. */
   source: CheckpointSource;
   /** Its folder; the deepest model unless given. */
   tag?: string;
   /** Its step; the last unless given. */
   step?: number;
-  /** Cap of its logits, where its files do not tell it. */
-  softcap?: number;
 }
 
 /** How a model is loaded. */
@@ -90,15 +89,16 @@ export async function findModel(baseDir: string, options: WhichModel): Promise<F
         `has ${tokenizer.vocabSize}; use the tokenizer that the model was trained with`,
     );
   }
-  const { modelConfig: config } = meta;
   using file = await openTorchFile(files.model);
-  const known = { meta: meta.raw, softcap: options.softcap };
-  const { tensors, parts, era } = readStateDict(file, config, known);
+  const { softcap, windowPattern } = options;
+  const known = { meta: meta.raw, softcap, windowPattern };
+  const { tensors, parts, era } = readStateDict(file, meta.modelConfig, known);
+  const { config } = era;
   checkParameters(tensors, parameterSpecs(config, parts), files.model);
   const load = async (device: Device, { training, signal }: LoadOptions = {}) => {
     // Anew, so that it is open no longer than it is read.
     using file = await openTorchFile(files.model);
-    const { tensors } = readStateDict(file, config, known);
+    const { tensors } = readStateDict(file, meta.modelConfig, known);
     const model = new GPT(device, config, { parts, training });
     await model.load(async (name, start, count) => {
       await pause(signal);

@@ -4,7 +4,6 @@
  * @module
  */
 import { describeEra, type Era, isNewest } from "../checkpoint/mod.ts";
-import type { ModelConfig } from "../model_config.ts";
 import type { RunIo } from "./io.ts";
 
 /**
@@ -12,11 +11,11 @@ import type { RunIo } from "./io.ts";
  * had to be guessed, which decides what a model answers, that is said even when quiet.
  */
 export function sayEra(
-  { era, model: { config } }: { era: Era; model: { config: ModelConfig } },
+  era: Era,
   { terminal, advice }: Pick<RunIo, "terminal"> & Partial<Pick<RunIo, "advice">>,
 ): void {
   if (isNewest(era) && era.guessed.length === 0) return;
-  const line = describeEra(era, config, advice);
+  const line = describeEra(era, advice);
   if (era.guessed.includes("softcap")) terminal.warn(line);
   else terminal.info(line);
 }

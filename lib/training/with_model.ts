@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CheckpointSource } from "../checkpoint/mod.ts";
+import type { CheckpointSource, Said } from "../checkpoint/mod.ts";
 import type { DeviceChoice, Hardware } from "../device/mod.ts";
 import { whereModelsAre } from "./model_folders.ts";
 import type { RunIo } from "./io.ts";
@@ -13,15 +13,13 @@ import { sayEra } from "./say_era.ts";
 import { withDevice } from "./with_device.ts";
 
 /** Which checkpoint is opened; each is the command line's flag of the same name. */
-export interface ModelOptions {
+export interface ModelOptions extends Said {
   /** Which kind of model. */
   source: CheckpointSource;
   /** Its folder; the deepest model unless given. */
   modelTag?: string;
   /** Its step; the last unless given. */
   step?: number;
-  /** The cap of its logits, where its files do not tell it. */
-  softcap?: number;
 }
 
 /** What of the world a model is opened with. */
@@ -44,12 +42,11 @@ export async function withModel<T, Io extends ModelIo>(
 ): Promise<T> {
   const io = await whereModelsAre(givenIo);
   const { terminal, baseDir, signal } = io;
-  const { source, modelTag: tag, step, softcap } = options;
-  const found = await findModel(baseDir, { source, tag, step, softcap });
+  const found = await findModel(baseDir, { ...options, tag: options.modelTag });
   const start = async (device: Hardware) => {
     const opened = await found.load(device, { signal });
     terminal.info(`Checkpoint: ${opened.files.model}`);
-    sayEra(opened, io);
+    sayEra(opened.era, io);
     return await run(opened, io);
   };
   const needs = async (device: Hardware) => `; ${await planAnswers(device, found.shape, texts)}`;

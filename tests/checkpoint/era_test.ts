@@ -53,7 +53,7 @@ function eraOf(parts: ModelParts, known: Known): Era {
 }
 
 Deno.test("each architecture is found from its names and shapes and its meta file", () => {
-  const cases: [ModelParts, Known, string, ModelParts?, string[]?][] = [
+  const cases: [ModelParts, Known, string, ModelParts?, string[]?, string?][] = [
     [{ ...FIRST, paddedTables: false }, { meta: {} }, "of October 2025"],
     [FIRST, { meta: { model_config: {} } }, "of December 2025"],
     [LAMBDAS, { meta: { model_config: {} } }, "of January 2026", LAMBDAS, ["windowPattern"]],
@@ -101,12 +101,17 @@ Deno.test("each architecture is found from its names and shapes and its meta fil
     ],
     [BIGRAMS, { meta: WITH_PATTERN }, "of 27 January 2026"],
     [THIRDS, { meta: WITH_PATTERN }, "of March 2026"],
+    // A pattern that was said.
+    [LAMBDAS, { meta: {}, windowPattern: "ssl" }, "of January 2026", WINDOWS, [], "SSL"],
+    [VALUES, { windowPattern: "S", softcap: 15 }, "of January to March 2026", VALUES, [], "S"],
+    [WINDOWS, { meta: WITH_PATTERN, windowPattern: "SL" }, "of January 2026"],
     [NEWEST, { meta: WITH_PATTERN }, "since March 2026"],
     [NEWEST, { meta: WITH_PATTERN, softcap: 15 }, "since March 2026"],
     [NEWEST, { meta: { model_config: {} } }, "since March 2026", NEWEST, ["windowPattern"]],
   ];
-  for (const [parts, known, when, wanted = parts, guessed = []] of cases) {
-    assertEquals(eraOf(parts, known), { when, parts: wanted, guessed } as Era);
+  for (const [parts, known, when, wanted = parts, guessed = [], windowPattern = "SL"] of cases) {
+    const era = { when, config: { ...config, windowPattern }, parts: wanted, guessed } as Era;
+    assertEquals(eraOf(parts, known), era);
   }
 });
 
@@ -114,7 +119,6 @@ Deno.test("one line says what is particular, and what was a guess", () => {
   const say = (parts: ModelParts, known: Known) =>
     describeEra(
       eraOf(parts, known),
-      config,
       (guess) => guess === "softcap" ? "say so" : undefined,
     );
   assertEquals(
@@ -126,7 +130,7 @@ Deno.test("one line says what is particular, and what was a guess", () => {
     say(VALUES, { meta: { model_config: {} } }),
     "nanochat of January to March 2026: windows of a half, value embeddings, gates of 32, " +
       "no smear or backout, softcap 15, rotary tables in bfloat16; " +
-      "that it has no windows is a guess, for its meta file has no window_pattern; " +
+      "that it has no windows is a guess, for its meta file names no window pattern; " +
       "the softcap is a guess, for its files do not tell it from 20 (say so)",
   );
 });
@@ -208,6 +212,16 @@ Deno.test("what is said against the parameters is refused", () => {
   const cases: [ModelParts, Known, string][] = [
     [NEWEST, { softcap: 20 }, "softcap must be 15 for m.pt, whose parameters tell it, but is 20"],
     [FIRST, { softcap: 20 }, "softcap must be 15"],
+    [
+      FIRST,
+      { windowPattern: "SL" },
+      "windowPattern must be left out for m.pt, which is from before",
+    ],
+    [
+      WINDOWS,
+      { meta: WITH_PATTERN, windowPattern: "SSL" },
+      'windowPattern must be left out for m.pt, whose meta file has SL, but is "SSL"',
+    ],
     [BIGRAMS, { softcap: 20 }, "softcap must be 15"],
     [NEWEST, { meta: { user_config: { softcap: 20 } } }, "its meta file has softcap 20"],
     [VALUES, { meta: { user_config: { softcap: "20" } } }, "must be a number above 0"],

@@ -98,6 +98,8 @@ Deno.test("a value out of range is refused by the name of its flag", () => {
     [{ mixture: "" }, "--mixture must be the path of a file"],
     [{ blas: "" }, "--blas must be auto, off or the path of a library"],
     [{ run: "" }, "--run must be a name"],
+    [{ source: "chat" as "sft" }, "--source must be base, mid, sft or rl"],
+    [{ resume: true, source: "rl" }, "give either --resume or --source, not both"],
   ]);
   refuses<Partial<BaseOptions>>("base", baseOptions, [
     [{ depth: 0 }, "--depth must be a whole number from 1, but is 0"],

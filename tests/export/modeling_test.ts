@@ -23,6 +23,10 @@ interface Measures {
   right: number;
   kept: number;
   loss: number;
+  /** Loaded anew after transformers saved it; null where the stand-in ran, which does not save. */
+  saved: number | null;
+  /** Whole and in parts, against float32. */
+  in_bfloat16: number[];
   without_gradient: string[];
   generated: number[][];
   uncached: number[][];
@@ -64,6 +68,9 @@ for (const name of ERAS) {
         assertEquals(measures.long.length, end.length);
         assertLess(maxError(measures.long, end), 1e-4, "logits of a long row's end");
         for (const key of DIFFERENCES) assertLess(measures[key], 3e-5, key);
+        assertLess(measures.saved ?? 0, 1e-6, "saved by transformers");
+        // Logits go up to 20, with 8 bits for each number on the way.
+        assertLess(Math.max(...measures.in_bfloat16), 1, "logits in bfloat16");
         assertEquals(measures.without_gradient, []);
         assertEquals(measures.generated, measures.uncached);
         for (const [what, told] of Object.entries(measures.refused)) assert(told, what);

@@ -7,6 +7,7 @@ where Python has it, and otherwise the stand-in beside this file.
 import json
 import os
 import sys
+import tempfile
 
 import torch
 
@@ -91,33 +92,44 @@ def uncached():
     return text.tolist()
 
 
+saved = None
+if hasattr(model, "save_pretrained"):
+    with tempfile.TemporaryDirectory() as other:
+        model.save_pretrained(other)
+        again = transformers.AutoModelForCausalLM.from_pretrained(other, trust_remote_code=True)
+        with torch.no_grad():
+            saved = difference(again(input_ids=ids).logits, whole)
+
 model.train()
 model(input_ids=ids, labels=labels).loss.backward()
 without_gradient = [n for n, p in model.named_parameters() if p.grad is None]
 model.eval()
+results = {
+    "generated": generated(input_ids=ids[:, :prompt]),
+    "uncached": uncached(),
+    "long": run(input_ids=torch.tensor(request["long"])).logits[:, -24:].flatten().tolist(),
+    "transformers": getattr(transformers, "__version__", None),
+    "logits": whole.flatten().tolist(),
+    "in_parts": difference(in_parts(ids, None, lengths), whole),
+    "left": difference(of_left[0, pad:], whole_pair[0, : T - pad]),
+    "left_other_row": difference(of_left[1], whole_pair[1]),
+    "left_in_parts": difference(of_left_in_parts[0, pad:], whole[0, : T - pad]),
+    "right": difference(of_right[0, : T - pad], whole[0, : T - pad]),
+    "loss": difference(loss, losses),
+    "saved": saved,
+    "without_gradient": without_gradient,
+    "kept": difference(run(input_ids=ids, logits_to_keep=1).logits[:, 0], whole[:, -1]),
+    "refused": {
+        "embeddings": refused(inputs_embeds=torch.zeros(B, T, 8)),
+        "positions": refused(input_ids=ids, position_ids=torch.zeros_like(ids)),
+        "mask": refused(input_ids=ids, attention_mask=torch.ones(B, T + 1)),
+    },
+}
 
-print(
-    json.dumps(
-        {
-            "transformers": getattr(transformers, "__version__", None),
-            "dtype": str(next(model.parameters()).dtype),
-            "logits": whole.float().flatten().tolist(),
-            "long": run(input_ids=torch.tensor(request["long"])).logits[:, -24:].flatten().tolist(),
-            "in_parts": difference(in_parts(ids, None, lengths), whole),
-            "left": difference(of_left[0, pad:], whole_pair[0, : T - pad]),
-            "left_other_row": difference(of_left[1], whole_pair[1]),
-            "left_in_parts": difference(of_left_in_parts[0, pad:], whole[0, : T - pad]),
-            "right": difference(of_right[0, : T - pad], whole[0, : T - pad]),
-            "kept": difference(run(input_ids=ids, logits_to_keep=1).logits[:, 0], whole[:, -1]),
-            "loss": difference(loss, losses),
-            "without_gradient": without_gradient,
-            "generated": generated(input_ids=ids[:, :prompt]),
-            "uncached": uncached(),
-            "refused": {
-                "embeddings": refused(inputs_embeds=torch.zeros(B, T, 8)),
-                "positions": refused(input_ids=ids, position_ids=torch.zeros_like(ids)),
-                "mask": refused(input_ids=ids, attention_mask=torch.ones(B, T + 1)),
-            },
-        }
-    )
-)
+model.to(torch.bfloat16)
+results["in_bfloat16"] = [
+    difference(run(input_ids=ids, use_cache=False).logits, whole),
+    difference(in_parts(ids, None, lengths), whole),
+]
+
+print(json.dumps(results))

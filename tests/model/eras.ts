@@ -72,8 +72,8 @@ export async function loadEra(
   const { expected } = await readEra(name);
   const opened = await openEra(eraFolder(name), expected.flags?.softcap);
   using _ = opened.file;
-  const { meta, tensors, parts, era } = opened;
-  const model = new GPT(device, meta.modelConfig, {
+  const { tensors, parts, era } = opened;
+  const model = new GPT(device, era.config, {
     parts: { ...parts, ...options.parts },
     training: options.training,
   });

@@ -1,5 +1,5 @@
 /** Optimizers of every era's model: its parameters by hand, and its state by parameter. */
-import { StoredTensor } from "../../lib/checkpoint/mod.ts";
+import type { StoredTensor } from "../../lib/checkpoint/mod.ts";
 import { openSafetensors } from "../../lib/checkpoint/disk/mod.ts";
 import type { Device } from "../../lib/device/mod.ts";
 import { AdamW, Optimizer, type OptimizerParameter, parameterGroups } from "../../lib/optim/mod.ts";

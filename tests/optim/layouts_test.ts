@@ -42,3 +42,20 @@ for (const folder of folders) {
     });
   }
 }
+
+Deno.test("the groups of a model with bigram parts are in the order of its day's optimizer", () => {
+  const shapes = new Map(Object.entries({
+    "lm_head.weight": [64, 32],
+    "transformer.wte.weight": [64, 32],
+    "value_embeds.0.weight": [64, 16],
+    "value_embeds.2.weight": [64, 16],
+    "bigram_embed.embed.weight": [320, 32],
+    "resid_lambdas": [3],
+    "x0_lambdas": [3],
+    "bigram_lambdas": [3],
+    "transformer.h.0.attn.c_q.weight": [32, 32],
+  }));
+  const { parts } = optimizerOf(new Float64Device(), shapes);
+  const names = parts.flatMap(({ group }) => group.parameters.map(({ name }) => name));
+  assertEquals(names, [...shapes.keys()]);
+});

@@ -16,6 +16,8 @@ type Entries = Map<string, unknown>;
 interface Tree {
   state: Map<number, Entries>;
   groups: Entries[];
+  /** AdamW's state; the same as `state` where there is one optimizer. */
+  adamw: Map<number, Entries>;
 }
 
 /** Loads a layout's two shares with something done to their trees. */
@@ -32,7 +34,9 @@ async function loadEdited(
     const { root } = files.use(await openTorchFile(path));
     trees.push(root);
     const last = (Array.isArray(root) ? root[1] : root) as Entries;
+    const first = (Array.isArray(root) ? root[0] : root) as Entries;
     edited.push({
+      adamw: first.get("state") as Tree["state"],
       state: last.get("state") as Tree["state"],
       groups: last.get("param_groups") as Tree["groups"],
     });
@@ -113,6 +117,10 @@ const FAULTS: [string, string, (first: Tree, second: Tree) => void, string][] = 
     (_, { groups }) => shifted(groups.slice(-1)),
     "of 3 parameters",
   ],
+  ["a share that is a copy of another", STACKED, (first, second) => {
+    const [ours, theirs] = [first, second].map(({ adamw }) => adamw);
+    for (const [id, entries] of ours) theirs.set(id, entries);
+  }, "rank1: its exp_avg of lm_head.weight is that of rank 0, as in a copy of its share"],
   ["another chunk size", STACKED, (_, { groups }) => {
     groups[2].set("chunk_size", 3);
   }, "rank1: its chunk_size of the group of transformer.h.0.mlp.c_proj.weight should be 2, not 3"],
@@ -131,8 +139,8 @@ const FAULTS: [string, string, (first: Tree, second: Tree) => void, string][] = 
   ["a group of neither optimizer", NEWEST, (_, { groups }) => {
     groups[0].set("kind", "lion");
   }, "rank1: its group 0 is neither AdamW's nor Muon's"],
-  ["a matrix in two groups", STACKED, ({ groups, state }, second) => {
-    for (const tree of [{ groups, state }, second]) {
+  ["a matrix in two groups", STACKED, (first, second) => {
+    for (const tree of [first, second]) {
       tree.groups.splice(2, 1, tree.groups[3]);
       tree.state.delete(12);
     }

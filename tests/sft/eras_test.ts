@@ -1,5 +1,5 @@
 /** Models of every age are fine-tuned in their own architecture, and saved in it. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { adviseOn, wordError } from "../../cli/errors.ts";
 import { chatOptions } from "../../cli/options.ts";
@@ -97,6 +97,22 @@ for (const [name, [parts, userConfig, softcap, said]] of Object.entries(MODELS))
   });
 }
 
+Deno.test("a window pattern that no file names is said once, and is in those that are saved", async () => {
+  const parts: ModelParts = { ...VALUES, valueGate: null, windows: "none" };
+  const baseDir = await smallBaseDir(undefined, parts);
+  const silent = await watchRun(baseDir, FLAGS);
+  assert(silent.lines.some((line) => line.includes("that it has no windows is a guess")));
+  const { result, lines } = await watchRun(baseDir, { ...FLAGS, windowPattern: "sl" });
+  assert(lines.some((line) => line.includes("windows of a half")));
+  const { modelConfig, raw } = await readMeta(join(result.directory, "meta_000001.json"));
+  assertEquals(modelConfig.windowPattern, "SL");
+  assertEquals(Object(raw.model_config).window_pattern, "SL");
+  const { era } = await openModel(new Float64Device(), baseDir, { source: "sft" });
+  assertEquals([era.parts.windows, era.guessed], ["half", []]);
+  await watchRun(baseDir, { ...FLAGS, resume: true, numIterations: 2 });
+  await Deno.remove(baseDir, { recursive: true });
+});
+
 Deno.test("inspect says the architecture, and which flag a guess is changed by", async () => {
   const baseDir = await smallBaseDir(undefined, VALUES);
   const inspect = async (softcap?: number) => {
@@ -130,7 +146,7 @@ Deno.test("a softcap is refused that is no cap, or not that of the parameters", 
     message,
   );
   for (const softcap of [0, -15, NaN, Infinity]) {
-    await assertRejects(async () => chatOptions({ softcap }), UserError, "a number above 0");
+    assertThrows(() => chatOptions({ softcap }), UserError, "a number above 0");
   }
   await Deno.remove(baseDir, { recursive: true });
 });
