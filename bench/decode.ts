@@ -3,7 +3,7 @@
  * operation.
  *
  *     deno run -A bench/decode.ts BASE_DIR [--model-tag d4] [--device-type cpu] [--threads 2]
- *       [--batch 1,8] [--tokens 256]
+ *       [--weights bfloat16] [--batch 1,8] [--tokens 256]
  *
  * Rows go on from a prompt of 64 tokens; the time of reading it is not counted. What is sampled
  * does not matter: no token ends a row.
@@ -11,6 +11,7 @@
 import { parseArgs } from "node:util";
 import { openDevice } from "../lib/device/mod.ts";
 import { Engine } from "../lib/engine/mod.ts";
+import type { WeightType } from "../lib/model/mod.ts";
 import { openModel } from "../lib/training/mod.ts";
 import "./plain_errors.ts";
 import { describeShares, profiled } from "./profiled_device.ts";
@@ -23,6 +24,7 @@ const { values: flags, positionals: [baseDir] } = parseArgs({
     "model-tag": { type: "string" },
     "device-type": { type: "string", default: "cpu" },
     threads: { type: "string" },
+    weights: { type: "string", default: "float32" },
     batch: { type: "string", default: "1,8" },
     tokens: { type: "string", default: "256" },
   },
@@ -38,7 +40,8 @@ const opened = await openDevice({
 });
 const { device, shares } = profiled(opened.device);
 const tag = flags["model-tag"];
-const { model, tokenizer } = await openModel(device, baseDir, { source: "base", tag });
+const weights = flags.weights as WeightType;
+const { model, tokenizer } = await openModel(device, baseDir, { source: "base", tag, weights });
 console.log(`${device.kind}, ${device.name}; ${model.counts.total.toLocaleString()} parameters`);
 const endless = {
   bosId: -1,

@@ -143,6 +143,15 @@ export const FLAGS = {
       words: "Cap of the logits, 15 or 20, where the files do not tell.",
       of: FROM_CHECKPOINT,
     },
+    weights: {
+      value: "type:string",
+      rule: oneOf("float32", "bfloat16"),
+      words: "How weights are kept: float32, or bfloat16 on the CPU device.",
+      of: {
+        chat: absent("bfloat16 over 1 GiB"),
+        eval: absent("bfloat16 over 1 GiB"),
+      },
+    },
     loadOptimizer: {
       value: "switch:integer",
       isSwitch: true,

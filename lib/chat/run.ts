@@ -6,7 +6,7 @@
 import type { DeviceChoice } from "../device/mod.ts";
 import { ChatSession, Engine, type SamplingOptions } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
-import { type ModelOptions, type RunIo, withModel } from "../training/mod.ts";
+import { type ModelOptions, type RunIo, type WeightOptions, withModel } from "../training/mod.ts";
 import { type AnswerOutput, AnswerPrinter } from "./answer_printer.ts";
 
 /** How a model answers; each is the command line's flag of the same name. */
@@ -16,7 +16,7 @@ export interface ChatSettings extends Required<SamplingOptions> {
 }
 
 /** What {@link runChat} can be told. */
-export interface RunChatOptions extends ChatSettings, ModelOptions, DeviceChoice {
+export interface RunChatOptions extends ChatSettings, ModelOptions, WeightOptions, DeviceChoice {
   /** A single question; without it there is a conversation. */
   prompt?: string;
 }

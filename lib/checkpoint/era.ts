@@ -123,7 +123,7 @@ export function findEra(tensors: Shapes, config: ModelConfig, known: Known, path
   const parts = { ...era.parts };
   let { when } = era;
   if (parts.lambdas === false) {
-    const [rows] = tensors.get("transformer.wte.weight")!.shape;
+    const rows = tensors.get("transformer.wte.weight")?.shape[0];
     if (rows !== config.vocabSize) when = "of December 2025";
     else if (rows % 64 !== 0) parts.paddedTables = false;
   }
@@ -133,16 +133,13 @@ export function findEra(tensors: Shapes, config: ModelConfig, known: Known, path
     guessed.push("windowPattern");
     if (parts.valueGate === null) parts.windows = "none";
   }
-  if (!isOpen(parts)) checkSoftcap(parts, known, path);
-  else {
-    const user = userConfig(known),
-      isLate = user.eval_tokens === EVAL_TOKENS_OF_20 && "depth" in user;
-    const softcap = known.softcap ?? savedSoftcap(known, path);
+  if (isOpen(parts)) {
+    const isLate = isOfLateBase(known), softcap = known.softcap ?? savedSoftcap(known, path);
     if (isLate) when = "of March 2026";
     else if (softcap === undefined) guessed.push("softcap");
     parts.softcap = softcap ?? (isLate ? 20 : 15);
     parts.rotaryRounding = savedRounding(known, path) ?? (isLate ? "float32" : "bfloat16");
-  }
+  } else checkSoftcap(parts, known, path);
   return { when, config: windowPattern ? { ...config, windowPattern } : config, parts, guessed };
 }
 
@@ -280,6 +277,12 @@ function findPattern(
 
 function userConfig({ meta }: Known): Record<string, unknown> {
   return isRecord(meta?.user_config) ? meta.user_config : {};
+}
+
+/** Whether the meta file is of a base model that was trained under a softcap of 20. */
+function isOfLateBase(known: Known): boolean {
+  const user = userConfig(known);
+  return user.eval_tokens === EVAL_TOKENS_OF_20 && "depth" in user;
 }
 
 /** The softcap that the run which saved the model was told. */

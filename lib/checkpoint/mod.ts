@@ -16,13 +16,8 @@ export {
 } from "../tensor_source.ts";
 export { BlobSource } from "./blob_source.ts";
 export { type ByteSource, MemorySource, readAll } from "./byte_source.ts";
-export {
-  bfloat16ToFloat32,
-  bytesPerElement,
-  float16ToFloat32,
-  float32ToBfloat16,
-  float32ToFloat16,
-} from "./dtype.ts";
+export { bfloat16ToFloat32, float32ToBfloat16 } from "../bfloat16.ts";
+export { bytesPerElement, float16ToFloat32, float32ToFloat16 } from "./dtype.ts";
 export {
   describeEra,
   type Era,

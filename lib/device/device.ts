@@ -31,6 +31,7 @@ export interface Device extends Operations {
    * A new tensor filled with zeros.
    *
    * @throws {UserError} when the device cannot hold it; the message names the tensor and its size.
+   * The CPU device alone has tensors in bfloat16.
    */
   allocate(name: string, shape: readonly number[], dtype?: DType): Tensor;
   /**
@@ -41,14 +42,17 @@ export interface Device extends Operations {
   /** Gives the memory back. Operations already called still complete. */
   free(tensor: Tensor): void;
   /**
-   * Overwrites elements from `offset` (in elements, default 0) with `data`. Write the inputs of a
-   * micro-batch before its first operation: a write after an unsubmitted operation costs a
+   * Overwrites elements from `offset` (in elements, default 0) with `data`; float32 is rounded to
+   * nearest, halves to even, where the tensor is bfloat16. Write the inputs of a micro-batch before its first operation: a write after an unsubmitted operation costs a
    * submission on WebGPU.
    */
   write(tensor: Tensor, data: Float32Array | Int32Array, offset?: number): void;
   /** Records a copy of `count` elements (default: the rest) from `offset`, to be read later. */
   stage(tensor: Tensor, offset?: number, count?: number): Readback;
-  /** Reads `count` elements (default: the rest) from `offset` and waits for them. */
+  /**
+   * Reads `count` elements (default: the rest) from `offset` and waits for them; bfloat16 comes as
+   * float32.
+   */
   read(tensor: Tensor, offset?: number, count?: number): Promise<Float32Array | Int32Array>;
   /** Hands the operations called so far to the hardware without waiting for them. */
   submit(): void;

@@ -2,7 +2,9 @@
  * The operations a device offers, and the one contract each has. Every implementation (WGSL, CPU)
  * is tested against a float64 loop of the formula written here.
  *
- * Conventions. Tensors are float32 unless marked int32, row-major. `B` batch, `T` time, `N = B·T`
+ * Conventions. Tensors are float32 unless marked int32, row-major; one that is marked "bfloat16 too"
+ * may be kept in bfloat16, on a device that has it, and is then widened element by element as it is
+ * read. `B` batch, `T` time, `N = B·T`
  * rows, `C` channels, `H` query heads, `Hkv` key/value heads, `D` head size, `V` vocabulary rows.
  * A shape such as (N, C) may be given with its leading dimensions split, as (B, T, C). `=` says
  * that the output is overwritten, `+=` that it is added to. Outputs do not alias inputs except
@@ -22,7 +24,10 @@ export interface MatmulArgs {
   out: Tensor;
   /** (M, K), or stored (K, M) in layout `tn`; with the batch dimension if `out` has one. */
   a: Tensor;
-  /** (K, N), or stored (N, K) in layout `nt`; with the batch dimension if `out` has one. */
+  /**
+   * (K, N), or stored (N, K) in layout `nt`, there bfloat16 too; with the batch dimension if `out`
+   * has one.
+   */
   b: Tensor;
   /** `nn`: a·b, `nt`: a·bᵀ, `tn`: aᵀ·b. */
   layout: MatmulLayout;
@@ -103,7 +108,7 @@ export interface Operations {
   /** out = epilogue(alpha · op(a)·op(b) + beta · c), for each matrix of a batch. */
   matmul(args: MatmulArgs): void;
 
-  /** out(N, C) = table(V, C)[ids(N)]. */
+  /** out(N, C) = table(V, C)[ids(N)], table bfloat16 too. */
   embedding(args: { out: Tensor; table: Tensor; ids: Tensor }): void;
   /** dtable(V, C)[token] += Σ of dout(N, C) over the token's rows. */
   embeddingBackward(args: { dtable: Tensor; dout: Tensor; groups: TokenGroups }): void;
@@ -163,7 +168,7 @@ export interface Operations {
 
   /**
    * v[n, h, :] += scale · sigmoid(gate[h] · x[n, 0:G]) · table[ids[n], h, :] for v (N, Hkv, D),
-   * table (V, Hkv·D), ids int32 (N), x (N, C), gate (Hkv, G); scale is 3 unless given.
+   * table (V, Hkv·D) bfloat16 too, ids int32 (N), x (N, C), gate (Hkv, G); scale is 3 unless given.
    */
   addValueEmbedding(
     args: { v: Tensor; table: Tensor; ids: Tensor; x: Tensor; gate: Tensor; scale?: number },

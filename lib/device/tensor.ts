@@ -5,8 +5,11 @@
  * @module
  */
 
-/** The element types a device computes with. Checkpoint types are converted on the way in. */
-export type DType = "float32" | "int32";
+/**
+ * The element types of tensors. Operations compute in float32; `bfloat16` is how weights may be kept,
+ * on a device that has it and where an operation's contract says so.
+ */
+export type DType = "float32" | "int32" | "bfloat16";
 
 /** A dense row-major array on a device. Made by {@link Device.allocate} and {@link Device.view}. */
 export interface Tensor {

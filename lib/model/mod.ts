@@ -29,6 +29,7 @@ export {
   type ParameterKind,
   type ParameterSpec,
   parameterSpecs,
+  type WeightType,
 } from "./parameters.ts";
 export { Pass } from "./pass.ts";
 export { rotaryTables } from "./rotary.ts";

@@ -142,14 +142,23 @@ export function countParameters(specs: readonly ParameterSpec[]): ParameterCount
   return { ...counts, total: Object.values(counts).reduce((sum, n) => sum + n, 0) };
 }
 
+/** How a model's weights are kept on a device. */
+export type WeightType = "float32" | "bfloat16";
+
+/** The type of a parameter where weights are kept in `weights`: small ones stay in float32. */
+function typeOf({ kind, name }: ParameterSpec, weights: WeightType): WeightType {
+  return kind === "scalar" || name.endsWith(".ve_gate.weight") ? "float32" : weights;
+}
+
 /** Allocates parameters on a device, zero-filled, with gradients if they are to be trained. */
 export function allocateParameters(
   device: Device,
   specs: readonly ParameterSpec[],
-  training: boolean,
+  { training, weights }: { training: boolean; weights: WeightType },
 ): Map<string, Parameter> {
   return new Map(specs.map((spec) => {
-    const parameter: Parameter = { ...spec, value: device.allocate(spec.name, spec.shape) };
+    const value = device.allocate(spec.name, spec.shape, typeOf(spec, weights));
+    const parameter: Parameter = { ...spec, value };
     if (training) parameter.gradient = device.allocate(`gradient of ${spec.name}`, spec.shape);
     return [spec.name, parameter];
   }));

@@ -13,6 +13,7 @@ import {
   type ModelConfig,
   type ModelParts,
   Pass,
+  type WeightType,
 } from "../model/mod.ts";
 import { type MuonOptions, Optimizer, parameterGroups } from "../optim/mod.ts";
 import { slices } from "../tensor_source.ts";
@@ -23,6 +24,8 @@ export interface ModelShape {
   config: ModelConfig;
   /** What it has beside them. */
   parts: ModelParts;
+  /** Type of its weights where it is not trained; float32 unless given. */
+  weights?: WeightType;
 }
 
 /** What a training run does beside taking steps, and how it takes them. */
@@ -151,13 +154,13 @@ async function step(model: GPT, optimizer: Optimizer, pass: Pass): Promise<void>
  */
 export async function countAnswers(
   device: Hardware,
-  { config, parts }: ModelShape,
+  { config, ...options }: ModelShape,
   { rows, capacity = config.sequenceLen }: { rows: number; capacity?: number },
 ): Promise<AnswerMemory> {
   const counted = device.counting();
-  const [model, weights] = added(counted, () => new GPT(counted, config, { parts }));
+  const [model, weights] = added(counted, () => new GPT(counted, config, options));
   await answer(model, rows, capacity);
-  const cachePerToken = cacheBytesPerToken(new GPT(device.counting(), config, { parts }));
+  const cachePerToken = cacheBytesPerToken(new GPT(device.counting(), config, options));
   return { weights, cachePerToken, total: counted.memory.peak, counted };
 }
 

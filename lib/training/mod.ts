@@ -64,4 +64,4 @@ export {
 export { openSinks } from "./sinks.ts";
 export { snakeCase, spelled } from "./spelling.ts";
 export { withDevice } from "./with_device.ts";
-export { type ModelIo, type ModelOptions, withModel } from "./with_model.ts";
+export { type ModelIo, type ModelOptions, type WeightOptions, withModel } from "./with_model.ts";

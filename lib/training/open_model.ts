@@ -21,7 +21,7 @@ import {
 } from "../checkpoint/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
-import { GPT, parameterSpecs } from "../model/mod.ts";
+import { GPT, parameterSpecs, type WeightType } from "../model/mod.ts";
 import { pause } from "../pause.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import type { ModelShape } from "./count_memory.ts";
@@ -38,6 +38,8 @@ export interface OpenedModel {
   era: Era;
   /** Where it lies. */
   files: CheckpointFiles;
+  /** How many of its weights were rounded to the type in which they are kept. */
+  rounded: number;
 }
 
 /** Which checkpoint, see {@link findCheckpoint}, and what its files do not say. */
@@ -54,12 +56,14 @@ export interface WhichModel extends Said {
 export interface LoadOptions {
   /** Whether it gets gradients. */
   training?: boolean;
+  /** Type of its weights; float32 unless given. */
+  weights?: WeightType;
   /** Breaks the loading off. */
   signal?: AbortSignal;
 }
 
 /** A checkpoint that was found and looked at, of which no tensor is read yet. */
-export interface FoundModel extends Omit<OpenedModel, "model"> {
+export interface FoundModel extends Omit<OpenedModel, "model" | "rounded"> {
   /** What decides how large the model is. */
   shape: ModelShape;
   /**
@@ -95,18 +99,27 @@ export async function findModel(baseDir: string, options: WhichModel): Promise<F
   const { tensors, parts, era } = readStateDict(file, meta.modelConfig, known);
   const { config } = era;
   checkParameters(tensors, parameterSpecs(config, parts), files.model);
-  const load = async (device: Device, { training, signal }: LoadOptions = {}) => {
+  const shape = { config, parts };
+  const load = async (
+    device: Device,
+    { training, weights = "float32", signal }: LoadOptions = {},
+  ) => {
     // Anew, so that it is open no longer than it is read.
     using file = await openTorchFile(files.model);
     const { tensors } = readStateDict(file, meta.modelConfig, known);
-    const model = new GPT(device, config, { parts, training });
+    const model = new GPT(device, config, { parts, training, weights });
     await model.load(async (name, start, count) => {
       await pause(signal);
       return await tensors.get(name)!.readFloat32(start, count);
     });
-    return { model, tokenizer, meta, era, files };
+    let rounded = 0;
+    for (const { name, value } of model.parameters.values()) {
+      const isRounded = value.dtype === "bfloat16" && tensors.get(name)!.dtype !== "bfloat16";
+      if (isRounded) rounded += value.size;
+    }
+    return { model, tokenizer, meta, era, files, rounded };
   };
-  return { shape: { config, parts }, tokenizer, meta, era, files, load };
+  return { shape, tokenizer, meta, era, files, load };
 }
 
 /**

@@ -21,7 +21,7 @@ import { openDataSource } from "./data_source.ts";
 import type { RunIo } from "./io.ts";
 import type { OpenedModel } from "./open_model.ts";
 import { type RecipeName, RECIPES } from "./recipes.ts";
-import { type ModelOptions, withModel } from "./with_model.ts";
+import { type ModelOptions, type WeightOptions, withModel } from "./with_model.ts";
 
 /** How {@link runEval} measures; each is the command line's flag of the same name. */
 export interface EvalSettings {
@@ -40,7 +40,7 @@ export interface EvalSettings {
 }
 
 /** What {@link runEval} can be told. */
-export interface EvalOptions extends EvalSettings, ModelOptions, DeviceChoice {
+export interface EvalOptions extends EvalSettings, ModelOptions, WeightOptions, DeviceChoice {
   /** Whose tasks ChatCORE is the mean of. */
   recipe: RecipeName;
   /** Names of tasks with `|` between them; the recipe's unless given. */

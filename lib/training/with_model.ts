@@ -4,12 +4,14 @@
  * @module
  */
 import type { CheckpointSource, Said } from "../checkpoint/mod.ts";
-import type { DeviceChoice, Hardware } from "../device/mod.ts";
+import type { Device, DeviceChoice, Hardware } from "../device/mod.ts";
+import type { WeightType } from "../model/mod.ts";
 import { whereModelsAre } from "./model_folders.ts";
 import type { RunIo } from "./io.ts";
 import { findModel, type OpenedModel } from "./open_model.ts";
 import { planAnswers } from "./plan_memory.ts";
 import { sayEra } from "./say_era.ts";
+import { weightType } from "./weight_type.ts";
 import { withDevice } from "./with_device.ts";
 
 /** Which checkpoint is opened; each is the command line's flag of the same name. */
@@ -20,6 +22,12 @@ export interface ModelOptions extends Said {
   modelTag?: string;
   /** Its step; the last unless given. */
   step?: number;
+}
+
+/** How a model that is used as it is lies in memory. */
+export interface WeightOptions {
+  /** Type of its weights; bfloat16 for large ones on the CPU device, unless given. */
+  weights?: WeightType;
 }
 
 /** What of the world a model is opened with. */
@@ -35,7 +43,7 @@ export type ModelIo =
  * @throws {UserError} when one of them cannot be opened.
  */
 export async function withModel<T, Io extends ModelIo>(
-  options: ModelOptions & DeviceChoice,
+  options: ModelOptions & WeightOptions & DeviceChoice,
   givenIo: Io,
   texts: { rows: number; capacity?: number; isGuess?: boolean },
   run: (opened: OpenedModel, io: Io) => Promise<T>,
@@ -43,12 +51,24 @@ export async function withModel<T, Io extends ModelIo>(
   const io = await whereModelsAre(givenIo);
   const { terminal, baseDir, signal } = io;
   const found = await findModel(baseDir, { ...options, tag: options.modelTag });
+  const typeOn = (device: Device) => weightType(device, found.shape, options.weights);
   const start = async (device: Hardware) => {
-    const opened = await found.load(device, { signal });
+    const opened = await found.load(device, { weights: typeOn(device), signal });
     terminal.info(`Checkpoint: ${opened.files.model}`);
     sayEra(opened.era, io);
+    if (typeOn(device) === "bfloat16") sayRounded(opened, terminal);
     return await run(opened, io);
   };
-  const needs = async (device: Hardware) => `; ${await planAnswers(device, found.shape, texts)}`;
+  const needs = async (device: Hardware) => {
+    const shape = { ...found.shape, weights: typeOn(device) };
+    return `; ${await planAnswers(device, shape, texts)}`;
+  };
   return await withDevice(options, io, start, needs);
+}
+
+/** Says that weights are kept in bfloat16, and whether they lost something by it. */
+function sayRounded({ rounded, model }: OpenedModel, terminal: RunIo["terminal"]): void {
+  const percent = Math.ceil(100 * rounded / model.counts.total);
+  const lost = percent === 0 ? "as they are stored" : `${percent} % of them rounded from float32`;
+  terminal.info(`Weights: bfloat16, ${lost}`);
 }

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { chatOptions } from "../../cli/options.ts";
 import { runChat, type RunChatOptions } from "../../lib/chat/mod.ts";
 import { MODEL, world } from "../training/small_world.ts";
@@ -41,6 +41,14 @@ Deno.test("chat says what it forgets, and goes on after a question that is too l
 Deno.test("chat answers a single question", async () => {
   const shown = await talk([], { prompt: "Hi", maxNewTokens: 3, temperature: 0 });
   assertEquals(shown.split("\n").length, 4);
+});
+
+Deno.test("chat keeps weights in bfloat16 where asked to, and says so", async () => {
+  assertStringIncludes(
+    await talk([], { weights: "bfloat16", maxNewTokens: 3 }),
+    "Weights: bfloat16, 100 % of them rounded from float32",
+  );
+  assert(!(await talk([], { maxNewTokens: 3 })).includes("Weights:"));
 });
 
 /** What was shown after the hint with which a conversation begins. */

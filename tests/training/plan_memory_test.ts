@@ -184,7 +184,7 @@ Deno.test("fine-tuning refuses what does not fit before it loads the model", asy
   const middle = bytes.length / 2 | 0;
   await Deno.writeFile(path, bytes.fill(255, middle, middle + 2 ** 17));
   const cases = [
-    [2 ** 15, "[\\d.]+ GiB of memory, and the CPU device has "],
+    [2 ** 17, "[\\d.]+ GiB of memory, and the CPU device has "],
     [2 ** 36, "far more memory than the CPU device has, which is "],
   ] as const;
   for (const [rows, takes] of cases) {

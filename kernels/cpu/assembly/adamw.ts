@@ -59,8 +59,7 @@ function adamWItem(item: i32): void {
   const decay = splat(args.decay), rate = splat(-args.rate), eps = splat(args.eps);
   const weight1 = splat(args.weight1), weight2 = splat(args.weight2);
   const rootBias = splat(args.rootBias);
-  for (let i = 0; i < count; i += 4) {
-    const at = <usize> i << 2, left = count - i;
+  for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
     const gradient = load4(g + at, left);
     let first = load4(m + at, left), second = load4(v + at, left);
     first = fma(weight1, f32x4.sub(gradient, first), first);

@@ -135,7 +135,7 @@ function packKeys(b: i32, kvHead: i32, first: i32, end: i32): void {
   for (let i = 0; i < count; i += 8) {
     const out = packedKeys + (<usize> (i * depth) << 2);
     const source = args.k + offset + <usize> i * stride;
-    packAcross(out, 8, source, stride, end - firstKey - i, headSize, depth, 1);
+    packAcross<f32>(out, 8, source, stride, end - firstKey - i, headSize, depth, 1);
   }
   const filled = end - firstKey;
   const panelStride = <usize> count << 6;
@@ -148,7 +148,7 @@ function attend(b: i32, head: i32, t: i32, count: i32, position: i32): void {
   const stride = <usize> (args.heads * headSize) << 2;
   const offset = <usize> (b * args.time + t) * stride + (<usize> (head * headSize) << 2);
   const scale = <f32> (1 / sqrt<f64>(headSize));
-  packAcross(packedQueries, QUERIES, args.q + offset, stride, count, headSize, depth, scale);
+  packAcross<f32>(packedQueries, QUERIES, args.q + offset, stride, count, headSize, depth, scale);
   const query = position + t;
   const low = max(firstKey, (query - args.window) & ~7);
   const high = min(endKey, roundUp(query + QUERIES, 8));

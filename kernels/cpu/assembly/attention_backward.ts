@@ -164,7 +164,7 @@ function packPanelsAcross(out: usize, panel: i32, rows: usize, stride: usize, sc
   for (let t = 0; t < time; t += panel) {
     const to = out + (<usize> (t * width) << 2);
     const from = rows + <usize> t * stride;
-    packAcross(to, panel, from, stride, args.time - t, args.headSize, depth, scale);
+    packAcross<f32>(to, panel, from, stride, args.time - t, args.headSize, depth, scale);
   }
 }
 

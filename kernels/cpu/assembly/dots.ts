@@ -5,9 +5,8 @@ import { fma, laneSum, load4, splat, store4 } from "./simd";
 export function fourDots(out: usize, x: usize, rows: usize, stride: usize, count: i32): void {
   const r1 = rows + stride, r2 = rows + 2 * stride, r3 = rows + 3 * stride;
   let s0 = splat(0), s1 = s0, s2 = s0, s3 = s0, t0 = s0, t1 = s0, t2 = s0, t3 = s0;
-  let i = 0;
-  for (; i + 8 <= count; i += 8) {
-    const at = <usize> i << 2;
+  let at: usize = 0, left = count;
+  for (; left >= 8; at += 32, left -= 8) {
     let v = v128.load(x + at);
     s0 = fma(v, v128.load(rows + at), s0);
     s1 = fma(v, v128.load(r1 + at), s1);
@@ -19,8 +18,7 @@ export function fourDots(out: usize, x: usize, rows: usize, stride: usize, count
     t2 = fma(v, v128.load(r2 + at, 16), t2);
     t3 = fma(v, v128.load(r3 + at, 16), t3);
   }
-  for (; i < count; i += 4) {
-    const at = <usize> i << 2, left = count - i;
+  for (; left > 0; at += 16, left -= 4) {
     const v = load4(x + at, left);
     s0 = fma(v, load4(rows + at, left), s0);
     s1 = fma(v, load4(r1 + at, left), s1);
@@ -72,7 +70,7 @@ export function eightDots(
 }
 
 @inline
-function storeSums(out: usize, s0: v128, s1: v128, s2: v128, s3: v128): void {
+export function storeSums(out: usize, s0: v128, s1: v128, s2: v128, s3: v128): void {
   store<f32>(out, laneSum(s0));
   store<f32>(out, laneSum(s1), 4);
   store<f32>(out, laneSum(s2), 8);
@@ -84,8 +82,7 @@ export function addFour(y: usize, weights: usize, rows: usize, stride: usize, co
   const r1 = rows + stride, r2 = rows + 2 * stride, r3 = rows + 3 * stride;
   const w0 = v128.load32_splat(weights), w1 = v128.load32_splat(weights, 4);
   const w2 = v128.load32_splat(weights, 8), w3 = v128.load32_splat(weights, 12);
-  for (let i = 0; i < count; i += 4) {
-    const at = <usize> i << 2, left = count - i;
+  for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
     let sum = fma(w0, load4(rows + at, left), load4(y + at, left));
     sum = fma(w1, load4(r1 + at, left), sum);
     sum = fma(w2, load4(r2 + at, left), sum);

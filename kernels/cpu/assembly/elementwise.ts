@@ -75,8 +75,7 @@ function combineItem(item: i32): void {
   const offset = <usize> item * CHUNK * 4, count = lengthOf(item);
   const out = args.out + offset, x = args.x + offset, y = args.y + offset;
   const a = splat(args.a), b = splat(args.b);
-  for (let i = 0; i < count; i += 4) {
-    const at = <usize> i << 2, left = count - i;
+  for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
     store4(out + at, fma(a, load4(x + at, left), f32x4.mul(b, load4(y + at, left))), left);
   }
 }
@@ -117,8 +116,7 @@ function combineBackwardItem(item: i32): void {
   const dx = args.out + offset, dy = args.dy + offset, dout = args.x + offset;
   const a = splat(args.a), b = splat(args.b);
   const overwrites = args.overwriteDy;
-  for (let i = 0; i < count; i += 4) {
-    const at = <usize> i << 2, left = count - i;
+  for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
     const d = load4(dout + at, left);
     const sum = overwrites ? f32x4.mul(b, d) : fma(b, d, load4(dy + at, left));
     store4(dy + at, sum, left);
@@ -219,8 +217,7 @@ function epilogueItem(item: i32): void {
   const offset = <usize> item * CHUNK * 4, count = lengthOf(item);
   const x = args.x + offset, activation = args.y + offset;
   const isGradient = args.y != 0;
-  for (let i = 0; i < count; i += 4) {
-    const at = <usize> i << 2, left = count - i;
+  for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
     let y = load4(x + at, left);
     if (isGradient) {
       const root = f32x4.sqrt(load4(activation + at, left));

@@ -1,7 +1,7 @@
 /** Copying and adding rows that are chosen by an index. */
 import { ARGUMENTS } from "./pool";
 import { overRows, rowsPerItem } from "./rows";
-import { addScaled } from "./simd";
+import { addScaled, addScaledBfloat16 } from "./simd";
 
 @unmanaged
 class Arguments {
@@ -63,6 +63,27 @@ function gatherItem(item: i32): void {
   const end = min(args.rows, (item + 1) * each);
   for (let row = item * each; row < end; row++) {
     memory.copy(args.out + <usize> row * stride, args.x + chosen(row) * stride, stride);
+  }
+}
+
+/** As {@link gatherRows}, for an x in bfloat16. */
+export function gatherBfloat16Rows(
+  out: usize,
+  x: usize,
+  index: usize,
+  rows: i32,
+  columns: i32,
+  limit: i32,
+): void {
+  overChosenRows(out, x, index, rows, columns, limit, gatherBfloat16Item);
+}
+
+function gatherBfloat16Item(item: i32): void {
+  const stride = <usize> args.columns << 2, each = rowsPerItem(args.columns);
+  const end = min(args.rows, (item + 1) * each);
+  for (let row = item * each; row < end; row++) {
+    const from = args.x + chosen(row) * (stride >> 1);
+    addScaledBfloat16(args.out + <usize> row * stride, 1, from, args.columns, true);
   }
 }
 

@@ -14,7 +14,13 @@ export {
 } from "./elementwise";
 export { rmsNorm, rmsNormBackward } from "./norm";
 export { smear, smearBackward } from "./smear";
-export { appendCache, embeddingBackward, gatherRows, scatterRows } from "./embedding";
+export {
+  appendCache,
+  embeddingBackward,
+  gatherBfloat16Rows,
+  gatherRows,
+  scatterRows,
+} from "./embedding";
 export { addValueEmbedding, addValueEmbeddingBackward } from "./value_embedding";
 export { rotaryNorm, rotaryNormBackward } from "./rotary";
 export { softcapCrossEntropy } from "./loss";

@@ -62,8 +62,7 @@ function rowItem(row: i32): void {
   if (<u32> target >= <u32> count) unreachable();
   const inverse = splat(1 / cap);
   let largest = splat(-1);
-  for (let i = 0; i < count; i += 4) {
-    const at = <usize> i << 2, left = count - i;
+  for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
     const complement = tanhComplement4(f32x4.mul(inverse, load4(logits + at, left)));
     const t = tanhFromComplement4(complement);
     if (left >= 4) largest = f32x4.pmax(largest, t);
@@ -74,8 +73,7 @@ function rowItem(row: i32): void {
   const shift = splat(-cap * top), factor = splat(cap);
   let total = splat(0);
   let rest: f32 = 0;
-  for (let i = 0; i < count; i += 4) {
-    const at = <usize> i << 2, left = count - i;
+  for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
     const e = exp4(fma(factor, tanhFromComplement4(load4(logits + at, left)), shift));
     store4(scratch + at, e, left);
     if (left >= 4) total = f32x4.add(total, e);
@@ -95,8 +93,7 @@ function gradientRow(logits: usize, scratch: usize, sum: f32, target: usize): vo
   const p = splat(scale / sum);
   const targetGradient = (load<f32>(scratch + target) / sum - 1) * scale *
     f32x4.extract_lane(slope(splat(load<f32>(logits + target))), 0);
-  for (let i = 0; i < count; i += 4) {
-    const at = <usize> i << 2, left = count - i;
+  for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
     const weight = f32x4.mul(p, load4(scratch + at, left));
     store4(logits + at, f32x4.mul(weight, slope(load4(logits + at, left))), left);
   }

@@ -50,6 +50,8 @@ class Arguments {
   epilogue: i32;
   /** Whether the result is symmetric: then its upper triangle is copied from the lower one. */
   symmetric: bool;
+  /** Whether b, stored (N, K), is bfloat16. */
+  bfloat16: bool;
   alpha: f32;
   beta: f32;
   /** The terms and matrices at work now, and a number that no others had. */
@@ -99,6 +101,7 @@ export function matmul(
   symmetric: bool,
   alpha: f32,
   beta: f32,
+  bfloat16: bool,
 ): void {
   args.out = out;
   args.a = a;
@@ -113,6 +116,7 @@ export function matmul(
   args.transposeB = transposeB;
   args.epilogue = epilogue;
   args.symmetric = symmetric;
+  args.bfloat16 = bfloat16;
   args.alpha = alpha;
   args.beta = beta;
   const matrixBytes = <usize> panels() * panelBytes(TILE_COLUMNS, min(DEPTH, k));
@@ -189,13 +193,19 @@ function packItem(item: i32): void {
   const column = panel * TILE_COLUMNS;
   const columns = min(args.panelGroup * TILE_COLUMNS, args.n - column);
   const first = <usize> args.firstTerm;
-  const b = args.b + (<usize> (args.firstMatrix + matrix) * <usize> args.n * <usize> args.k << 2);
+  const shift: usize = args.bfloat16 ? 1 : 2;
+  const size = <usize> args.n * <usize> args.k << shift;
+  const b = args.b + <usize> (args.firstMatrix + matrix) * size;
   const terms = args.terms, padded = paddedTerms(terms);
   if (args.transposeB) {
-    const stride = <usize> args.k << 2;
+    const stride = <usize> args.k << shift;
     for (let i = 0; i < columns; i += TILE_COLUMNS) {
-      const source = b + ((<usize> (column + i) * <usize> args.k + first) << 2);
-      packAcross(out, TILE_COLUMNS, source, stride, columns - i, terms, padded, 1);
+      const source = b + <usize> (column + i) * stride + (first << shift), count = columns - i;
+      if (args.bfloat16) {
+        packAcross<u16>(out, TILE_COLUMNS, source, stride, count, terms, padded, 1);
+      } else {
+        packAcross<f32>(out, TILE_COLUMNS, source, stride, count, terms, padded, 1);
+      }
       out += bytes;
     }
   } else {

@@ -3,6 +3,7 @@
  * what decoding does, and memory sets its speed.
  */
 import { eightDots, fourDots } from "./dots";
+import { dotBfloat16, eightDotsBfloat16, fourDotsBfloat16 } from "./dots_bfloat16";
 import { ARGUMENTS, parallelFrom, workspace } from "./pool";
 import { dot, fma, load4, splat, store4 } from "./simd";
 
@@ -22,6 +23,8 @@ class Arguments {
   alpha: f32;
   beta: f32;
   reluSquare: bool;
+  /** Whether b is bfloat16. */
+  bfloat16: bool;
 }
 
 const args = changetype<Arguments>(ARGUMENTS);
@@ -38,6 +41,7 @@ export function matvec(
   alpha: f32,
   beta: f32,
   reluSquare: bool,
+  bfloat16: bool,
 ): void {
   args.out = out;
   args.a = a;
@@ -49,30 +53,39 @@ export function matvec(
   args.alpha = alpha;
   args.beta = beta;
   args.reluSquare = reluSquare;
+  args.bfloat16 = bfloat16;
   parallelFrom(PARALLEL_FROM, <i64> m * n * k, (n + BLOCK - 1) / BLOCK, matvecItem);
 }
 
 function matvecItem(item: i32): void {
   const end = min(args.n, (item + 1) * BLOCK), k = args.k;
-  const stride = <usize> k << 2, sums = workspace();
+  const aStride = <usize> k << 2, stride = args.bfloat16 ? aStride >> 1 : aStride;
+  const sums = workspace();
   for (let column = item * BLOCK; column < end; column += 4) {
     const b = args.b + <usize> column * stride, count = min(4, end - column);
     for (let row = 0; row < args.m; row += 2) {
-      const a = args.a + <usize> row * stride, isPair = row + 1 < args.m;
+      const a = args.a + <usize> row * aStride, isPair = row + 1 < args.m;
       if (count < 4) {
         for (let i: usize = 0; i < <usize> count; i++) {
-          store<f32>(sums + (i << 2), <f32> dot(a, b + i * stride, k));
-          if (isPair) store<f32>(sums + (i << 2), <f32> dot(a + stride, b + i * stride, k), 16);
+          store<f32>(sums + (i << 2), dotOf(a, b + i * stride));
+          if (isPair) store<f32>(sums + (i << 2), dotOf(a + aStride, b + i * stride), 16);
         }
       } else if (isPair) {
-        eightDots(sums, a, stride, b, stride, k);
+        if (args.bfloat16) eightDotsBfloat16(sums, a, aStride, b, stride, k);
+        else eightDots(sums, a, aStride, b, stride, k);
       } else {
-        fourDots(sums, a, b, stride, k);
+        if (args.bfloat16) fourDotsBfloat16(sums, a, b, stride, k);
+        else fourDots(sums, a, b, stride, k);
       }
       finish(sums, row, column, count);
       if (isPair) finish(sums + 16, row + 1, column, count);
     }
   }
+}
+
+@inline
+function dotOf(a: usize, b: usize): f32 {
+  return args.bfloat16 ? dotBfloat16(a, b, args.k) : <f32> dot(a, b, args.k);
 }
 
 /** Stores a row's products with `count` rows of b. */

@@ -50,8 +50,7 @@ function momentumItem(item: i32): void {
   const offset = <usize> item * CHUNK * 4, count = min(CHUNK, args.count - item * CHUNK);
   const out = args.x + offset, momentum = args.y + offset, g = args.z + offset;
   const mu = splat(args.a), rest = splat(1 - args.a);
-  for (let i = 0; i < count; i += 4) {
-    const at = <usize> i << 2, left = count - i;
+  for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
     const gradient = load4(g + at, left);
     let m = load4(momentum + at, left);
     m = fma(rest, f32x4.sub(gradient, m), m);
@@ -73,8 +72,7 @@ function cautiousItem(item: i32): void {
   const offset = <usize> item * CHUNK * 4, count = min(CHUNK, args.count - item * CHUNK);
   const p = args.x + offset, x = args.y + offset;
   const rate = splat(-args.a), decay = splat(-args.b), zero = splat(0);
-  for (let i = 0; i < count; i += 4) {
-    const at = <usize> i << 2, left = count - i;
+  for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
     const value = load4(p + at, left), update = load4(x + at, left);
     const agrees = f32x4.ge(f32x4.mul(update, value), zero);
     const shrink = v128.and(f32x4.mul(decay, value), agrees);

@@ -70,8 +70,7 @@ function rmsNormBackwardItem(item: i32): void {
     const r = inverseRms(x, columns);
     const factor = splat(<f32> r);
     const projection = splat(<f32> (-r * r * r * dot(dout, x, columns) / columns));
-    for (let i = 0; i < columns; i += 4) {
-      const at = <usize> i << 2, left = columns - i;
+    for (let at: usize = 0, left = columns; left > 0; at += 16, left -= 4) {
       let d = f32x4.mul(projection, load4(x + at, left));
       d = fma(factor, load4(dout + at, left), d);
       if (accumulates) d = f32x4.add(d, load4(dx + at, left));

@@ -3,7 +3,7 @@
  * each k in turn, the w numbers of its rows (or columns). What lies outside of the matrix, and of
  * its depth up to the padded one, is filled with zeros.
  */
-import { splat } from "./simd";
+import { splat, widenLow } from "./simd";
 
 /** The next multiple from a count on: the padded side of a panel. */
 @inline
@@ -63,8 +63,25 @@ function packRest(out: usize, width: i32, source: usize, count: i32, scale: f32)
   }
 }
 
-/** A panel from a matrix whose rows lie across k: out[k·width + i] = scale · source[i][k]. */
-export function packAcross(
+/** Four neighbours of a matrix of type T: f32, or u16 for bfloat16. */
+@inline
+function four<T>(at: usize): v128 {
+  if (sizeof<T>() == 2) return widenLow(v128.load64_zero(at));
+  return v128.load(at);
+}
+
+/** One number of such a matrix. */
+@inline
+function one<T>(at: usize): f32 {
+  if (sizeof<T>() == 2) return reinterpret<f32>(<u32> load<u16>(at) << 16);
+  return load<f32>(at);
+}
+
+/**
+ * A panel from a matrix whose rows lie across k: out[k·width + i] = scale · source[i][k]. T is f32,
+ * or u16 for a source in bfloat16.
+ */
+export function packAcross<T>(
   out: usize,
   width: i32,
   source: usize,
@@ -78,13 +95,14 @@ export function packAcross(
   for (let i = 0; i < width; i += 4) {
     const column = out + (<usize> i << 2);
     if (i + 4 <= count) {
-      transposeFour(column, outStride, source, rowStride, depth, scale);
+      transposeFour<T>(column, outStride, source, rowStride, depth, scale);
     } else {
       for (let lane = 0; lane < 4; lane++) {
         const from = source + <usize> lane * rowStride;
         let to = column + (<usize> lane << 2);
         for (let k = 0; k < depth; k++) {
-          store<f32>(to, i + lane < count ? scale * load<f32>(from + (<usize> k << 2)) : 0);
+          const at = from + <usize> k * sizeof<T>();
+          store<f32>(to, i + lane < count ? scale * one<T>(at) : 0);
           to += outStride;
         }
       }
@@ -95,7 +113,7 @@ export function packAcross(
 }
 
 /** Four rows of `depth` numbers become columns of four. */
-function transposeFour(
+function transposeFour<T>(
   out: usize,
   outStride: usize,
   source: usize,
@@ -106,19 +124,19 @@ function transposeFour(
   const factor = splat(scale);
   let k = 0;
   for (; k + 4 <= depth; k += 4) {
-    const r0 = f32x4.mul(factor, v128.load(source));
-    const r1 = f32x4.mul(factor, v128.load(source + rowStride));
-    const r2 = f32x4.mul(factor, v128.load(source + 2 * rowStride));
-    const r3 = f32x4.mul(factor, v128.load(source + 3 * rowStride));
+    const r0 = f32x4.mul(factor, four<T>(source));
+    const r1 = f32x4.mul(factor, four<T>(source + rowStride));
+    const r2 = f32x4.mul(factor, four<T>(source + 2 * rowStride));
+    const r3 = f32x4.mul(factor, four<T>(source + 3 * rowStride));
     storeTransposed(out, outStride, r0, r1, r2, r3);
-    source += 16;
+    source += 4 * sizeof<T>();
     out += outStride << 2;
   }
   for (; k < depth; k++) {
     for (let lane: usize = 0; lane < 4; lane++) {
-      store<f32>(out + (lane << 2), scale * load<f32>(source + lane * rowStride));
+      store<f32>(out + (lane << 2), scale * one<T>(source + lane * rowStride));
     }
-    source += 4;
+    source += sizeof<T>();
     out += outStride;
   }
 }

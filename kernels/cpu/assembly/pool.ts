@@ -24,6 +24,8 @@ const THREADS: usize = 200;
 /** Start of the workspaces of the threads, and the size of each, set by the host. */
 const WORKSPACE: usize = 204;
 const WORKSPACE_SIZE: usize = 208;
+/** The upper half of the start, where addresses have 64 bits. */
+const WORKSPACE_HIGH: usize = 212;
 /** 1 after the main thread found that a worker is gone. */
 const LOST: usize = 220;
 /** A byte for each thread, which the host sets while its worker lives. */
@@ -50,7 +52,9 @@ export function threadCount(): i32 {
 /** This thread's own memory for the duration of an item. */
 @inline
 export function workspace(): usize {
-  return <usize> load<u32>(WORKSPACE) + <usize> thread * <usize> load<u32>(WORKSPACE_SIZE);
+  let start = <usize> load<u32>(WORKSPACE);
+  if (sizeof<usize>() == 8) start += <usize> load<u32>(WORKSPACE_HIGH) << 32;
+  return start + <usize> thread * <usize> load<u32>(WORKSPACE_SIZE);
 }
 
 /** Runs items 0 … count−1 on this thread alone. */
@@ -66,7 +70,7 @@ function parallel(count: i32, item: (index: i32) => void): void {
     return;
   }
   store<i32>(ITEM_COUNT, count);
-  store<usize>(ITEM_FUNCTION, changetype<usize>(item));
+  store<u32>(ITEM_FUNCTION, <u32> changetype<usize>(item));
   atomic.store<i32>(NEXT_ITEM, 0);
   startJob(active);
   takeItems(count, item);
@@ -132,7 +136,7 @@ export function work(index: i32, job: u32): void {
   while (true) {
     job = nextJob(job);
     if (<i32> (job & 255) <= index) continue;
-    const item = load<usize>(ITEM_FUNCTION);
+    const item = <usize> load<u32>(ITEM_FUNCTION);
     if (item == 0) return;
     takeItems(load<i32>(ITEM_COUNT), changetype<(index: i32) => void>(item));
     finishJob();
@@ -153,6 +157,6 @@ function nextJob(last: u32): u32 {
 
 /** Lets every worker return from {@link work}. */
 export function stopWorkers(): void {
-  store<usize>(ITEM_FUNCTION, 0);
+  store<u32>(ITEM_FUNCTION, 0);
   startJob(threadCount());
 }

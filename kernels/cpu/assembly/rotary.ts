@@ -80,8 +80,7 @@ function rotaryItem(item: i32): void {
 function rotate(x: usize, cos: usize, sin: usize, half: i32, inverse: bool): void {
   const second = x + (<usize> half << 2);
   const sign = splat(inverse ? -1 : 1);
-  for (let i = 0; i < half; i += 4) {
-    const at = <usize> i << 2, left = half - i;
+  for (let at: usize = 0, left = half; left > 0; at += 16, left -= 4) {
     const c = load4(cos + at, left), s = f32x4.mul(sign, load4(sin + at, left));
     const x1 = load4(x + at, left), x2 = load4(second + at, left);
     store4(x + at, fma(x1, c, f32x4.mul(x2, s)), left);
@@ -127,8 +126,7 @@ function rotaryBackwardItem(item: i32): void {
     const factor = scale * load<f32>(args.rstd + (<usize> head << 2));
     const mean = dot(dx, y, headSize) / headSize / (<f64> scale * scale);
     const projection = splat(<f32> (-mean * factor)), scaled = splat(factor);
-    for (let i = 0; i < headSize; i += 4) {
-      const at = <usize> i << 2, left = headSize - i;
+    for (let at: usize = 0, left = headSize; left > 0; at += 16, left -= 4) {
       const d = f32x4.mul(projection, load4(y + at, left));
       store4(dx + at, fma(scaled, load4(dx + at, left), d), left);
     }

@@ -238,9 +238,49 @@ export function sumOf(x: usize, count: i32): f64 {
 @inline
 export function addScaled(y: usize, a: f32, x: usize, count: i32, overwrite: bool = false): void {
   const factor = splat(a);
-  for (let i = 0; i < count; i += 4) {
-    const at = <usize> i << 2, left = count - i;
+  for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
     const scaled = load4(x + at, left);
+    const sum = overwrite
+      ? f32x4.mul(factor, scaled)
+      : fma(factor, scaled, load4(y + at, left));
+    store4(y + at, sum, left);
+  }
+}
+
+/** The first four of eight bfloat16 numbers, as float32: their bits are the upper halves. */
+@inline
+export function widenLow(eight: v128): v128 {
+  return v128.shuffle<u16>(i32x4.splat(0), eight, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+
+/** The last four of eight bfloat16 numbers, as float32. */
+@inline
+export function widenHigh(eight: v128): v128 {
+  return v128.shuffle<u16>(i32x4.splat(0), eight, 4, 12, 5, 13, 6, 14, 7, 15);
+}
+
+/** Four bfloat16 numbers as float32, or the `left` < 4 that are left and zeros. */
+@inline
+export function loadBfloat16(at: usize, left: i32): v128 {
+  if (left >= 4) return widenLow(v128.load64_zero(at));
+  let few = i32x4.splat(0);
+  if (left == 1) few = v128.load_lane<u16>(at, few, 0);
+  else few = v128.load32_zero(at);
+  return widenLow(left == 3 ? v128.load_lane<u16>(at, few, 2, 4) : few);
+}
+
+/** As {@link addScaled}, for an x in bfloat16. */
+@inline
+export function addScaledBfloat16(
+  y: usize,
+  a: f32,
+  x: usize,
+  count: i32,
+  overwrite: bool = false,
+): void {
+  const factor = splat(a);
+  for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
+    const scaled = loadBfloat16(x + (at >> 1), left);
     const sum = overwrite
       ? f32x4.mul(factor, scaled)
       : fma(factor, scaled, load4(y + at, left));

@@ -1,7 +1,7 @@
 /** Adding gated embeddings to the values of attention. */
 import { ARGUMENTS } from "./pool";
 import { overRows, rowItems, rowsPerItem } from "./rows";
-import { addScaled, dot, sigmoid1 } from "./simd";
+import { addScaled, addScaledBfloat16, dot, sigmoid1 } from "./simd";
 
 @unmanaged
 class Arguments {
@@ -25,6 +25,8 @@ class Arguments {
   gateSize: i32;
   /** What the sigmoid is multiplied by. */
   scale: f32;
+  /** Whether the table is bfloat16. */
+  bfloat16: bool;
 }
 
 const args = changetype<Arguments>(ARGUMENTS);
@@ -63,6 +65,7 @@ export function addValueEmbedding(
   columns: i32,
   gateSize: i32,
   scale: f32,
+  bfloat16: bool,
 ): void {
   args.v = v;
   args.table = table;
@@ -75,6 +78,7 @@ export function addValueEmbedding(
   args.columns = columns;
   args.gateSize = gateSize;
   args.scale = scale;
+  args.bfloat16 = bfloat16;
   overRows(rows, heads * headSize, addItem);
 }
 
@@ -84,8 +88,13 @@ function addItem(item: i32): void {
   for (let row = item * each; row < end; row++) {
     const id = load<i32>(args.ids + (<usize> row << 2));
     for (let head = 0; head < args.heads; head++) {
-      const from = args.table + headAt(id, head);
-      addScaled(args.v + headAt(row, head), args.scale * gateOf(row, head), from, args.headSize);
+      const to = args.v + headAt(row, head), from = headAt(id, head);
+      const factor = args.scale * gateOf(row, head);
+      if (args.bfloat16) {
+        addScaledBfloat16(to, factor, args.table + (from >> 1), args.headSize);
+      } else {
+        addScaled(to, factor, args.table + from, args.headSize);
+      }
     }
   }
 }

@@ -12,6 +12,8 @@ export const THREADS = 50;
 /** Start of the threads' workspaces, and the bytes each has. */
 export const WORKSPACE = 51;
 export const WORKSPACE_SIZE = 52;
+/** The upper half of the workspaces' start. */
+export const WORKSPACE_HIGH = 53;
 /** 1 after a worker failed. */
 export const FAILED = 54;
 /** 1 after the main thread found that a worker is gone. */

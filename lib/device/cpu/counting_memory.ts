@@ -13,7 +13,7 @@ import { CpuMemory } from "./memory.ts";
 export class CountingMemory extends CpuMemory {
   /** @param limit Up to how many bytes are counted. */
   constructor(override readonly limit: number) {
-    super(RESERVED);
+    super(32, RESERVED);
   }
 
   override float32(_pointer: number, count: number): Float32Array<SharedArrayBuffer> {

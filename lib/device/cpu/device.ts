@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { optionError } from "../../errors.ts";
+import { optionError, UserError } from "../../errors.ts";
+import { bfloat16ToFloat32, float32ToBfloat16 } from "../../bfloat16.ts";
 import { sizeOf } from "../../shapes.ts";
 import type { Hardware } from "../device.ts";
 import type { Tensor } from "../tensor.ts";
@@ -13,6 +14,7 @@ import { attentionOperations } from "./attention.ts";
 import { type Blas, loadBlas } from "./blas.ts";
 import { elementwiseOperations } from "./elementwise.ts";
 import { embeddingOperations } from "./embedding.ts";
+import { widestAddresses } from "./kernels.ts";
 import { lossOperations } from "./loss.ts";
 import { matmulOperations } from "./matmul.ts";
 import { CountingMemory } from "./counting_memory.ts";
@@ -23,8 +25,11 @@ import { countingPool, MOST_THREADS, type Pool, startPool } from "./pool.ts";
 import { rotaryOperations } from "./rotary.ts";
 import { sampleOperations } from "./sample.ts";
 import { smearOperations } from "./smear.ts";
-import { CpuTensor, cpuTensor } from "./tensor.ts";
+import { BYTES, CpuTensor, cpuTensor, isBfloat16 } from "./tensor.ts";
 import { valueEmbeddingOperations } from "./value_embedding.ts";
+
+/** Kernels count elements in int32. */
+const MOST_ELEMENTS = 2 ** 31 - 1;
 
 /** Options of {@link createCpuDevice}. */
 export interface CpuOptions {
@@ -44,8 +49,8 @@ export interface CpuOptions {
 /**
  * Opens the CPU device.
  *
- * Its memory is one WebAssembly memory of at most 4 GiB. Results do not depend on the number of
- * threads.
+ * Its memory is one WebAssembly memory of at most 16 GiB, or 4 GiB where the host knows no 64-bit
+ * memories. Results do not depend on the number of threads.
  *
  * @throws {UserError} when it cannot have so many threads, or a BLAS library was asked for and cannot
  * be used.
@@ -68,7 +73,7 @@ export async function createCpuDevice(options: CpuOptions = {}): Promise<Hardwar
   if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
     throw optionError("threads", `a whole number from 1 to ${MOST_THREADS}`, threads);
   }
-  const memory = new CpuMemory(options.maxMemoryBytes);
+  const memory = new CpuMemory(await widestAddresses(), options.maxMemoryBytes);
   const pool = await startPool(memory, threads);
   const blas = choice === "off" ? undefined : loadBlas(choice, memory.memory, pool.threads);
   return deviceOn(memory, pool, blas);
@@ -84,12 +89,13 @@ function deviceOn(memory: CpuMemory, pool: Pool, blas: Blas | undefined): Hardwa
     if (offset < 0 || count < 0 || offset + count > size) {
       throw new RangeError(`${name} has ${size} elements, not ${offset} + ${count}`);
     }
-    const place = pointer + 4 * offset;
-    return dtype === "int32" ? memory.int32(place, count) : memory.float32(place, count);
+    return memory[dtype](pointer + BYTES[dtype] * offset, count);
   };
   /** A copy outside of the shared memory. */
-  const copyOf = (source: Float32Array | Int32Array) =>
-    source instanceof Int32Array ? Int32Array.from(source) : Float32Array.from(source);
+  const copyOf = (source: Float32Array | Int32Array | Uint16Array) => {
+    if (source instanceof Uint16Array) return bfloat16ToFloat32(source);
+    return source instanceof Int32Array ? Int32Array.from(source) : Float32Array.from(source);
+  };
   const staged = (tensor: Tensor, offset?: number, count?: number) => {
     const copy = copyOf(values(tensor, offset, count));
     return { values: () => Promise.resolve(copy) };
@@ -107,8 +113,17 @@ function deviceOn(memory: CpuMemory, pool: Pool, blas: Blas | undefined): Hardwa
       return deviceOn(counting, countingPool(pool, counting), blas && { ...blas, gemm: () => {} });
     },
     fits: (counted) => Promise.resolve(counted.memory.peak <= memory.limit),
-    allocate: (name, shape, dtype = "float32") =>
-      new CpuTensor(name, [...shape], dtype, memory.allocate(name, 4 * sizeOf(shape))),
+    allocate: (name, shape, dtype = "float32") => {
+      const bytes = BYTES[dtype] * sizeOf(shape);
+      if (sizeOf(shape) > MOST_ELEMENTS) {
+        throw new UserError(
+          `The CPU device cannot hold ${name} (${bytes / 2 ** 20} MiB): no tensor can have more ` +
+            `than ${MOST_ELEMENTS} elements`,
+          { detail: { kind: "memory", tensor: name, bytes, limit: BYTES[dtype] * MOST_ELEMENTS } },
+        );
+      }
+      return new CpuTensor(name, [...shape], dtype, memory.allocate(name, bytes));
+    },
     view: (tensor, shape) => {
       const { name, dtype, pointer, size, owner } = cpuTensor(tensor);
       if (sizeOf(shape) > size) {
@@ -119,10 +134,13 @@ function deviceOn(memory: CpuMemory, pool: Pool, blas: Blas | undefined): Hardwa
     free: (tensor) => {
       const owner = cpuTensor(tensor);
       if (owner.owner) throw new TypeError(`${tensor.name} is a view, which is not freed`);
-      memory.free(owner.pointer, 4 * owner.size);
+      memory.free(owner.pointer, owner.bytes);
       owner.freed = true;
     },
-    write: (tensor, data, offset = 0) => values(tensor, offset, data.length).set(data),
+    write: (tensor, data, offset = 0) => {
+      const rounded = isBfloat16(tensor) ? float32ToBfloat16(data as Float32Array) : data;
+      values(tensor, offset, data.length).set(rounded);
+    },
     stage: staged,
     read: (tensor, offset, count) => staged(tensor, offset, count).values(),
     submit: () => {},

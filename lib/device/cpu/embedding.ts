@@ -8,7 +8,7 @@ import { bigramHash } from "../bigram_hash.ts";
 import { checkShapes, rowsOf } from "../shapes.ts";
 import type { CpuMemory } from "./memory.ts";
 import type { Pool } from "./pool.ts";
-import { at } from "./tensor.ts";
+import { at, isBfloat16, weightsAt } from "./tensor.ts";
 
 /** Operations of this file. */
 type Names = "embedding" | "embeddingBackward" | "bigramIds" | "gatherRows" | "scatterRows";
@@ -16,6 +16,7 @@ type Names = "embedding" | "embeddingBackward" | "bigramIds" | "gatherRows" | "s
 /** Embedding {@link Operations} in WebAssembly. */
 export function embeddingOperations(pool: Pool, memory: CpuMemory): Pick<Operations, Names> {
   const gatherRows = pool.kernel("gatherRows");
+  const gatherBfloat16Rows = pool.kernel("gatherBfloat16Rows");
   const scatterRows = pool.kernel("scatterRows");
   const embeddingBackward = pool.kernel("embeddingBackward");
 
@@ -23,7 +24,8 @@ export function embeddingOperations(pool: Pool, memory: CpuMemory): Pick<Operati
     embedding: ({ out, table, ids }) => {
       const [limit, columns] = rowsOf(table);
       checkShapes(out.size === ids.size * columns, "embedding", out, table, ids);
-      gatherRows(at(out), at(table), at(ids), ids.size, columns, limit);
+      const gather = isBfloat16(table) ? gatherBfloat16Rows : gatherRows;
+      gather(at(out), weightsAt(table), at(ids), ids.size, columns, limit);
     },
     embeddingBackward: ({ dtable, dout, groups }) => {
       const { tokens, starts, rows, count } = groups;

@@ -6,9 +6,12 @@
 import { UserError } from "../../errors.ts";
 import { RESERVED } from "./control.ts";
 
+/** Bits of an address in a memory. */
+export type AddressBits = 32 | 64;
+
 const PAGE = 65536;
-/** 4 GiB, the most a WebAssembly memory with 32-bit addresses can have. */
-const MAXIMUM_PAGES = 65536;
+/** 4 GiB, all that 32 bits address, and 16 GiB, the most that V8 gives a memory. */
+const MAXIMUM_PAGES: Record<AddressBits, number> = { 32: 1 << 16, 64: 1 << 18 };
 /** Tensors start at cache lines. */
 const ALIGNMENT = 64;
 
@@ -32,11 +35,16 @@ export class CpuMemory {
   #end = RESERVED;
   #view: DataView<SharedArrayBuffer>;
 
-  /** @param maxBytes How much it may have; as much as it can, unless given. */
-  constructor(maxBytes = Infinity) {
-    this.limit = Math.min(maxBytes, MAXIMUM_PAGES * PAGE);
+  /**
+   * @param addressBits 32 for a memory of at most 4 GiB, 64 for one of 16 where V8 has such.
+   * @param maxBytes How much it may have; as much as it can, unless given.
+   */
+  constructor(readonly addressBits: AddressBits = 32, maxBytes = Infinity) {
+    this.limit = Math.min(maxBytes, MAXIMUM_PAGES[addressBits] * PAGE);
     const maximum = Math.ceil(this.limit / PAGE);
-    this.memory = new WebAssembly.Memory({ initial: 1, maximum, shared: true });
+    this.memory = new WebAssembly.Memory(
+      addressBits === 32 ? { initial: 1, maximum, shared: true } : wide(maximum),
+    );
     this.#view = new DataView(this.#buffer);
   }
 
@@ -83,6 +91,11 @@ export class CpuMemory {
     return new Int32Array(this.#buffer, pointer, count);
   }
 
+  /** `count` bfloat16 numbers at an address, as their bits. */
+  bfloat16(pointer: number, count: number): Uint16Array<SharedArrayBuffer> {
+    return new Uint16Array(this.#buffer, pointer, count);
+  }
+
   /** One number. */
   number(pointer: number): number {
     return this.#view.getFloat32(pointer, true);
@@ -127,7 +140,8 @@ export class CpuMemory {
     if (missing <= 0) return;
     const pages = Math.ceil(missing / PAGE);
     try {
-      this.memory.grow(pages);
+      const wanted = this.addressBits === 32 ? pages : BigInt(pages);
+      this.memory.grow(wanted as number);
     } catch {
       throw new UserError(
         `The system gave no more memory for ${name}: the CPU device has ` +
@@ -144,6 +158,12 @@ export class CpuMemory {
     if (!block || !next || block.pointer + block.bytes !== next.pointer) return;
     this.#free.splice(index, 2, { pointer: block.pointer, bytes: block.bytes + next.bytes });
   }
+}
+
+/** A memory with 64-bit addresses counts its pages in bigints, which TypeScript does not know. */
+function wide(maximum: number): WebAssembly.MemoryDescriptor {
+  const descriptor = { address: "i64", initial: 1n, maximum: BigInt(maximum), shared: true };
+  return descriptor as unknown as WebAssembly.MemoryDescriptor;
 }
 
 function roundUp(bytes: number): number {

@@ -14,8 +14,10 @@ import {
   READY,
   THREADS,
   WORKSPACE,
+  WORKSPACE_HIGH,
   WORKSPACE_SIZE,
 } from "./control.ts";
+import { compileKernels } from "./kernels.ts";
 import type { CpuMemory } from "./memory.ts";
 import type { WorkerData } from "./worker.ts";
 
@@ -104,7 +106,7 @@ const WORKER = new URL("./worker.ts", import.meta.url).href;
  * @throws {UserError} when one does not start.
  */
 export async function startPool(memory: CpuMemory, count: number, script = WORKER): Promise<Pool> {
-  const module = await compileKernels();
+  const module = await compileKernels(memory.addressBits);
   const instance = new WebAssembly.Instance(module, { env: { memory: memory.memory } });
   const exports = instance.exports as Record<string, Kernel>;
   const control = memory.int32(0, 1024);
@@ -154,6 +156,7 @@ export async function startPool(memory: CpuMemory, count: number, script = WORKE
     reserveWorkspace: (bytes) => {
       const workspace = buffers.reserveWorkspace(bytes);
       control[WORKSPACE] = workspace.pointer;
+      control[WORKSPACE_HIGH] = Math.floor(workspace.pointer / 2 ** 32);
       control[WORKSPACE_SIZE] = workspace.bytes / count;
     },
     sharedBuffer: buffers.sharedBuffer,
@@ -166,18 +169,6 @@ export async function startPool(memory: CpuMemory, count: number, script = WORKE
       control[THREADS] = 1;
     },
   };
-}
-
-/**
- * The kernels in the faster build that this host can run. All threads get this one module: where
- * each compiled its own, they ran at half speed.
- */
-async function compileKernels(): Promise<WebAssembly.Module> {
-  const relaxed = await import("../../../kernels/cpu/relaxed_simd_wasm.ts");
-  const bytes = Uint8Array.fromBase64(relaxed.default);
-  if (WebAssembly.validate(bytes)) return WebAssembly.compile(bytes);
-  const plain = await import("../../../kernels/cpu/simd_wasm.ts");
-  return WebAssembly.compile(Uint8Array.fromBase64(plain.default));
 }
 
 /** A worker and its life. */

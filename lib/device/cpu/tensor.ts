@@ -8,6 +8,9 @@ import type { Guard } from "../operations.ts";
 import type { DType, Tensor } from "../tensor.ts";
 import type { CpuMemory } from "./memory.ts";
 
+/** Bytes of an element. */
+export const BYTES: Record<DType, number> = { float32: 4, int32: 4, bfloat16: 2 };
+
 /** A tensor in the shared memory. */
 export class CpuTensor implements Tensor {
   /** Number of elements. */
@@ -25,6 +28,11 @@ export class CpuTensor implements Tensor {
   ) {
     this.size = sizeOf(shape);
   }
+
+  /** Bytes of its elements. */
+  get bytes(): number {
+    return this.size * BYTES[this.dtype];
+  }
 }
 
 /** A tensor that must be this device's and alive. */
@@ -36,9 +44,22 @@ export function cpuTensor(tensor: Tensor): CpuTensor {
   return tensor;
 }
 
-/** The address of a tensor, or 0 for none. */
+/** The address of a tensor of four bytes an element, or 0 for none. */
 export function at(tensor: Tensor | undefined): number {
+  if (tensor?.dtype === "bfloat16") {
+    throw new TypeError(`${tensor.name} is bfloat16, which this operation does not take there`);
+  }
+  return weightsAt(tensor);
+}
+
+/** The address of a tensor that may be bfloat16, or 0 for none. */
+export function weightsAt(tensor: Tensor | undefined): number {
   return tensor === undefined ? 0 : cpuTensor(tensor).pointer;
+}
+
+/** Whether a tensor is kept in bfloat16. */
+export function isBfloat16(tensor: Tensor): boolean {
+  return tensor.dtype === "bfloat16";
 }
 
 /** Whether a guard is there and not 0. */

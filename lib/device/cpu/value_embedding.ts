@@ -6,7 +6,7 @@
 import type { Operations } from "../operations.ts";
 import { checkShapes, rowsOf } from "../shapes.ts";
 import { partialRows, type Pool } from "./pool.ts";
-import { at } from "./tensor.ts";
+import { at, isBfloat16, weightsAt } from "./tensor.ts";
 
 /** Value embedding {@link Operations} in WebAssembly. */
 export function valueEmbeddingOperations(
@@ -20,8 +20,9 @@ export function valueEmbeddingOperations(
       const [heads, gateSize] = gate.shape, [rows, columns] = rowsOf(x);
       const headSize = v.size / rows / heads;
       checkShapes(rowsOf(table)[1] === heads * headSize, "addValueEmbedding", v, table, gate, x);
-      const sizes = [rows, heads, headSize, columns, gateSize, scale];
-      addValueEmbedding(at(v), at(table), at(ids), at(x), at(gate), ...sizes);
+      const tensors = [at(v), weightsAt(table), at(ids), at(x), at(gate)];
+      const sizes = [rows, heads, headSize, columns, gateSize];
+      addValueEmbedding(...tensors, ...sizes, scale, isBfloat16(table));
     },
     addValueEmbeddingBackward: (args) => {
       const { dx, dgate, dtable, dv, table, ids, groups, x, gate, scale = 3 } = args;

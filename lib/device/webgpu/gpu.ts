@@ -205,6 +205,9 @@ export class Gpu {
 
   /** See {@link Device.allocate}. */
   allocate(name: string, shape: readonly number[], dtype: Tensor["dtype"]): Tensor {
+    if (dtype === "bfloat16") {
+      throw new UserError(`A GPU device keeps ${name} in float32; bfloat16 is for the CPU device`);
+    }
     return new WebGpuTensor(name, shape, dtype, this.memory.allocate(name, shape));
   }
 
