@@ -13,6 +13,7 @@ import {
   mostRows,
   orMemoryError,
   roomOf,
+  weightType,
 } from "../training/mod.ts";
 
 /** More rows than any device has been asked for. */
@@ -31,7 +32,8 @@ export async function memoryTable(
   const { sequenceLen } = shape.config;
   const row = (name: string, value: string) => `  ${name.padEnd(22)} ${value}`;
   const training = await orMemoryError(countTraining(device, shape, { rows: 1, T }));
-  const chat = await orMemoryError(countAnswers(device, shape, { rows: 1 }));
+  const weights = weightType(device, shape);
+  const chat = await orMemoryError(countAnswers(device, { ...shape, weights }, { rows: 1 }));
   const lines = [`Memory on this device, ${roomOf(device)}`];
   if (training instanceof UserError) lines.push(row("fine-tuning", training.message));
   else {
@@ -52,7 +54,10 @@ export async function memoryTable(
     const fit = await device.fits(chat.counted) ? "fits" : "does not fit";
     lines.push(
       row("KV cache", `${formatMemory(chat.cachePerToken)} a token`),
-      row("chat", `${formatMemory(chat.total)} with ${sequenceLen} tokens; ${fit}`),
+      row(
+        "chat",
+        `${formatMemory(chat.total)} with ${sequenceLen} tokens and ${weights} weights; ${fit}`,
+      ),
     );
   }
   return lines;

@@ -171,8 +171,8 @@ async function open(
   const wanted = inheritSettings(options, found.meta.raw, (note) => {
     if (!resume) terminal.info(note);
   }, which.source);
-  const measures = options.chatcoreEvery > 0;
-  const settings = await planTraining(device, found.shape, wanted, { terminal, measures });
+  const measures = options.chatcoreEvery > 0, { muon } = RECIPES[options.recipe];
+  const settings = await planTraining(device, found.shape, wanted, { terminal, measures, muon });
   const opened = await found.load(device, { training: true, signal });
   return { opened, settings };
 }

@@ -15,7 +15,7 @@ import {
   Pass,
   type WeightType,
 } from "../model/mod.ts";
-import { Optimizer, parameterGroups } from "../optim/mod.ts";
+import { type MuonOptions, Optimizer, parameterGroups } from "../optim/mod.ts";
 import { slices } from "../tensor_source.ts";
 
 /** What decides how large a model is: its sizes and its parts. */
@@ -26,6 +26,14 @@ export interface ModelShape {
   parts: ModelParts;
   /** Type of its weights where it is not trained; float32 unless given. */
   weights?: WeightType;
+}
+
+/** What a training run does beside taking steps, and how it takes them. */
+export interface WhatElse {
+  /** Whether ChatCORE is measured in between. */
+  measures?: boolean;
+  /** How Muon is varied. */
+  muon?: MuonOptions;
 }
 
 /** What training needs, in bytes. */
@@ -83,12 +91,13 @@ const NO_TOKENIZER = { bosId: 0, encodeSpecial: () => 1, encode: () => [], decod
  * @param T Tokens in a row.
  * @param measures Whether ChatCORE is measured in between, with problems of
  * {@link LONGEST_PROBLEM} tokens.
+ * @param muon How Muon is varied.
  * @throws {UserError} when the device cannot hold one of the tensors, however much it has free.
  */
 export async function countTraining(
   device: Hardware,
   { config, parts }: ModelShape,
-  { rows, T, measures = false }: { rows: number; T: number; measures?: boolean },
+  { rows, T, measures = false, muon }: { rows: number; T: number } & WhatElse,
 ): Promise<TrainingMemory> {
   const training = true;
   const other = device.counting(), counted = device.counting();
@@ -101,7 +110,7 @@ export async function countTraining(
 
   const [model, trained] = added(counted, () => new GPT(counted, config, { parts, training }));
   const groups = parameterGroups([...model.parameters.values()], config.nEmbd, RATES);
-  const [optimizer, moments] = added(counted, () => new Optimizer(counted, groups));
+  const [optimizer, moments] = added(counted, () => new Optimizer(counted, groups, muon));
   const [pass, activations] = added(counted, () => new Pass(model, rows, T, { training }));
   const activationsPerRow = (activations - lossHead - comparedRows) / (rows - others);
   if (counted.memory.peak <= device.memory.limit) await step(model, optimizer, pass);

@@ -43,6 +43,7 @@ export {
   countTraining,
   type ModelShape,
   type TrainingMemory,
+  type WhatElse,
 } from "./count_memory.ts";
 export {
   formatMemory,
@@ -62,5 +63,6 @@ export {
 } from "./settings.ts";
 export { openSinks } from "./sinks.ts";
 export { snakeCase, spelled } from "./spelling.ts";
+export { weightType } from "./weight_type.ts";
 export { withDevice } from "./with_device.ts";
 export { type ModelIo, type ModelOptions, type WeightOptions, withModel } from "./with_model.ts";

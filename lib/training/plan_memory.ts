@@ -11,6 +11,7 @@ import {
   countTraining,
   type ModelShape,
   type TrainingMemory,
+  type WhatElse,
 } from "./count_memory.ts";
 import { accumulationSteps, type InheritedSettings, type WantedSettings } from "./settings.ts";
 
@@ -31,19 +32,19 @@ export function roomOf({ name, kind, memory: { limit } }: Hardware): string {
  * The most rows of a micro-batch that a device has room for: a power of two of which an optimizer
  * step holds a whole number. 0 where not even one fits.
  *
- * @param measures Whether ChatCORE is measured in between; that takes memory too.
+ * @param run What else the run does; measuring takes memory too.
  * @throws {UserError} where a step holds no whole number of rows.
  */
 export async function mostRows(
   device: Hardware,
   shape: ModelShape,
   { maxSeqLen: T, totalBatchSize }: Pick<InheritedSettings, "maxSeqLen" | "totalBatchSize">,
-  measures = false,
+  run: WhatElse = {},
 ): Promise<number> {
   accumulationSteps({ maxSeqLen: T, totalBatchSize, deviceBatchSize: 1 });
   let most = 0;
   for (let rows = 1; totalBatchSize % (rows * T) === 0; rows *= 2) {
-    const counted = await orMemoryError(countTraining(device, shape, { rows, T, measures }));
+    const counted = await orMemoryError(countTraining(device, shape, { rows, T, ...run }));
     if (counted instanceof UserError || !await device.fits(counted.counted)) break;
     most = rows;
   }
@@ -62,11 +63,11 @@ export async function planTraining<Settings extends WantedSettings>(
   device: Hardware,
   shape: ModelShape,
   settings: Settings,
-  { terminal, measures }: { terminal: Terminal; measures?: boolean },
+  { terminal, measures, muon }: { terminal: Terminal } & WhatElse,
 ): Promise<Settings & { deviceBatchSize: number }> {
   const { maxSeqLen: T, deviceBatchSize: wanted } = settings;
   const isAuto = wanted === "auto";
-  const fitting = isAuto ? await mostRows(device, shape, settings, measures) : wanted;
+  const fitting = isAuto ? await mostRows(device, shape, settings, { measures, muon }) : wanted;
   // Where not even one row fits, it is said what that takes.
   const rows = Math.max(1, fitting);
   const settled = { ...settings, deviceBatchSize: rows };
@@ -74,13 +75,13 @@ export async function planTraining<Settings extends WantedSettings>(
   if (isAuto && fitting > 0) {
     terminal.info(`device_batch_size=${rows}: the most that fit and divide the step`);
   }
-  const counted = await orMemoryError(countTraining(device, shape, { rows, T }));
+  const counted = await orMemoryError(countTraining(device, shape, { rows, T, muon }));
   if (!(counted instanceof UserError)) {
     terminal.info(trainingLine(counted, rows, T, device));
     if (fitting > 0 && await device.fits(counted.counted)) return settled;
   }
   const what = `Training ${plural(rows, "row")} of ${T} tokens`;
-  const fewer = isAuto ? 0 : await mostRows(device, shape, settings, measures);
+  const fewer = isAuto ? 0 : await mostRows(device, shape, settings, { measures, muon });
   throw tooMuch(device, what, counted, fewer);
 }
 

@@ -6,7 +6,7 @@ import { createWebGpuDevice } from "../../lib/device/webgpu/mod.ts";
 import { Engine } from "../../lib/engine/mod.ts";
 import { GPT, Pass } from "../../lib/model/mod.ts";
 import { NEWEST_PARTS } from "../../lib/model_parts.ts";
-import { Optimizer, parameterGroups } from "../../lib/optim/mod.ts";
+import { type MuonOptions, Optimizer, parameterGroups } from "../../lib/optim/mod.ts";
 import { countAnswers, countTraining, type ModelShape } from "../../lib/training/mod.ts";
 import { slices } from "../../lib/tensor_source.ts";
 import { devices, testedGpu } from "../device/devices.ts";
@@ -24,8 +24,9 @@ const SHAPES: ModelShape[] = [
   { config, parts: NEWEST_PARTS },
   {
     config: { ...config, nEmbd: 32, nHead: 1, nKvHead: 1 },
-    parts: { smear: false, backout: false },
+    parts: { smear: false, backout: false, lambdas: false, valueGate: null, paddedTables: false },
   },
+  { config, parts: { ...NEWEST_PARTS, bigram: true, valueGate: { channels: 32, scale: 2 } } },
 ];
 
 /** The model of a GPT-2's size that the numbers of documents speak of. */
@@ -53,11 +54,17 @@ const kinds: Record<string, (() => Promise<Hardware>) | undefined> = {
 };
 
 /** Trains on random tokens and reads the parameters as a checkpoint does. */
-async function train(device: Hardware, { config, parts }: ModelShape, B: number, T: number) {
+async function train(
+  device: Hardware,
+  { config, parts }: ModelShape,
+  B: number,
+  T: number,
+  muon: MuonOptions,
+) {
   const model = new GPT(device, config, { parts, training: true });
   const rates = { embeddingLr: 0.3, unembeddingLr: 0.004, matrixLr: 0.02 };
   const parameters = [...model.parameters.values()];
-  const optimizer = new Optimizer(device, parameterGroups(parameters, config.nEmbd, rates));
+  const optimizer = new Optimizer(device, parameterGroups(parameters, config.nEmbd, rates), muon);
   const pass = new Pass(model, B, T, { training: true });
   const loss = device.allocate("loss", [1]);
   for (let step = 0; step < 2; step++) {
@@ -75,13 +82,14 @@ async function train(device: Hardware, { config, parts }: ModelShape, B: number,
 for (const [kind, open] of Object.entries(kinds)) {
   Deno.test(`${kind}: planned bytes are the bytes of a training`, { ignore: !open }, async () => {
     for (
-      const [shape, B, T] of [[SHAPES[0], 1, 64], [SHAPES[0], 4, 33], [SHAPES[1], 2, 64]] as const
+      const [index, B, T] of [[0, 4, 33], [1, 2, 64], [2, 1, 64]]
     ) {
-      const device = await open!();
+      const shape = SHAPES[index], device = await open!();
       const before = device.memory;
-      const counted = await countTraining(device, shape, { rows: B, T });
+      const muon = { equilibrateRows: index > 0, renormalize: index > 0 };
+      const counted = await countTraining(device, shape, { rows: B, T, muon });
       assertEquals(device.memory, before);
-      await train(device, shape, B, T);
+      await train(device, shape, B, T, muon);
       const { peak } = device.memory;
       assertEquals(Math.max(counted.total, before.peak), peak);
       assertEquals(await device.fits(counted.counted), true);
@@ -90,11 +98,12 @@ for (const [kind, open] of Object.entries(kinds)) {
   });
 
   Deno.test(`${kind}: planned bytes are the bytes of an answer`, { ignore: !open }, async () => {
-    for (const shape of SHAPES) {
+    const rounded: ModelShape = { ...SHAPES[0], weights: "bfloat16" };
+    for (const shape of kind === "cpu" ? [...SHAPES, rounded] : SHAPES) {
       const device = await open!();
       const before = device.memory;
       const counted = await countAnswers(device, shape, { rows: 2 });
-      const model = new GPT(device, shape.config, { parts: shape.parts });
+      const model = new GPT(device, shape.config, shape);
       const tokenizer = { bosId: 0, encodeSpecial: () => 1, encode: () => [], decode: () => "" };
       const engine = new Engine(model, tokenizer);
       const prompt = Array<number>(shape.config.sequenceLen - 1).fill(3);

@@ -237,7 +237,7 @@ Deno.test("eval and inspect say what the model needs", async () => {
     const row of [
       /\n {2}weights +1\.34 MiB\n {2}gradients +1\.34 MiB\n {2}moments +[\d.]+ MiB\n/,
       /\n {2}activations +[\d.]+ KiB a row of 64 tokens\n {2}loss head +[\d.]+ MiB\n/,
-      /\n {2}KV cache +256 bytes a token\n {2}chat +[\d.]+ MiB with 64 tokens; fits\n/,
+      /\n {2}KV cache +256 bytes a token\n {2}chat +[\d.]+ MiB with 64 tokens and float32 weights; fits\n/,
       /\n {2}fine-tuning +[\d.]+ MiB with 1 row; 1024 fit\n/,
     ]
   ) assertMatch(table.stdout, row);

@@ -24,6 +24,10 @@ export class CountingMemory extends CpuMemory {
     return new Int32Array(new SharedArrayBuffer(4 * count));
   }
 
+  override bfloat16(_pointer: number, count: number): Uint16Array<SharedArrayBuffer> {
+    return new Uint16Array(new SharedArrayBuffer(2 * count));
+  }
+
   override number(): number {
     return 0;
   }
