@@ -59,7 +59,7 @@ function shortWindow(sequenceLen: number, windows: Windows): number {
  * ```ts
  * import { windowSizes } from "@nanochat/sft/model";
  * import { assertEquals } from "@std/assert";
- * const config = { sequenceLen: 2048, vocabSize: 65536, nLayer: 4, nHead: 2, nKvHead: 2,
+ * const config = { sequenceLen: 2048, vocabSize: 32768, nLayer: 4, nHead: 2, nKvHead: 2,
  *   nEmbd: 256, windowPattern: "SSSL" };
  * assertEquals(windowSizes(config), [512, 512, 512, 2048]);
  * ```

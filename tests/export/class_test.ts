@@ -7,7 +7,7 @@ import { eraFolder, readEra } from "../model/eras.ts";
 import { maxError } from "../model/parity.ts";
 import { inTempDir } from "../temp_dir.ts";
 import { openFixture } from "./models.ts";
-import { pythonWithTorch, runPython } from "./python.ts";
+import { pythonWithTorch, runPython } from "../python.ts";
 
 const python = await pythonWithTorch();
 const SCRIPT = fromFileUrl(new URL("run_class.py", import.meta.url));

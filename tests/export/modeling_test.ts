@@ -6,7 +6,7 @@ import { ERA_FOLDERS, eraFolder, readEra } from "../model/eras.ts";
 import { maxError } from "../model/parity.ts";
 import { inTempDir } from "../temp_dir.ts";
 import { openFixture } from "./models.ts";
-import { pythonWithTorch, runPython } from "./python.ts";
+import { pythonWithTorch, runPython } from "../python.ts";
 
 const python = await pythonWithTorch();
 const SCRIPT = fromFileUrl(new URL("run_model.py", import.meta.url));
