@@ -27,6 +27,7 @@ export {
   type Known,
   openParts,
   type Said,
+  type Shapes,
 } from "./era.ts";
 export type { Folder, WritableFolder } from "./folder.ts";
 export { HttpSource } from "./http_source.ts";
