@@ -11,8 +11,11 @@ import { ValidationError } from "@cliffy/command";
 import { baseCommand } from "./cli/base.ts";
 import { chatCommand } from "./cli/chat.ts";
 import { evalCommand } from "./cli/eval.ts";
+import { exportCommand } from "./cli/export.ts";
+import { importCommand } from "./cli/import.ts";
 import { inspectCommand } from "./cli/inspect.ts";
 import { avoidOpenGl, exitCode, Interrupted, nameRuntimeDir, systemTerminal } from "./cli/io.ts";
+import { pullCommand } from "./cli/pull.ts";
 import { sftCommand } from "./cli/sft.ts";
 import { tokTrainCommand } from "./cli/tok_train.ts";
 import config from "./deno.json" with { type: "json" };
@@ -37,6 +40,9 @@ export async function main(args: string[]): Promise<number> {
   program.command("chat", chatCommand());
   program.command("eval", evalCommand());
   program.command("inspect", inspectCommand());
+  program.command("pull", pullCommand());
+  program.command("export", exportCommand());
+  program.command("import", importCommand());
   program.command("tok-train", tokTrainCommand());
   program.command("base", baseCommand());
   try {

@@ -29,6 +29,7 @@ export { baseOptions, chatOptions, evalOptions, sftOptions } from "./cli/options
 export * from "./lib/conversation.ts";
 export * from "./lib/errors.ts";
 export * from "./lib/chat/mod.ts";
+export * from "./lib/export/mod.ts";
 export * from "./lib/inspect/mod.ts";
 export * from "./lib/sft/mod.ts";
 export {

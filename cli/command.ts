@@ -3,7 +3,7 @@
 import { Command } from "@cliffy/command";
 import { optionError, UserError } from "../lib/errors.ts";
 import { wordError } from "./errors.ts";
-import { type CommandName, COMMANDS, defaultWords, type Flag, flagOf } from "./flag.ts";
+import { type CommandName, COMMANDS, defaultOf, defaultWords, type Flag, flagOf } from "./flag.ts";
 import { flagsOf, type FlagValues } from "./flags.ts";
 
 /** What a command is beside its name and flags. */
@@ -22,7 +22,8 @@ export function commandOf<Name extends CommandName>(name: Name, parts: CommandPa
   let shown: string | undefined;
   for (const { name: key, heading, flag } of flagsOf(name)) {
     if (heading !== shown) command.group(shown = heading);
-    const value = flag.value ? ` <${flag.value}>` : "";
+    const [open, close] = flag.alone?.includes(name) ? "[]" : "<>";
+    const value = flag.value ? ` ${open}${typed(flag.value, flag)}${close}` : "";
     const collect = flag.isRepeatable === true;
     command.option(flagOf(key) + value, helpWords(flag, name), { collect });
   }
@@ -52,9 +53,30 @@ function valuesOf<Name extends CommandName>(
   for (const { name: key, flag } of flagsOf(name)) {
     const value = parsed[key];
     if (value === undefined || value === flag.none) continue;
-    values[key] = flag.isSwitch ? toBoolean(key, value) : value;
+    const isAlone = flag.value && value === true;
+    values[key] = flag.isSwitch
+      ? toBoolean(key, value)
+      : isAlone
+      ? defaultOf(flag, name)
+      : flag.orWord
+      ? toNumberOr(flag.orWord, key, value as string, flag)
+      : value;
   }
   return values as Partial<FlagValues<Name>>;
+}
+
+/** A value's name and the type that the parser is to check: a word is looked at here. */
+function typed(value: string, { orWord }: Flag): string {
+  return orWord ? value.replace(/:\w+$/, ":string") : value;
+}
+
+function toNumberOr(word: string, key: string, text: string, { rule }: Flag): number | string {
+  if (text === word) return word;
+  const number = Number(text);
+  if (text.trim() === "" || Number.isNaN(number)) {
+    throw optionError(key, `${rule?.wanted ?? "a number"} or ${word}`, text);
+  }
+  return number;
 }
 
 function toBoolean(key: string, value: unknown): boolean {

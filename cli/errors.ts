@@ -11,6 +11,9 @@ import { flagsOf } from "./flags.ts";
 /** What makes a run need less memory. */
 const LOWERED = ["deviceBatchSize", "batchSize", "maxSeqLen"];
 
+/** What makes a run need less where not even one row fits. */
+const SMALLER = ["maxSeqLen", "depth"];
+
 /** An error's message as one line that names the flag of the command to change, if it has one. */
 export function wordError({ message, detail }: UserError, command: CommandName): string {
   const known = new Set(flagsOf(command).map(({ name }) => name));
@@ -35,7 +38,14 @@ export function wordError({ message, detail }: UserError, command: CommandName):
         `${worldSize > 1 ? ` x ${worldSize} ranks` : ""} = ${micro} tokens; ${fitting} would be`;
     }
     case "memory":
-      return withAdvice(lower);
+      if (detail.rows === undefined) return withAdvice(lower);
+      if (detail.rows > 0) {
+        return withAdvice(`${flagOf("deviceBatchSize")} ${detail.rows} would fit`);
+      }
+      return withAdvice(
+        ...SMALLER.filter((name) => known.has(name)).map((name) => `lower ${flagOf(name)}`),
+        `take another device with ${flagOf("deviceType")}`,
+      );
     case "deviceLost":
       return withAdvice(lower, useCpu);
     case "noAdapter":
@@ -64,8 +74,10 @@ export function wordError({ message, detail }: UserError, command: CommandName):
 }
 
 /** What changes a guess about a model that is wrong. */
-export function adviseOn(guess: Guess): string | undefined {
-  return guess === "softcap" ? `${flagOf("softcap")} 20 or 15 settles it` : undefined;
+export function adviseOn(guess: Guess): string {
+  return guess === "softcap"
+    ? `${flagOf("softcap")} 20 or 15 settles it`
+    : `${flagOf("windowPattern")} names it`;
 }
 
 /** What is left of a run that ended before its time, and how to go on with it. */

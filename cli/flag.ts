@@ -10,7 +10,10 @@ export const COMMANDS = {
   "sft": "Fine-tune a base model on conversations.",
   "chat": "Talk with a model. Ctrl-C stops an answer, Ctrl-D leaves.",
   "eval": "Measure a model on the tasks of ChatCORE.",
-  "inspect": "Look at a checkpoint, a conversation's tokens, or how a mixture packs.",
+  "inspect": "Look at a checkpoint, a conversation's tokens, how a mixture packs, or recipes.",
+  "export": "Write a checkpoint for transformers, safetensors or nanochat.",
+  "import": "Take a model of transformers into the base directory.",
+  "pull": "Fetch a model from the Hugging Face hub: pull karpathy/nanochat-d32.",
   "tok-train":
     "Train a tokenizer on text: plain files, .jsonl or parquet with a column text; also .gz, .zst.",
   "base":
@@ -39,6 +42,10 @@ export interface Flag {
   isSwitch?: true;
   /** Whether it may be given several times. */
   isRepeatable?: true;
+  /** The commands in which it may stand without a value; it has its default then. */
+  alone?: readonly CommandName[];
+  /** A word that it takes as well as a number. */
+  orWord?: string;
   /** A value that means none. */
   none?: string;
   /** Which values it takes. */
@@ -53,6 +60,7 @@ export interface Flag {
 /** The type of a flag's value. */
 export type ValueOf<F extends Flag> = F extends { isRepeatable: true } ? readonly string[]
   : F extends { isSwitch: true } ? boolean
+  : F extends { orWord: infer Word extends string } ? number | Word
   : F extends { value: `${string}:string` }
     ? F extends { rule: FlagRule<infer Word extends string> } ? Word : string
   : F extends { value: string } ? number

@@ -9,6 +9,7 @@
  * @module
  */
 import { TRAIN_MIXTURE } from "../lib/tasks/mod.ts";
+import { RECIPE_NAMES } from "../lib/training/mod.ts";
 import { type Absent, absent, type CommandName, type Flag, type ValueOf } from "./flag.ts";
 import {
   count,
@@ -27,8 +28,17 @@ import {
 
 /** The same default in every command that opens a device. */
 const inModelCommands = <Default>(value: Default) => (
-  { sft: value, base: value, chat: value, eval: value }
+  { sft: value, base: value, chat: value, eval: value, inspect: value }
 );
+
+/** What files may not tell of a model that a command opens. */
+const FROM_CHECKPOINT = {
+  sft: absent("from checkpoint"),
+  chat: absent("from checkpoint"),
+  eval: absent("from checkpoint"),
+  inspect: absent("from checkpoint"),
+  export: absent("from checkpoint"),
+};
 
 /** Every flag under its heading, in the order of the help; `maxSeqLen` is `--max-seq-len`. */
 export const FLAGS = {
@@ -44,12 +54,51 @@ export const FLAGS = {
       of: { inspect: false },
     },
   },
+  "Other programs": {
+    hf: {
+      value: "folder:string",
+      rule: notEmpty("the path of a folder"),
+      words: "Folder of Hugging Face's transformers.",
+      of: { export: absent(""), import: absent("") },
+    },
+    safetensors: {
+      value: "file:string",
+      rule: notEmpty("the path of a file"),
+      words: "File of safetensors, with nanochat's names.",
+      of: { export: absent("") },
+    },
+    nanochat: {
+      value: "folder:string",
+      rule: notEmpty("the path of a folder"),
+      words: "Base directory that nanochat opens.",
+      of: { export: absent("") },
+    },
+    dtype: {
+      value: "name:string",
+      rule: oneOf("float32", "bfloat16", "float16"),
+      words: "Type of the weights: float32, bfloat16 or float16.",
+      of: { export: absent("each as in the checkpoint") },
+    },
+  },
   Model: {
     source: {
       value: "kind:string",
-      rule: oneOf("sft", "base"),
-      words: "Whether a fine-tuned or a base model: sft or base.",
-      of: { chat: "sft", eval: "sft", inspect: "base" },
+      rule: oneOf("base", "mid", "sft", "rl"),
+      words: "Kind of model to open: base, mid, sft or rl.",
+      of: {
+        sft: "base",
+        chat: "sft",
+        eval: "sft",
+        inspect: "base",
+        export: "sft",
+        import: absent("what the folder says"),
+        pull: absent("every kind there is"),
+      },
+    },
+    hub: {
+      value: "repository:string",
+      words: "Model of the Hugging Face hub, OWNER/NAME, fetched first.",
+      of: { chat: absent("one of this computer") },
     },
     modelTag: {
       value: "tag:string",
@@ -61,30 +110,38 @@ export const FLAGS = {
         chat: absent("the deepest"),
         eval: absent("the deepest"),
         inspect: absent("the deepest"),
+        export: absent("the deepest"),
       },
+    },
+    tag: {
+      value: "tag:string",
+      rule: modelTag,
+      words: "Folder that the model gets; of several there, the one meant.",
+      of: { import: absent("what the folder says, else its name"), pull: absent("the deepest") },
     },
     modelStep: {
       value: "step:integer",
       rule: count,
-      words: "Step of the base checkpoint.",
+      words: "Step of the checkpoint to begin with.",
       of: { sft: absent("the last") },
     },
     step: {
       value: "step:integer",
       rule: count,
       words: "Step of the checkpoint.",
-      of: { chat: absent("the last"), eval: absent("the last"), inspect: absent("the last") },
+      of: {
+        chat: absent("the last"),
+        eval: absent("the last"),
+        inspect: absent("the last"),
+        pull: absent("the last"),
+        export: absent("the last"),
+      },
     },
     softcap: {
       value: "cap:number",
       rule: positiveNumber,
       words: "Cap of the logits, 15 or 20, where the files do not tell.",
-      of: {
-        sft: absent("from checkpoint"),
-        chat: absent("from checkpoint"),
-        eval: absent("from checkpoint"),
-        inspect: absent("from checkpoint"),
-      },
+      of: FROM_CHECKPOINT,
     },
     weights: {
       value: "type:string",
@@ -98,8 +155,12 @@ export const FLAGS = {
     loadOptimizer: {
       value: "switch:integer",
       isSwitch: true,
-      words: "1 warm-starts the optimizer from the base checkpoint, 0 does not.",
+      words: "1 warm-starts the optimizer from the checkpoint, 0 does not.",
       of: { sft: true },
+    },
+    optimizer: {
+      words: "Fetch the optimizer's state too: twice as large as the model.",
+      of: { pull: false },
     },
     resume: {
       words: "Go on with the newest run, with all it was told.",
@@ -127,7 +188,7 @@ export const FLAGS = {
       value: "letters:string",
       rule: windowLetters,
       words: "L full or S short attention, per layer.",
-      of: { base: "SSSL" },
+      of: { base: "SSSL", ...FROM_CHECKPOINT },
     },
   },
   "Length and batches": {
@@ -145,8 +206,9 @@ export const FLAGS = {
     },
     deviceBatchSize: {
       value: "rows:integer",
+      orWord: "auto",
       rule: positive,
-      words: "Rows in a micro-batch.",
+      words: "Rows in a micro-batch; auto is the most that fit and divide the step.",
       of: { sft: absent("from checkpoint"), base: 8 },
     },
     totalBatchSize: {
@@ -262,7 +324,7 @@ export const FLAGS = {
     tasks: {
       value: "names:string",
       words: "Tasks to measure on, such as ARC-Easy|GSM8K.",
-      of: { eval: absent("all six") },
+      of: { eval: absent("the recipe's") },
     },
     numSamples: {
       value: "answers:integer",
@@ -322,6 +384,14 @@ export const FLAGS = {
     },
   },
   Data: {
+    recipe: {
+      value: "name:string",
+      rule: oneOf(...RECIPE_NAMES),
+      words: "Mixture, tasks and Muon as nanochat has them: may2026 or newest.",
+      of: { sft: RECIPE_NAMES[0], eval: RECIPE_NAMES[0], inspect: RECIPE_NAMES[0] },
+      // Shows all of them, unless it says what is packed.
+      alone: ["inspect"],
+    },
     mmluEpochs: {
       value: "times:integer",
       rule: count,
@@ -338,13 +408,13 @@ export const FLAGS = {
       value: "rows:integer",
       rule: count,
       words: "Rows of SimpleSpelling in the mixture.",
-      of: { sft: TRAIN_MIXTURE.simpleSpellingSize, inspect: TRAIN_MIXTURE.simpleSpellingSize },
+      of: { sft: absent("the recipe's"), inspect: absent("the recipe's") },
     },
     spellingBeeSize: {
       value: "rows:integer",
       rule: count,
       words: "Rows of SpellingBee in the mixture.",
-      of: { sft: TRAIN_MIXTURE.spellingBeeSize, inspect: TRAIN_MIXTURE.spellingBeeSize },
+      of: { sft: absent("the recipe's"), inspect: absent("the recipe's") },
     },
     data: {
       value: "file:string",
@@ -356,7 +426,7 @@ export const FLAGS = {
       value: "file:string",
       rule: notEmpty("the path of a file"),
       words: "Mix what this JSON file says instead.",
-      of: { sft: absent("nanochat's"), inspect: absent("nanochat's") },
+      of: { sft: absent("the recipe's"), inspect: absent("the recipe's") },
     },
     vocabSize: {
       value: "tokens:integer",
@@ -418,7 +488,16 @@ export const FLAGS = {
     },
     quiet: {
       words: "Print only results and warnings.",
-      of: { sft: false, base: false, chat: false, eval: false, "tok-train": false },
+      of: {
+        sft: false,
+        base: false,
+        chat: false,
+        eval: false,
+        pull: false,
+        "tok-train": false,
+        export: false,
+        import: false,
+      },
     },
   },
 } as const satisfies Record<string, Record<string, Flag>>;

@@ -1,6 +1,14 @@
-/** The command `inspect`: look at a checkpoint, a conversation's tokens, or how a mixture packs. */
+/**
+ * The command `inspect`: look at a checkpoint, a conversation's tokens, how a mixture packs, or the
+ * recipes.
+ */
 
-import { inspectCheckpoint, inspectConversation, inspectPacking } from "../lib/inspect/mod.ts";
+import {
+  inspectCheckpoint,
+  inspectConversation,
+  inspectPacking,
+  inspectRecipes,
+} from "../lib/inspect/mod.ts";
 import { commandOf } from "./command.ts";
 import { withSystemIo } from "./io.ts";
 import { checkOneOf, completeFlags } from "./options.ts";
@@ -17,6 +25,7 @@ export function inspectCommand() {
           return inspectConversation(options.conversation, io);
         }
         if (options.packing) return inspectPacking(options, io);
+        if (given.recipe !== undefined) return Promise.resolve(inspectRecipes(io.terminal));
         return inspectCheckpoint(options, io);
       });
     },

@@ -23,11 +23,14 @@ export class Interrupted extends Error {
   }
 }
 
-/** The console of this process. */
-export function systemTerminal(quiet = false): Terminal {
+/** The console of this process; `stdout` is where its lines go. */
+export function systemTerminal(
+  quiet = false,
+  stdout: { writeSync(bytes: Uint8Array): number } = Deno.stdout,
+): Terminal {
   const isTerminal = Deno.stderr.isTerminal();
   return new Terminal({
-    stdout: (text) => writeAll(Deno.stdout, text),
+    stdout: (text) => writeAll(stdout, text),
     stderr: (text) => writeAll(Deno.stderr, text),
     isTerminal,
     columns: () => isTerminal ? Deno.consoleSize().columns : 80,

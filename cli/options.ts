@@ -6,11 +6,13 @@
 import type { BaseOptions, TokTrainOptions } from "../lib/base/mod.ts";
 import type { RunChatOptions } from "../lib/chat/mod.ts";
 import { optionError, UserError } from "../lib/errors.ts";
+import type { ExportOptions, ImportOptions } from "../lib/export/mod.ts";
 import type { ScheduleOptions } from "../lib/optim/mod.ts";
-import type { PackingOptions } from "../lib/inspect/mod.ts";
+import type { InspectOptions, PackingOptions } from "../lib/inspect/mod.ts";
+import type { Choice } from "../lib/pull/mod.ts";
 import type { SftOptions } from "../lib/sft/mod.ts";
 import { parseOwnData } from "../lib/tasks/mod.ts";
-import type { EvalOptions, ModelOptions } from "../lib/training/mod.ts";
+import type { EvalOptions, WantedRows } from "../lib/training/mod.ts";
 import { type CommandName, defaultOf, flagOf } from "./flag.ts";
 import { flagsOf, type FlagValues } from "./flags.ts";
 
@@ -30,7 +32,9 @@ export function completeFlags<Command extends CommandName>(
       if (value === undefined) return [name, defaultOf(flag, command)];
       // A rule is asked about values of its own flag's type.
       const rule = flag.rule as { wanted: string; allows(value: unknown): boolean } | undefined;
-      if (rule && !rule.allows(value)) throw optionError(name, rule.wanted, value);
+      if (rule && value !== flag.orWord && !rule.allows(value)) {
+        throw optionError(name, rule.wanted, value);
+      }
       return [name, value];
     }),
   );
@@ -46,10 +50,13 @@ type None<Names extends never> = Names;
 export type AllAgree = None<
   | Apart<"sft", Omit<SftOptions, "given">>
   | Apart<"base", BaseOptions>
-  | Apart<"chat", RunChatOptions>
+  | Apart<"chat", RunChatOptions, "quiet" | "hub">
   | Apart<"eval", EvalOptions>
-  | Apart<"inspect", PackingOptions & ModelOptions, "conversation" | "packing">
+  | Apart<"inspect", PackingOptions & InspectOptions, "conversation" | "packing">
+  | Apart<"pull", Omit<Choice, "onlyOne">>
   | Apart<"tok-train", TokTrainOptions>
+  | Apart<"export", ExportOptions>
+  | Apart<"import", Omit<ImportOptions, "otherwise">>
 >;
 
 /**
@@ -67,6 +74,8 @@ export type AllAgree = None<
  */
 export function sftOptions(given: Partial<Omit<SftOptions, "given">> = {}): SftOptions {
   const { quiet: _, ...options } = completeFlags("sft", given);
+  // A run that goes on is one of fine-tuning.
+  checkOneOf({ resume: options.resume, source: given.source }, "resume", "source");
   checkSchedule(options);
   options.data.forEach(parseOwnData);
   return { ...options, given: namesGiven(given) };
@@ -86,10 +95,12 @@ export function sftOptions(given: Partial<Omit<SftOptions, "given">> = {}): SftO
  * assertEquals(baseOptions({ depth: 6 }).matrixLr, 0.02);
  * ```
  */
-export function baseOptions(given: Partial<BaseOptions> = {}): BaseOptions {
+export function baseOptions<Rows extends WantedRows = number>(
+  given: Partial<BaseOptions<Rows>> = {},
+): BaseOptions<Rows> {
   const { quiet: _, ...options } = completeFlags("base", given);
   checkSchedule(options);
-  return options;
+  return options as BaseOptions<Rows>;
 }
 
 /**
@@ -98,7 +109,7 @@ export function baseOptions(given: Partial<BaseOptions> = {}): BaseOptions {
  * @throws {UserError} naming the option, for a value that it does not take.
  */
 export function chatOptions(given: Partial<RunChatOptions> = {}): RunChatOptions {
-  const { quiet: _, ...options } = completeFlags("chat", given);
+  const { quiet: _quiet, hub: _hub, ...options } = completeFlags("chat", given);
   return options;
 }
 

@@ -26,8 +26,11 @@ export type ErrorDetail =
     /** Processes that each take a micro-batch. */
     worldSize: number;
   }
-  /** A device cannot hold a tensor of so many bytes; of `limit` in all, where that is known. */
-  | { kind: "memory"; tensor: string; bytes: number; limit?: number }
+  /**
+   * A device cannot hold a tensor, or all that is wanted, of so many bytes; of `limit` in all, where
+   * that is known. With so many `rows` a micro-batch would fit, where that is known too.
+   */
+  | { kind: "memory"; tensor: string; bytes: number; limit?: number; rows?: number }
   /** There is no GPU. */
   | { kind: "noAdapter" }
   /** The GPU stopped working. */

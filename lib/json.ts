@@ -62,3 +62,11 @@ export function formatJson(value: unknown, indent?: number): string {
   );
   return json.replace(/"\\u0000number (NaN|-?Infinity)"/g, "$1");
 }
+
+/** V8's way to say how a value is spelled in JSON; TypeScript does not know it yet. */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+
+/** A number that JSON writes so that Python reads a float: 15 as `15.0`. */
+export function pythonFloat(value: number): unknown {
+  return rawJSON(Number.isInteger(value) ? value.toFixed(1) : String(value));
+}

@@ -15,7 +15,8 @@ const PARTS: Record<string, string[]> = {
   "lib/device": ["kernels"],
   "lib/model": ["lib/device"],
   "lib/optim": ["lib/device"],
-  "lib/tasks": [],
+  "lib/hub": [],
+  "lib/tasks": ["lib/hub"],
   "lib/tokenizer": ["lib/checkpoint"],
   "lib/tracking": [],
 };
@@ -34,6 +35,8 @@ const ALLOWED: Record<string, string[]> = {
   "lib/base": [...parts, "lib/engine", "lib/eval", "lib/training"],
   "lib/chat": [...parts, "lib/engine", "lib/eval", "lib/training"],
   "lib/inspect": [...parts, "lib/engine", "lib/eval", "lib/training"],
+  "lib/export": [...parts, "lib/engine", "lib/eval", "lib/training"],
+  "lib/pull": [...parts, "lib/training"],
 };
 
 async function* sources(folder: string): AsyncGenerator<string> {

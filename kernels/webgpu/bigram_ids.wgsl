@@ -1,11 +1,11 @@
-// out[b, t] = ((36313 · ids[b, t]) xor (27191 · ids[b, t − 1])) mod (buckets − 1), in int32 that wraps
-// and a remainder that is not negative; the last bucket where there is no token before, which
-// previous[b] says of the first. The row's last token takes its place. A thread per row.
+// out[b, t] = ((36313 · ids[b, t]) xor (27191 · ids[b, t − 1])) mod (buckets − 1); the last bucket
+// where there is no token before, which previous[b] says of the first. The row's last token takes
+// its place. A thread per row.
 
 struct Args {
   B: u32,
   T: u32,
-  buckets: i32,
+  buckets: u32,
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
@@ -21,11 +21,8 @@ fn main(@builtin(global_invocation_id) thread: vec3u) {
   for (var t = 0u; t < args.T; t += 1u) {
     let id = ids[b * args.T + t];
     var hash = args.buckets - 1;
-    if (before >= 0) {
-      hash = ((36313 * id) ^ (27191 * before)) % (args.buckets - 1);
-      if (hash < 0) { hash += args.buckets - 1; }
-    }
-    out[b * args.T + t] = hash;
+    if (before >= 0) { hash = ((36313u * u32(id)) ^ (27191u * u32(before))) % (args.buckets - 1); }
+    out[b * args.T + t] = i32(hash);
     before = id;
   }
   previous[b] = f32(before);

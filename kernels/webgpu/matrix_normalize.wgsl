@@ -1,5 +1,5 @@
-// In place, each matrix: x *= goal / (‖x‖ · margin + eps), from the at most 64 partial sums that
-// matrix_squares left.
+// In place, each matrix: x *= goal / max(‖x‖ · margin + eps, 1e-6), from the at most 64 partial sums
+// that matrix_squares left.
 
 alias Reduced = f32;
 
@@ -24,7 +24,8 @@ fn main(
 ) {
   var share = 0.0;
   if (thread < args.partials) { share = partials[group.y * args.partials + thread]; }
-  let scale = args.goal / (sqrt(workgroup_sum(share, thread)) * args.margin + args.eps);
+  let norm = sqrt(workgroup_sum(share, thread));
+  let scale = args.goal / max(norm * args.margin + args.eps, 1e-6);
   for (var i = group.x * 64u + thread; i < args.size; i += groups.x * 64u) {
     x[group.y * args.size + i] *= scale;
   }

@@ -3,7 +3,8 @@
 //
 // MOMENTUM: Muon's variance reduction, s = lerp(s, v, 1 − beta2), step = 1/sqrt(max(s, 1e-10)),
 // factor = step · sqrt(Σ v·n) / max(sqrt(Σ v·n·step²), 1e-10) for lines of n numbers. Else every
-// line is to get the mean norm: factor = mean(sqrt(v·n)) / max(sqrt(v·n), 1e-10).
+// line is to get the norm that they have in the root mean square: factor =
+// sqrt(mean(v·n)) / max(sqrt(v·n), 1e-6).
 
 alias Reduced = vec2f;
 
@@ -42,20 +43,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     secondMomentum[i] = s;
     sums += vec2f(v * n, v * n / max(s, 1e-10));
 //# else
-    sums.x += sqrt(v * n);
+    sums.x += v * n;
 //# end
   }
   let all = workgroup_sum(sums, thread);
 //# if MOMENTUM
   let scale = sqrt(all.x) / max(sqrt(all.y), 1e-10);
 //# else
-  let mean = all.x / f32(args.lines);
+  let goal = sqrt(all.x / f32(args.lines));
 //# end
   for (var i = first + thread; i < first + args.lines; i += 64u) {
 //# if MOMENTUM
     factors[i] = scale / sqrt(max(secondMomentum[i], 1e-10));
 //# else
-    factors[i] = mean / max(sqrt(factors[i] * n), 1e-10);
+    factors[i] = goal / max(sqrt(factors[i] * n), 1e-6);
 //# end
   }
 }

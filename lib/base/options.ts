@@ -5,14 +5,14 @@
  */
 import type { DeviceChoice } from "../device/mod.ts";
 import type { ScheduleOptions } from "../optim/mod.ts";
-import type { InheritedSettings, SavingOptions } from "../training/mod.ts";
+import type { SavingOptions, WantedRows, WantedSettings } from "../training/mod.ts";
 
 /**
  * Options of a pretraining run. Each is the command line's flag of the same name (`maxSeqLen` is
  * `--max-seq-len`).
  */
-export interface BaseOptions
-  extends DeviceChoice, ScheduleOptions, SavingOptions, InheritedSettings {
+export interface BaseOptions<Rows extends WantedRows = WantedRows>
+  extends DeviceChoice, ScheduleOptions, SavingOptions, WantedSettings<Rows> {
   /** Blocks of the model. */
   depth: number;
   /** Width per block: the model is depth · aspectRatio wide, rounded up to whole heads. */

@@ -15,6 +15,7 @@ import {
   optimizerState,
   parameterGroups,
 } from "../optim/mod.ts";
+import { NEWEST_PARTS } from "../model_parts.ts";
 import { pause } from "../pause.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import { Progress } from "../tracking/mod.ts";
@@ -25,6 +26,7 @@ import {
   endedBy,
   isMultiple,
   openSinks,
+  planTraining,
   RunCheckpoints,
   type RunIo,
   type RunProgress,
@@ -64,13 +66,15 @@ export async function runBase(
   io: RunIo,
 ): Promise<BaseResult> {
   const tokenizer = await Tokenizer.load(new DiskFolder(join(io.baseDir, "tokenizer")));
-  accumulationSteps(options); // refuses sizes that do not fit before anything is read
-  const documents = await tokenizeFiles(files, tokenizer, options, io);
-  return await withDevice(
-    options,
-    io,
-    (device) => pretrain(device, tokenizer, documents, options, io),
-  );
+  const { deviceBatchSize: rows } = options;
+  // Refuses sizes that do not fit before anything is read.
+  accumulationSteps({ ...options, deviceBatchSize: rows === "auto" ? 1 : rows });
+  return await withDevice(options, io, async (device) => {
+    const config = baseConfig(options, tokenizer.vocabSize);
+    const planned = await planTraining(device, { config, parts: NEWEST_PARTS }, options, io);
+    const documents = await tokenizeFiles(files, tokenizer, options, io);
+    return await pretrain(device, tokenizer, documents, planned, io);
+  });
 }
 
 async function tokenizeFiles(
@@ -130,7 +134,7 @@ export async function pretrain(
   device: Device,
   tokenizer: Tokenizer,
   documents: TokenizedDocuments,
-  options: BaseOptions,
+  options: BaseOptions<number>,
   io: RunIo,
 ): Promise<BaseResult> {
   const { terminal, baseDir, signal } = io;

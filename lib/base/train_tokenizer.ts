@@ -6,7 +6,7 @@
 import { join } from "@std/path";
 import { DiskFolder } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
-import { holds, type RunIo } from "../training/mod.ts";
+import { holds, modelFolders, type RunIo } from "../training/mod.ts";
 import { type Tokenizer, trainTokenizer } from "../tokenizer/mod.ts";
 import { Progress, type Terminal } from "../tracking/mod.ts";
 import { readDocuments } from "./documents.ts";
@@ -72,8 +72,7 @@ export async function runTokTrain(
 
 /** Keeps a tokenizer that models were trained with, under another name beside. */
 async function keepEarlier(folder: string, baseDir: string, terminal: Terminal): Promise<void> {
-  const folders = ["base_checkpoints", "chatsft_checkpoints"];
-  const models = await Promise.all(folders.map((name) => holds(baseDir, name)));
+  const models = await Promise.all(modelFolders().map((name) => holds(baseDir, name)));
   if (!models.includes(true) || !await holds(folder, "tokenizer.pkl")) return;
   let number = 1;
   while (await holds(baseDir, `tokenizer.${number}`)) number++;

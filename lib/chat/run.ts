@@ -54,7 +54,7 @@ const COMMAND_LIKE = /^\/[a-z][\w-]*( .*)?$/i;
  * @throws {UserError} for whatever a person can mend.
  */
 export async function runChat(options: RunChatOptions, io: ChatIo): Promise<void> {
-  await withModel(options, io, async ({ model, tokenizer }) => {
+  await withModel(options, io, { rows: 1 }, async ({ model, tokenizer }) => {
     const engine = new Engine(model, tokenizer);
     const chat = new ChatSession(engine, tokenizer, options);
     const answer = (question: string) =>

@@ -11,12 +11,18 @@ import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
 import { quote } from "./byte_reader.ts";
 import { list } from "./layout.ts";
 
+/** What a person may say of a model where its files do not. */
+export interface Said {
+  /** The cap of its logits. */
+  softcap?: number;
+  /** The window pattern that it was trained with, letters L and S. */
+  windowPattern?: string;
+}
+
 /** What is known of a model beside its parameters. */
-export interface Known {
+export interface Known extends Said {
   /** Its meta file, as parsed. */
   meta?: Readonly<Record<string, unknown>>;
-  /** The cap of its logits, where a person says it. */
-  softcap?: number;
 }
 
 /** What files may leave open, so that the likeliest is taken. */
@@ -30,6 +36,8 @@ export type Guess =
 export interface Era {
   /** When, as `of October 2025`. */
   when: string;
+  /** The model's sizes, with the window pattern that was said. */
+  config: ModelConfig;
   /** What the model computes. */
   parts: ModelParts;
   /** What of it was not certain. */
@@ -54,7 +62,7 @@ const WITH_LAMBDAS: ModelParts = { ...FIRST, lambdas: true, windows: "half" };
 const WITH_VALUES: ModelParts = { ...WITH_LAMBDAS, valueGate: { channels: 32, scale: 2 } };
 
 /** Every architecture by those of its parts that have parameters. */
-const ERAS: ReadonlyMap<string, Omit<Era, "guessed">> = new Map(
+const ERAS: ReadonlyMap<string, Pick<Era, "when" | "parts">> = new Map(
   Object.entries({
     "no lambdas": { when: "of October 2025", parts: FIRST },
     "lambdas": { when: "of January 2026", parts: WITH_LAMBDAS },
@@ -74,9 +82,12 @@ const ERAS: ReadonlyMap<string, Omit<Era, "guessed">> = new Map(
   }),
 );
 
-/** Designs that were tried on branches of nanochat, by the parameters that only they have. */
-const BRANCHES: readonly [parameter: RegExp, design: string][] = [
-  [/\.mlp\.(experts|router|shared\w*)\b/, "a mixture of experts, of the branches moe and moe3"],
+/** Designs that were tried on branches of nanochat, by names that only they have. */
+const BRANCHES: readonly [names: RegExp, design: string][] = [
+  [
+    /\.mlp\.(experts|router|shared\w*)\b|^(num_experts|top_k)$/,
+    "a mixture of experts, of the branches moe and moe3",
+  ],
   [/(^|\.)(v0_lambdas|value_embed(_[AB])?)(\.|$)/, "value embeddings of the branch ve"],
 ];
 
@@ -94,7 +105,7 @@ const EVAL_TOKENS_OF_20 = 80 * 524288;
  * Finds a model's architecture.
  *
  * @param tensors Its parameters, which need not be complete.
- * @param config Its sizes.
+ * @param config Its sizes, as its meta file says them.
  * @param path What error messages call the model's file.
  * @throws {UserError} where half of a part is there, where no nanochat had these parts together, or
  * where what is said is not what the parameters tell.
@@ -112,30 +123,29 @@ export function findEra(tensors: Shapes, config: ModelConfig, known: Known, path
   const parts = { ...era.parts };
   let { when } = era;
   if (parts.lambdas === false) {
-    const [rows] = tensors.get("transformer.wte.weight")!.shape;
+    const rows = tensors.get("transformer.wte.weight")?.shape[0];
     if (rows !== config.vocabSize) when = "of December 2025";
     else if (rows % 64 !== 0) parts.paddedTables = false;
   }
-  if (windowPattern(known) !== undefined) {
-    if (parts.lambdas === false) {
-      throw new UserError(`${path}: has a window_pattern, but no lambdas, which are older`);
-    }
-  } else if (parts.lambdas !== false) {
+  const windowPattern = findPattern(parts, config, known, path);
+  if (windowPattern === undefined && parts.lambdas !== false) {
     // Such files are also of models that were trained with windows, which wrote none.
     guessed.push("windowPattern");
     if (parts.valueGate === null) parts.windows = "none";
   }
-  if (!isOpen(parts)) checkSoftcap(parts, known, path);
-  else {
-    const user = userConfig(known),
-      isLate = user.eval_tokens === EVAL_TOKENS_OF_20 && "depth" in user;
-    const softcap = known.softcap ?? savedSoftcap(known, path);
+  if (isOpen(parts)) {
+    const isLate = isOfLateBase(known), softcap = known.softcap ?? savedSoftcap(known, path);
     if (isLate) when = "of March 2026";
     else if (softcap === undefined) guessed.push("softcap");
     parts.softcap = softcap ?? (isLate ? 20 : 15);
     parts.rotaryRounding = savedRounding(known, path) ?? (isLate ? "float32" : "bfloat16");
-  }
-  return { when, parts, guessed };
+  } else checkSoftcap(parts, known, path);
+  return { when, config: windowPattern ? { ...config, windowPattern } : config, parts, guessed };
+}
+
+/** Whether an architecture is nanochat's newest; smear came last. */
+export function isNewest({ parts }: Era): boolean {
+  return parts.smear;
 }
 
 /**
@@ -150,12 +160,10 @@ export function openParts(parts: ModelParts): Record<string, unknown> {
 /**
  * An architecture for a person: `nanochat of October 2025: no windows, …`.
  *
- * @param config The model's sizes.
  * @param advice What may be said of a guess, such as what to do where it is wrong.
  */
 export function describeEra(
-  { when, parts, guessed }: Era,
-  { windowPattern }: ModelConfig,
+  { when, config, parts, guessed }: Era,
   advice: (guess: Guess) => string | undefined = () => undefined,
 ): string {
   const { lambdas, windows, valueGate, bigram, smear, softcap, rotaryRounding } = {
@@ -165,7 +173,7 @@ export function describeEra(
   const facts = [
     windows === "none"
       ? "attention without end"
-      : windowPattern.includes("S")
+      : config.windowPattern.includes("S")
       ? `windows of a ${windows}`
       : "full attention",
     ...lambdas ? [] : ["no lambdas"],
@@ -185,7 +193,7 @@ export function describeEra(
 /** What is said of a guess. */
 const GUESSES: Readonly<Record<Guess, string>> = {
   softcap: "the softcap is a guess, for its files do not tell it from 20",
-  windowPattern: "that it has no windows is a guess, for its meta file has no window_pattern",
+  windowPattern: "that it has no windows is a guess, for its meta file names no window pattern",
 };
 
 /** Whether the parameters are of several architectures, which differ in softcap and rounding. */
@@ -193,16 +201,20 @@ function isOpen({ valueGate, bigram }: ModelParts): boolean {
   return valueGate?.channels === 32 && bigram !== true;
 }
 
+/** The design that was never on nanochat's main branch and that a name is of, in words. */
+export function branchDesign(name: string): string | undefined {
+  const found = BRANCHES.find(([names]) => names.test(name));
+  return found && `${found[1]}, which nanochat's main branch never had`;
+}
+
 /** Refuses what was never on nanochat's main branch. */
 function refuseBranches(tensors: Shapes, path: string): void {
-  for (const [parameter, design] of BRANCHES) {
-    const names = [...tensors.keys()].filter((name) => parameter.test(name));
-    if (names.length === 0) continue;
-    throw new UserError(
-      `${path}: has ${names.length} that the model lacks (${list(names.map(quote))}): ` +
-        `${design}, which nanochat's main branch never had`,
-    );
-  }
+  const names = [...tensors.keys()].filter((name) => branchDesign(name) !== undefined);
+  if (names.length === 0) return;
+  throw new UserError(
+    `${path}: has ${names.length} that the model lacks (${list(names.map(quote))}): ` +
+      branchDesign(names[0]),
+  );
 }
 
 /** The parts that have parameters, as the keys of {@link ERAS} have them. */
@@ -217,10 +229,10 @@ function ownedParts(tensors: Shapes, path: string): string[] {
     throw half(path, "value_embeds and attn.ve_gate.weight");
   }
   for (const name of gates) {
-    const channels = tensors.get(name)!.shape[1];
-    if (channels === 12 || channels === 32) continue;
+    const { shape } = tensors.get(name)!;
+    if (shape[1] === 12 || shape[1] === 32) continue;
     throw new UserError(
-      `${path}: ${name} reads ${channels} channels, but nanochat's gates 12 or 32`,
+      `${path}: ${name} is (${shape.join(", ")}), but nanochat's gates read 12 or 32 channels`,
     );
   }
   return [
@@ -236,13 +248,41 @@ function half(path: string, ...parts: string[]): UserError {
   return new UserError(`${path}: holds one of ${parts.join(" and ")} but not both`);
 }
 
-function windowPattern({ meta }: Known): unknown {
-  const config = meta?.model_config;
-  return isRecord(config) ? config.window_pattern ?? undefined : undefined;
+/** The window pattern that the meta file has or that was said; undefined for none. */
+function findPattern(
+  parts: ModelParts,
+  config: ModelConfig,
+  { meta, windowPattern }: Known,
+  path: string,
+): string | undefined {
+  const said = windowPattern?.toUpperCase();
+  const stored = isRecord(meta?.model_config)
+    ? meta.model_config.window_pattern ?? undefined
+    : undefined;
+  const refuse = (why: string) =>
+    optionError("windowPattern", `left out for ${path}, ${why}`, said);
+  if (parts.lambdas === false) {
+    if (stored !== undefined) {
+      throw new UserError(`${path}: has a window_pattern, but no lambdas, which are older`);
+    }
+    if (said !== undefined) throw refuse("which is from before there were windows");
+  } else if (stored !== undefined) {
+    if (said !== undefined && said !== config.windowPattern) {
+      throw refuse(`whose meta file has ${config.windowPattern}`);
+    }
+    return config.windowPattern;
+  }
+  return said;
 }
 
 function userConfig({ meta }: Known): Record<string, unknown> {
   return isRecord(meta?.user_config) ? meta.user_config : {};
+}
+
+/** Whether the meta file is of a base model that was trained under a softcap of 20. */
+function isOfLateBase(known: Known): boolean {
+  const user = userConfig(known);
+  return user.eval_tokens === EVAL_TOKENS_OF_20 && "depth" in user;
 }
 
 /** The softcap that the run which saved the model was told. */

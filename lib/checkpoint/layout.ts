@@ -1,13 +1,27 @@
 import { UserError } from "../errors.ts";
 
-/** Which kind of training a checkpoint came from. */
-export type CheckpointSource = "base" | "sft";
+/**
+ * Which kind of training a checkpoint came from: pretraining, nanochat's midtraining (until January
+ * 2026), fine-tuning, or reinforcement learning.
+ */
+export type CheckpointSource = "base" | "mid" | "sft" | "rl";
 
 /** The folders of nanochat's base directory in which checkpoints lie, each in one named by its tag. */
 export const CHECKPOINT_FOLDERS: Readonly<Record<CheckpointSource, string>> = {
   base: "base_checkpoints",
+  mid: "mid_checkpoints",
   sft: "chatsft_checkpoints",
+  rl: "chatrl_checkpoints",
 };
+
+/** A folder of fine-tuned models of nanochat from 31 January 2026, the one day that it had this name. */
+const SFT_FOLDER_OF_A_DAY = "sft_checkpoints";
+
+/** The folders in which checkpoints of a kind may lie; those of the first are preferred. */
+export function checkpointFolders(source: CheckpointSource): string[] {
+  const folder = CHECKPOINT_FOLDERS[source];
+  return source === "sft" ? [folder, SFT_FOLDER_OF_A_DAY] : [folder];
+}
 
 /** Whether a text can be a model's tag: the name of a folder that is not hidden. */
 export function isModelTag(tag: string): boolean {
@@ -28,7 +42,7 @@ export function defaultTag(times: ReadonlyMap<string, number>): string {
 interface Naming {
   model: RegExp;
   meta: RegExp;
-  /** Captures the rank too. */
+  /** Captures the rank too, which nanochat's files lack until 13 November 2025. */
   optimizer: RegExp;
 }
 
@@ -42,7 +56,8 @@ const namings: readonly Naming[] = [
   {
     model: /^model_(\d+)\.pt$/,
     meta: /^meta_(\d+)\.json$/,
-    optimizer: /^optim_(\d+)_rank(\d+)\.pt$/,
+    // Without a rank until November 2025: the first process's.
+    optimizer: /^optim_(\d+)(?:_rank(\d+))?\.pt$/,
   },
 ];
 
@@ -106,10 +121,21 @@ export function filesOfStep(names: readonly string[], directory: string, step?: 
 
 /** The names of a step's files, under every scheme. */
 export function namesOfStep(names: readonly string[], step: number): string[] {
+  return namesWithStep(names, step, ({ model, meta, optimizer }) => [model, meta, optimizer]);
+}
+
+/** The names of the files with a step's optimizer state, under every scheme. */
+export function optimizersOfStep(names: readonly string[], step: number): string[] {
+  return namesWithStep(names, step, ({ optimizer }) => [optimizer]);
+}
+
+function namesWithStep(
+  names: readonly string[],
+  step: number,
+  patterns: (naming: Naming) => RegExp[],
+): string[] {
   return names.filter((name) =>
-    namings.some(({ model, meta, optimizer }) =>
-      [model, meta, optimizer].some((pattern) => Number(pattern.exec(name)?.[1] ?? NaN) === step)
-    )
+    namings.flatMap(patterns).some((pattern) => Number(pattern.exec(name)?.[1] ?? NaN) === step)
   );
 }
 
@@ -145,9 +171,17 @@ function groupBySteps(names: readonly string[], naming: Naming): Map<number, Fou
       .map((pattern) => pattern.exec(name));
     if (model) filesOf(model[1]).model = name;
     if (meta) filesOf(meta[1]).meta = name;
-    if (optimizer) filesOf(optimizer[1]).optimizers.set(Number(optimizer[2] ?? 0), name);
+    if (optimizer) addOptimizer(filesOf(optimizer[1]).optimizers, name, optimizer[2]);
   }
   return steps;
+}
+
+/** Notes a file with optimizer state. One without a rank is rank 0's, unless others name theirs. */
+function addOptimizer(optimizers: Map<number, string>, name: string, rank?: string): void {
+  const isRanked = [...optimizers.values()].some((other) => other.includes("_rank"));
+  if (rank === undefined && isRanked) return;
+  if (rank !== undefined && !isRanked) optimizers.clear();
+  optimizers.set(Number(rank ?? 0), name);
 }
 
 /** The step in the name of a meta file, whichever naming it has. */

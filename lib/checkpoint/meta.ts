@@ -3,6 +3,7 @@ import { isRecord, parseJson } from "../json.ts";
 import type { ModelConfig } from "../model_config.ts";
 import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
 import { quote } from "./byte_reader.ts";
+import { branchDesign } from "./era.ts";
 import { list, stepOfMeta } from "./layout.ts";
 
 /** What the JSON file beside a model says. */
@@ -65,7 +66,8 @@ export function parseMeta(text: string, path: string): CheckpointMeta {
 }
 
 function stepIn(raw: Record<string, unknown>, path: string): number {
-  if (raw.step === undefined) {
+  // nanochat's metas of reinforcement learning have none.
+  if (raw.step === undefined || raw.step === null) {
     const step = stepOfMeta(path);
     if (step !== undefined) return step;
   }
@@ -77,8 +79,10 @@ function parseModelConfig(config: unknown, path: string): ModelConfig {
   const known = [...Object.keys(CONFIG_KEYS), ...OTHER_CONFIG_KEYS];
   const unknown = Object.keys(config).filter((key) => !known.includes(key));
   if (unknown.length > 0) {
+    const design = branchDesign(unknown[0]);
     throw new UserError(
-      `${path}: "model_config" has what no model here has: ${list(unknown.map(quote))}`,
+      `${path}: "model_config" has what no model here has: ${list(unknown.map(quote))}` +
+        (design === undefined ? "" : `: ${design}`),
     );
   }
   const numbers = Object.fromEntries(

@@ -18,11 +18,22 @@ export { BlobSource } from "./blob_source.ts";
 export { type ByteSource, MemorySource, readAll } from "./byte_source.ts";
 export { bfloat16ToFloat32, float32ToBfloat16 } from "../bfloat16.ts";
 export { bytesPerElement, float16ToFloat32, float32ToFloat16 } from "./dtype.ts";
-export { describeEra, type Era, findEra, type Guess, type Known, openParts } from "./era.ts";
+export {
+  describeEra,
+  type Era,
+  findEra,
+  type Guess,
+  isNewest,
+  type Known,
+  openParts,
+  type Said,
+  type Shapes,
+} from "./era.ts";
 export type { Folder, WritableFolder } from "./folder.ts";
 export { HttpSource } from "./http_source.ts";
 export {
   CHECKPOINT_FOLDERS,
+  checkpointFolders,
   type CheckpointSource,
   completeSteps,
   defaultTag,

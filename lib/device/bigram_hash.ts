@@ -13,6 +13,5 @@
 export function bigramHash(id: number, previous: number, buckets: number): number {
   const mod = buckets - 1;
   if (previous < 0) return mod;
-  const hash = (Math.imul(36313, id) ^ Math.imul(27191, previous)) % mod;
-  return hash < 0 ? hash + mod : hash;
+  return ((Math.imul(36313, id) ^ Math.imul(27191, previous)) >>> 0) % mod;
 }

@@ -24,7 +24,7 @@ export interface Device extends Operations {
   readonly kind: "webgpu" | "cpu" | "float64";
   /** What a person would call it, such as the adapter's name or the number of threads. */
   readonly name: string;
-  /** Bytes allocated now and at most so far. */
+  /** Bytes allocated now, and the most that were taken from the system at once so far. */
   readonly memory: { readonly used: number; readonly peak: number };
 
   /**
@@ -60,4 +60,21 @@ export interface Device extends Operations {
   synchronize(): Promise<void>;
   /** Frees everything and lets the process end. */
   close(): Promise<void>;
+}
+
+/** A device of this computer, which can be asked beforehand what it has room for. */
+export interface Hardware extends Device {
+  /** See {@link Device.memory}; and how much it may take at most, Infinity where nothing says. */
+  readonly memory: { readonly used: number; readonly peak: number; readonly limit: number };
+  /**
+   * A device as this one that only counts: it takes no memory and computes nothing, but its
+   * {@link memory} is what that of this one would be after the same calls if it had 64 times as
+   * much, with all that operations work in. What is read from it is zero.
+   */
+  counting(): Hardware;
+  /**
+   * Whether this device has room for what one that counts was given, if it holds nothing yet. Where
+   * the system does not say how much memory there is, it is tried out.
+   */
+  fits(counted: Hardware): Promise<boolean>;
 }

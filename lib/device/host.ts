@@ -17,18 +17,21 @@ export function adapterAdvice(): string {
   return ADVICE[Deno.build.os] ?? "install your GPU's driver";
 }
 
+/** What is left for the program itself where there is enough: its code, the data it trains on. */
+const OWN_BYTES = 2 ** 28;
+
 /**
- * How many bytes an adapter may be asked for in all. Software adapters and Apple's promise any
+ * How many bytes a device may take in all. The system, software adapters and Apple's promise any
  * amount of memory; the system then ends the process, or swaps. Other GPUs say when theirs is full.
  *
- * @param software Whether the adapter runs on the CPU.
+ * @param software Whether the device runs on the CPU.
  */
 export function memoryLimit(software: boolean): number {
   const shared = Deno.build.os === "darwin";
   if (!software && !shared) return Infinity;
   try {
     const { available, total } = Deno.systemMemoryInfo();
-    return software ? available : 0.75 * total;
+    return software ? Math.max(available / 2, available - OWN_BYTES) : 0.75 * total;
   } catch {
     return Infinity; // Without the permission to ask, or on a system that does not tell.
   }

@@ -5,7 +5,7 @@
  * @module
  */
 export { type CpuOptions, createCpuDevice } from "./cpu/mod.ts";
-export type { Device, Readback } from "./device.ts";
+export type { Device, Hardware, Readback } from "./device.ts";
 export {
   type Coefficient,
   type Guard,

@@ -4,7 +4,7 @@
  * @module
  */
 import { createCpuDevice } from "./cpu/mod.ts";
-import type { Device } from "./device.ts";
+import type { Hardware } from "./device.ts";
 import { adapterAdvice, memoryLimit } from "./host.ts";
 import { createWebGpuDevice, findAdapter } from "./webgpu/mod.ts";
 
@@ -34,7 +34,7 @@ export interface DeviceOptions extends DeviceChoice {
  */
 export async function openDevice(
   options: DeviceOptions = {},
-): Promise<{ device: Device; reason: string }> {
+): Promise<{ device: Hardware; reason: string }> {
   const { deviceType, threads, blas, now } = options;
   const adapter = deviceType === "cpu" ? undefined : await findAdapter();
   const software = adapter?.info.isFallbackAdapter ?? false;
@@ -59,5 +59,6 @@ export async function openDevice(
       reason = "no hardware GPU was found, and a software one was not asked for";
     }
   }
-  return { device: await createCpuDevice({ threads, blas }), reason };
+  const maxMemoryBytes = memoryLimit(true);
+  return { device: await createCpuDevice({ threads, blas, maxMemoryBytes }), reason };
 }

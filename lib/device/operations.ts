@@ -115,8 +115,7 @@ export interface Operations {
   /**
    * nanochat's hash of a token and the one before, into `buckets` rows of which the last is for
    * tokens with none before: out_t = ((36313 · ids_t) xor (27191 · ids_{t−1})) mod (buckets − 1),
-   * in int32 that wraps and a remainder that is not negative, for out and ids int32 (B, T). The
-   * token before the first is `previous` (B), a number of each row, negative for none; each row's
+   * for out and ids int32 (B, T), ids below 118,278 (products are exact in 32 bits). The token before the first is `previous` (B), a number of each row, negative for none; each row's
    * last token takes its place.
    */
   bigramIds(args: { out: Tensor; ids: Tensor; previous: Tensor; buckets: number }): void;
@@ -316,9 +315,12 @@ export interface Operations {
       guard?: Guard;
     },
   ): void;
-  /** In place, each matrix of x (n, rows, cols): x *= target / (‖x‖_F · margin + eps). */
+  /** In place, each matrix of x (n, rows, cols): x *= target / max(‖x‖_F · margin + eps, 1e-6). */
   frobeniusNormalize(args: { x: Tensor; target: number; margin: number; eps: number }): void;
-  /** In place, each matrix of x (n, rows, cols): every row gets the mean norm of the rows. */
+  /**
+   * In place, each matrix of x (n, rows, cols): every row is scaled by ‖x‖_F / sqrt(rows), the root
+   * mean square of the rows' norms, over max(its norm, 1e-6).
+   */
   equilibrateRows(args: { x: Tensor }): void;
   /**
    * Muon's variance reduction, in place on each matrix of x (n, rows, cols). With v = mean(x²) of

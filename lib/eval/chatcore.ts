@@ -1,5 +1,6 @@
 /**
- * ChatCORE: six tasks, and the mean of what a model achieves on them beyond guessing.
+ * ChatCORE: six tasks, five since July 2026, and the mean of what a model achieves on them beyond
+ * guessing.
  *
  * @module
  */
@@ -72,6 +73,8 @@ export interface ChatcoreOptions extends Omit<TaskEvaluationOptions, "maxProblem
   tokenizer: Tokenizer;
   /** The tasks, from {@link loadChatcoreTasks}. */
   tasks: ReadonlyMap<ChatcoreTask, EvalTask>;
+  /** The tasks whose mean is ChatCORE; all six unless given. */
+  all?: readonly ChatcoreTask[];
   /** Most problems of a categorical task; −1 for all. */
   maxCat: number;
   /** Most problems of a generative task; −1 for all. */
@@ -89,7 +92,7 @@ export interface ChatcoreOptions extends Omit<TaskEvaluationOptions, "maxProblem
 export async function evaluateChatcore(
   options: ChatcoreOptions,
 ): Promise<Record<string, number> | undefined> {
-  const { model, tokenizer, tasks, maxCat, maxSample, onProgress, ...rest } = options;
+  const { model, tokenizer, tasks, all, maxCat, maxSample, onProgress, ...rest } = options;
   const accuracies = new Map<ChatcoreTask, number>();
   for (const [name, task] of tasks) {
     const most = task.evalType === "categorical" ? maxCat : maxSample;
@@ -101,13 +104,15 @@ export async function evaluateChatcore(
     if (!score) return undefined;
     accuracies.set(name, score.passed / score.total);
   }
-  return chatcoreMetrics(accuracies);
+  return chatcoreMetrics(accuracies, all);
 }
 
 /**
  * Accuracies under the names that nanochat logs them by: `chatcore/ARC-Easy` and so on, and if
- * all six are there `chatcore_metric` and `chatcore_cat`, the means over all and over the
- * categorical ones of (accuracy − guessing) / (1 − guessing): 0 is guessing, 1 perfect.
+ * all are there `chatcore_metric` and `chatcore_cat`, the means over all and over the categorical
+ * ones of (accuracy − guessing) / (1 − guessing): 0 is guessing, 1 perfect.
+ *
+ * @param all Which tasks `chatcore_metric` is the mean of.
  *
  * @example
  * ```ts
@@ -120,6 +125,7 @@ export async function evaluateChatcore(
  */
 export function chatcoreMetrics(
   accuracies: ReadonlyMap<ChatcoreTask, number>,
+  all: readonly ChatcoreTask[] = CHATCORE_TASKS,
 ): Record<string, number> {
   const centredMean = (names: readonly ChatcoreTask[]) => {
     const centred = names.map((name) => {
@@ -128,10 +134,10 @@ export function chatcoreMetrics(
     });
     return centred.reduce((sum, value) => sum + value, 0) / centred.length;
   };
-  const whole = CHATCORE_TASKS.every((name) => accuracies.has(name));
+  const whole = all.every((name) => accuracies.has(name));
   return {
     ...whole && {
-      chatcore_metric: centredMean(CHATCORE_TASKS),
+      chatcore_metric: centredMean(all),
       chatcore_cat: centredMean(CATEGORICAL_TASKS),
     },
     ...Object.fromEntries(

@@ -5,6 +5,7 @@
  */
 import { findCheckpoint, openTorchFile, readMeta } from "../checkpoint/disk/mod.ts";
 import { checkParameters, describeEra, readStateDict } from "../checkpoint/mod.ts";
+import type { DeviceChoice } from "../device/mod.ts";
 import { harmless } from "../harmless.ts";
 import {
   countParameters,
@@ -13,23 +14,38 @@ import {
   tableRows,
   windowSizes,
 } from "../model/mod.ts";
-import { type ModelOptions, type RunIo, snakeCase, whereModelsAre } from "../training/mod.ts";
+import {
+  type ModelOptions,
+  type RunIo,
+  snakeCase,
+  whereModelsAre,
+  withDevice,
+} from "../training/mod.ts";
+import { memoryTable } from "./memory.ts";
+
+/** Which checkpoint is looked at, and what memory it needs where. */
+export interface InspectOptions extends ModelOptions, DeviceChoice {
+  /** Tokens in a row, T; the model's own length unless given. */
+  maxSeqLen?: number;
+}
 
 /**
- * Prints a checkpoint's configuration, parameter counts and tensors. No tensor is read.
+ * Prints a checkpoint's configuration, parameter counts, tensors, and what memory it needs. No
+ * tensor is read.
  *
  * @throws {UserError} when the checkpoint is missing or damaged.
  */
 export async function inspectCheckpoint(
-  options: ModelOptions,
+  options: InspectOptions,
   io: RunIo,
 ): Promise<void> {
-  const { source, modelTag: tag, step, softcap } = options;
+  const { source, modelTag: tag, step, softcap, windowPattern } = options;
   const { baseDir, terminal, advice } = await whereModelsAre(io);
   const files = await findCheckpoint(baseDir, { source, tag, step });
-  const { modelConfig: config, raw } = await readMeta(files.meta);
+  const { modelConfig, raw } = await readMeta(files.meta);
   using file = await openTorchFile(files.model);
-  const { tensors, parts, era } = readStateDict(file, config, { meta: raw, softcap });
+  const known = { meta: raw, softcap, windowPattern };
+  const { tensors, parts, era, era: { config } } = readStateDict(file, modelConfig, known);
   const specs = parameterSpecs(config, parts);
   checkParameters(tensors, specs, files.model);
   const counts = countParameters(specs);
@@ -40,7 +56,7 @@ export async function inspectCheckpoint(
   terminal.print(
     `Config       ${fields({ ...model_config, padded_vocab_size: tableRows(config, parts) })}`,
   );
-  terminal.print(`Architecture ${describeEra(era, config, advice)}`);
+  terminal.print(`Architecture ${describeEra(era, advice)}`);
   const windows = windowSizes(config, parts.windows);
   terminal.print(`Windows      ${windows.every(Number.isFinite) ? windows.join(", ") : "none"}`);
   terminal.print(`Trained with ${fields({ ...user_config })}`);
@@ -51,6 +67,13 @@ export async function inspectCheckpoint(
   }
   const flops = flopsPerToken(config, counts.transformerMatrices + counts.lmHead, parts.windows);
   terminal.print(`FLOPs per training token  ${flops.toExponential(3)}`);
+  const { maxSeqLen = config.sequenceLen } = options;
+  const table = await withDevice(
+    options,
+    io,
+    (device) => memoryTable(device, { config, parts }, maxSeqLen),
+  );
+  table.forEach((line) => terminal.print(line));
   terminal.print("Tensors");
   for (const [name, { shape, dtype }] of tensors) {
     terminal.print(`  ${name.padEnd(38)} ${`(${shape.join(", ")})`.padEnd(14)} ${dtype}`);

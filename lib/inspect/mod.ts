@@ -1,8 +1,10 @@
 /**
- * Looking at what a run works with: a checkpoint, a conversation's tokens, how a mixture packs.
+ * Looking at what a run works with: a checkpoint, a conversation's tokens, how a mixture packs, the
+ * recipes.
  *
  * @module
  */
-export { inspectCheckpoint } from "./checkpoint.ts";
+export { inspectCheckpoint, type InspectOptions } from "./checkpoint.ts";
 export { inspectConversation } from "./conversation.ts";
 export { inspectPacking, type PackingOptions } from "./packing.ts";
+export { inspectRecipes } from "./recipes.ts";

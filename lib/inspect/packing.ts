@@ -5,6 +5,7 @@
  */
 import { join } from "@std/path";
 import { DiskFolder, findCheckpoint, readMeta } from "../checkpoint/disk/mod.ts";
+import type { CheckpointSource } from "../checkpoint/mod.ts";
 import { type PackingStats, packingStats } from "../dataloader/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import { Progress, type Terminal } from "../tracking/mod.ts";
@@ -22,18 +23,20 @@ const percent = (share: number) => `${(100 * share).toFixed(2)}%`;
 
 /** Which mixture is packed, and into which rows. */
 export interface PackingOptions extends MixtureOptions {
-  /** Tokens in a row, T; those of the base checkpoint unless given. */
+  /** Tokens in a row, T; those of the checkpoint unless given. */
   maxSeqLen: number | undefined;
-  /** Folder of the base checkpoint; undefined for the deepest model there. */
+  /** Which kind of checkpoint a run would begin with. */
+  source: CheckpointSource;
+  /** Its folder; undefined for the deepest model there. */
   modelTag: string | undefined;
-  /** Step of the base checkpoint; undefined for its last. */
+  /** Its step; undefined for its last. */
   step: number | undefined;
 }
 
 /**
  * Packs the training mixture once and prints how well it fills the rows.
  *
- * @param options The mixture, the base checkpoint and the length of rows.
+ * @param options The mixture, the checkpoint and the length of rows.
  * @throws {UserError} when a dataset, the tokenizer or the checkpoint is missing, or a row is bad.
  */
 export async function inspectPacking(options: PackingOptions, givenIo: RunIo): Promise<void> {
@@ -66,12 +69,12 @@ export async function inspectPacking(options: PackingOptions, givenIo: RunIo): P
   printStats(stats, T, terminal);
 }
 
-/** The length of rows that a run inherits from its base checkpoint. */
+/** The length of rows that a run inherits from its checkpoint. */
 async function inheritedLength(options: PackingOptions, baseDir: string): Promise<number> {
-  const { modelTag: tag, step } = options;
-  const files = await findCheckpoint(baseDir, { source: "base", tag, step });
+  const { source, modelTag: tag, step } = options;
+  const files = await findCheckpoint(baseDir, { source, tag, step });
   const { raw } = await readMeta(files.meta);
-  return inheritSettings({}, raw).maxSeqLen;
+  return inheritSettings({}, raw, undefined, source).maxSeqLen;
 }
 
 function printStats(stats: PackingStats, T: number, terminal: Terminal): void {

@@ -13,8 +13,11 @@ import { TableRows } from "./table_rows.ts";
 
 /** The inputs of a pass, written once per micro-batch. */
 export class DeviceBatch {
-  /** The tokens, and which row of the table of bigrams each takes where there is one. */
+  /** Tokens of a row. */
+  readonly T: number;
+  /** The tokens. */
   readonly tokens: TableRows;
+  /** Which row of the table of bigrams each takes, where there is one. */
   readonly bigrams: TableRows | undefined;
   /** int32 (N) The rows that have a target; only the first {@link count} are meant. */
   readonly index: Tensor;
@@ -27,7 +30,8 @@ export class DeviceBatch {
   readonly #model: GPT;
 
   /** Plans memory for B rows of T tokens, N in all; `training` adds the grouping by token. */
-  constructor(model: GPT, arena: Arena, B: number, readonly T: number, training: boolean) {
+  constructor(model: GPT, arena: Arena, B: number, T: number, training: boolean) {
+    this.T = T;
     this.#model = model;
     const { config, parts } = model, N = B * T;
     this.tokens = new TableRows(arena, "token", tableRows(config, parts), N, training);

@@ -32,4 +32,5 @@ export {
   type WeightType,
 } from "./parameters.ts";
 export { Pass } from "./pass.ts";
-export { rotaryTables } from "./rotary.ts";
+export { type RotaryParts, rotaryTables } from "./rotary.ts";
+export { TableRows } from "./table_rows.ts";

@@ -62,15 +62,21 @@ export interface MuonGroup extends GroupSettings {
 /** A group of either kind. */
 export type ParameterGroup = AdamWGroup | MuonGroup;
 
+/** Narrows a group. */
+export const isAdamW = (group: ParameterGroup): group is AdamWGroup => group.kind === "adamw";
+/** Narrows a group. */
+export const isMuon = (group: ParameterGroup): group is MuonGroup => group.kind === "muon";
+
 /** What AdamW's learning rates are multiplied by at a model's width. */
 export function widthScale(nEmbd: number): number {
   return (nEmbd / 768) ** -0.5;
 }
 
 /**
- * nanochat's groups in the order of its optimizer's state: AdamW for lm_head, wte, value and
- * bigram embeddings and scalars, then Muon, one group per shape of the blocks' matrices, shapes sorted.
- * Groups without parameters (parts that are off) are left out.
+ * nanochat's groups in the order of its optimizer's state: AdamW for lm_head, wte, value
+ * embeddings, bigram embedding and scalars, then Muon, one group per shape of the blocks' matrices,
+ * shapes sorted. Groups without parameters (parts that are off) are left out. The rates and betas
+ * are the newest; those of the bigram parts are their own day's.
  *
  * @param parameters In the order of the state dict.
  * @param nEmbd Width of the model.
@@ -111,7 +117,7 @@ export function parameterGroups(
     adamw(ofKind("lmHead"), unembeddingLr * scale, [0.8, 0.96], 0.01),
     adamw(ofKind("wte"), embeddingLr * scale, [0.8, 0.995], 0.001),
     adamw(ofKind("valueEmbeds"), embeddingLr * 0.5 * scale, [0.8, 0.995], 0.01),
-    adamw(ofKind("bigramEmbed"), embeddingLr * 0.5 * scale, [0.8, 0.995], 0.01),
+    adamw(ofKind("bigramEmbed"), embeddingLr * scale, [0.8, 0.95], 0),
     adamw(named("resid_lambdas"), 0.005, [0.8, 0.95], 0.05),
     adamw(named("x0_lambdas"), 0.5, [0.96, 0.95], 0),
     adamw(named("smear_gate.weight", "smear_lambda", "backout_lambda"), 0.2, [0.8, 0.95], 0),

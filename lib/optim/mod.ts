@@ -17,10 +17,18 @@ export {
 } from "./groups.ts";
 export { Muon, type MuonOptions, type MuonScratch, type MuonStack } from "./muon.ts";
 export { Optimizer } from "./optimizer.ts";
-export { lrMultiplier, momentumCoefficient, type ScheduleOptions } from "./schedule.ts";
 export {
-  type IncomingTensor,
+  lrMultiplier,
+  momentumCoefficient,
+  type ScheduleOptions,
+  stepMultiplier,
+} from "./schedule.ts";
+export {
+  type LoadedState,
+  loadOptimizerShares,
   loadOptimizerState,
-  type OptimizerState,
-  optimizerState,
-} from "./state.ts";
+  type MissingShares,
+  missingShares,
+} from "./load.ts";
+export type { IncomingTensor, OptimizerShare } from "./saved/shares.ts";
+export { type OptimizerState, optimizerState } from "./state.ts";

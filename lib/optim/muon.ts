@@ -28,7 +28,7 @@ export function mostStacked(shape: readonly number[]): number {
 
 /** Variations that later versions of nanochat have. */
 export interface MuonOptions {
-  /** Rescale rows to their mean norm before orthogonalising. */
+  /** Rescale rows to their norms' root mean square before orthogonalising. */
   equilibrateRows?: boolean;
   /** Rescale the result to the Frobenius norm of an orthogonal matrix. */
   renormalize?: boolean;
@@ -117,7 +117,7 @@ export class Muon {
       x = this.#orthogonalize(x);
       if (this.options.renormalize) {
         const target = Math.sqrt(Math.min(rows, cols));
-        device.frobeniusNormalize({ x, target, margin: 1, eps: 1e-6 });
+        device.frobeniusNormalize({ x, target, margin: 1, eps: 0 });
       }
       device.muonVarianceReduction({ x, secondMomentum, beta2, guard });
       parameters.forEach(({ value: p }, slot) => {

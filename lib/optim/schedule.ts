@@ -35,6 +35,19 @@ export function lrMultiplier(progress: number, options: ScheduleOptions): number
   return (1 - fallen) + fallen * finalLrFrac;
 }
 
+/**
+ * The learning-rate multiplier of a step in a run of so many: while the rate rises it is the one
+ * after the step, else the one before, as in nanochat's pretraining. So no step is spent at the
+ * rate 0 that the rise begins with, and none at the one that the fall ends with.
+ *
+ * @param step From 0.
+ * @param steps All of the run, from 1.
+ */
+export function stepMultiplier(step: number, steps: number, options: ScheduleOptions): number {
+  const rising = options.warmupRatio * steps;
+  return step < rising ? Math.min(1, (step + 1) / rising) : lrMultiplier(step / steps, options);
+}
+
 /** Muon's momentum coefficient at an optimizer step (from 0): 0.85 to 0.95 over the first 300. */
 export function momentumCoefficient(step: number): number {
   const risen = Math.min(1, step / 300);

@@ -9,7 +9,7 @@ import { dirname, join } from "@std/path";
 import { StagedFile } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
 import { EmbeddedSource } from "../tasks/mod.ts";
-import { demoDir, holds } from "../training/mod.ts";
+import { demoDir, holds, RECIPES } from "../training/mod.ts";
 import type { SftOptions } from "./options.ts";
 
 /** Where the base model lies in the package. */
@@ -79,7 +79,7 @@ async function place(path: string, open: () => Promise<ReadableStream<Uint8Array
 
 /** Whether a run that asks for no model in particular has none here and takes the shipped one. */
 export async function needsDemo(options: SftOptions, baseDir: string): Promise<boolean> {
-  return options.modelTag === undefined && !options.resume &&
+  return options.source === "base" && options.modelTag === undefined && !options.resume &&
     !await holds(baseDir, "base_checkpoints");
 }
 
@@ -92,12 +92,13 @@ const DEMO_SETTINGS: Partial<SftOptions> = {
   chatcoreEvery: -1,
   chatcoreMaxCat: 100,
   chatcoreMaxSample: 16,
-  simpleSpellingSize: 6000,
-  spellingBeeSize: 3000,
 };
+/** How much spelling is in it, where the recipe has any. */
+const DEMO_SPELLING: Partial<SftOptions> = { simpleSpellingSize: 6000, spellingBeeSize: 3000 };
 
 /** The options of a demonstration: its own settings for whatever was not said. */
 export function demoOptions(options: SftOptions): SftOptions {
   const said = Object.fromEntries(options.given.map((name) => [name, options[name]]));
-  return { ...options, ...DEMO_SETTINGS, ...said };
+  const hasSpelling = RECIPES[options.recipe].mixture.spellingBeeSize > 0;
+  return { ...options, ...DEMO_SETTINGS, ...hasSpelling ? DEMO_SPELLING : {}, ...said };
 }

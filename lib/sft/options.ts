@@ -3,19 +3,20 @@
  *
  * @module
  */
+import type { CheckpointSource } from "../checkpoint/mod.ts";
 import type { DeviceChoice } from "../device/mod.ts";
 import type { ScheduleOptions } from "../optim/mod.ts";
 import type {
   ChatcoreRunOptions,
-  InheritedSettings,
   MeasurementOptions,
   MixtureOptions,
   SavingOptions,
+  WantedSettings,
 } from "../training/mod.ts";
 
 /**
  * Options of a fine-tuning run. Each is the command line's flag of the same name (`maxSeqLen` is
- * `--max-seq-len`). Settings that are undefined are inherited from the base checkpoint.
+ * `--max-seq-len`). Settings that are undefined are inherited from the checkpoint it begins with.
  */
 export interface SftOptions
   extends
@@ -25,18 +26,22 @@ export interface SftOptions
     MeasurementOptions,
     MixtureOptions,
     SavingOptions,
-    Partial<InheritedSettings> {
+    Partial<WantedSettings> {
   /** Name of the run, kept with the metrics. */
   run: string;
-  /** Folder of the base checkpoint, such as `"d12"`; undefined for the deepest model there. */
+  /** Which kind of model it begins with; what it saves is of kind `"sft"`. */
+  source: CheckpointSource;
+  /** Folder of the checkpoint it begins with, such as `"d12"`; undefined for the deepest model there. */
   modelTag: string | undefined;
-  /** Step of the base checkpoint; undefined for its last. */
+  /** Step of that checkpoint; undefined for its last. */
   modelStep: number | undefined;
-  /** The cap of the base model's logits, where its files do not tell it. */
+  /** The cap of that model's logits, where its files do not tell it. */
   softcap: number | undefined;
-  /** Whether to warm-start the optimizer from the base checkpoint's state. */
+  /** Its window pattern, where its files do not tell it. */
+  windowPattern: string | undefined;
+  /** Whether to warm-start the optimizer from that checkpoint's state. */
   loadOptimizer: boolean;
-  /** Whether to go on with the last fine-tuned checkpoint of the tag instead of a base one. */
+  /** Whether to go on with the last fine-tuning run of the tag instead of beginning one. */
   resume: boolean;
   /** First learning rate as a fraction of the base one. */
   initLrFrac: number;

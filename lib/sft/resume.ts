@@ -8,13 +8,14 @@ import { resolve } from "@std/path";
 import type { CheckpointMeta } from "../checkpoint/mod.ts";
 import { UserError } from "../errors.ts";
 import type { Terminal } from "../tracking/mod.ts";
-import { type RunProgress, type SavedRun, snakeCase } from "../training/mod.ts";
+import { RECIPE_NAMES, type RunProgress, type SavedRun, snakeCase } from "../training/mod.ts";
 import type { SftOptions } from "./options.ts";
 
 /** What is said for each start and not kept: which checkpoint, and whether its optimizer. */
 const OF_A_START: readonly (keyof SftOptions)[] = [
   "given",
   "resume",
+  "source",
   "modelTag",
   "modelStep",
   "loadOptimizer",
@@ -42,7 +43,8 @@ export function resumedOptions(
     if (OF_A_START.includes(name) || !(key in config)) continue;
     const value = saved ?? undefined, said = options[name];
     if (!options.given.includes(name)) {
-      if (!isOfOneKind(said, value)) {
+      const isKnown = name !== "recipe" || RECIPE_NAMES.some((known) => known === value);
+      if (!isKnown || !isOfOneKind(said, value)) {
         throw new UserError(`${path}: "${key}" cannot be ${JSON.stringify(saved)}`);
       }
       resumed[name] = value;

@@ -1,5 +1,5 @@
 /**
- * One fine-tuning run, from a base checkpoint to a fine-tuned one.
+ * One fine-tuning run, from a checkpoint, usually a base one, to a fine-tuned one.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import {
   readMeta,
   runsIn,
 } from "../checkpoint/disk/mod.ts";
-import type { CheckpointMeta } from "../checkpoint/mod.ts";
+import type { CheckpointMeta, CheckpointSource } from "../checkpoint/mod.ts";
 import { PackedLoader, type PackedLoaderState } from "../dataloader/mod.ts";
-import type { Device } from "../device/mod.ts";
+import type { Hardware } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { Pass } from "../model/mod.ts";
 import { momentumCoefficient, optimizerState } from "../optim/mod.ts";
@@ -23,11 +23,15 @@ import {
   ChatcoreRun,
   checkMixtures,
   endedBy,
+  findModel,
+  type InheritedSettings,
   inheritSettings,
   openDataSource,
-  openModel,
+  type OpenedModel,
   openOptimizer,
   openSinks,
+  planTraining,
+  RECIPES,
   RunCheckpoints,
   runContents,
   type RunIo,
@@ -68,7 +72,7 @@ export interface SftResult {
 }
 
 /**
- * Fine-tunes a base model: prints what it does, measures it on the way, and saves a checkpoint at
+ * Fine-tunes a model: prints what it does, measures it on the way, and saves a checkpoint at
  * the end, every `saveEvery` steps, and when the signal aborts.
  *
  * @throws {UserError} for whatever a person can mend; nothing is half-written.
@@ -124,7 +128,7 @@ function finished(directory: string, { step }: RunProgress): string {
 }
 
 /** Fine-tunes the model that ships with the package, and shows it before and after. */
-async function demonstrate(device: Device, options: SftOptions, io: RunIo): Promise<SftResult> {
+async function demonstrate(device: Hardware, options: SftOptions, io: RunIo): Promise<SftResult> {
   io.terminal.info(
     `No base checkpoint in ${io.baseDir}, and no model asked for: ` +
       "fine-tuning the tiny model that ships with this package, on samples of every task",
@@ -135,6 +139,14 @@ async function demonstrate(device: Device, options: SftOptions, io: RunIo): Prom
   return { ...await fineTune(device, ownOptions, demo, { showcase }), isDemo: true };
 }
 
+/** What the checkpoint that a run begins with is called. */
+const BEGINNINGS = {
+  base: "Base checkpoint:",
+  mid: "Midtrained checkpoint:",
+  sft: "Fine-tuned checkpoint:",
+  rl: "Checkpoint of reinforcement learning:",
+};
+
 /** What a run begins with beside its options. */
 interface Beginning {
   /** The checkpoint it goes on from. */
@@ -143,47 +155,59 @@ interface Beginning {
   showcase?: Showcase;
 }
 
+/** Opens the model that a run goes on from, once it is known that the device has the memory for it. */
+async function open(
+  device: Hardware,
+  which: { source: CheckpointSource; tag: string; step: number },
+  resume: boolean,
+  options: SftOptions,
+  io: RunIo,
+): Promise<{ opened: OpenedModel; settings: InheritedSettings }> {
+  const { terminal, baseDir, signal } = io;
+  const { softcap, windowPattern } = options;
+  const found = await findModel(baseDir, { ...which, softcap, windowPattern });
+  terminal.info(`${resume ? "Resuming" : BEGINNINGS[which.source]} ${found.files.model}`);
+  sayEra(found.era, io);
+  const wanted = inheritSettings(options, found.meta.raw, (note) => {
+    if (!resume) terminal.info(note);
+  }, which.source);
+  const measures = options.chatcoreEvery > 0, { muon } = RECIPES[options.recipe];
+  const settings = await planTraining(device, found.shape, wanted, { terminal, measures, muon });
+  const opened = await found.load(device, { training: true, signal });
+  return { opened, settings };
+}
+
 /**
  * Fine-tunes on an open device: opens the model and its optimizer, the mixture packed into rows and
  * what it is measured with, all before the first step, then takes steps with measurements and
  * checkpoints in between.
  */
 async function fineTune(
-  device: Device,
+  device: Hardware,
   options: SftOptions,
   io: RunIo,
   { resumed, showcase }: Beginning,
 ): Promise<SftResult> {
   const { terminal, baseDir, signal, now } = io;
-  const { numIterations, modelTag, modelStep, softcap } = options;
+  const { numIterations, modelTag, modelStep, chatcoreEvery } = options;
+  const source = resumed ? "sft" : options.source;
   const { at: start, loader: state } = resumed?.saved ?? { at: START, loader: undefined };
   const files = resumed?.files ??
-    await findCheckpoint(baseDir, { source: "base", tag: modelTag, step: modelStep });
+    await findCheckpoint(baseDir, { source, tag: modelTag, step: modelStep });
   const { tag, step } = files;
   const resume = resumed !== undefined;
   const place = { baseDir, source: "sft", tag, resume, step, terminal } as const;
   await using checkpoints = await RunCheckpoints.open(place);
-  const source = resume ? "sft" : "base";
-  const opened = await openModel(device, baseDir, {
-    source,
-    tag,
-    step,
-    softcap,
-    training: true,
-    signal,
-  });
+  const which = { source, tag, step };
+  const { opened, settings } = await open(device, which, resume, options, io);
   const { model, tokenizer, meta } = opened;
-  terminal.info(`${resume ? "Resuming" : "Base checkpoint:"} ${files.model}`);
-  sayEra(opened, io);
-  const settings = inheritSettings(options, meta.raw, (note) => {
-    if (!resume) terminal.info(note);
-  });
   const { maxSeqLen: T, deviceBatchSize: B } = settings;
   const steps = accumulationSteps(settings);
   describeBatches(settings, steps, model.config.nEmbd, terminal);
 
   const rates = { ...settings, initLrFrac: options.initLrFrac };
-  const warmth = { isWarm: options.loadOptimizer, isResumed: resume };
+  const { muon } = RECIPES[options.recipe];
+  const warmth = { isWarm: options.loadOptimizer, isResumed: resume, muon };
   const optimizer = await openOptimizer(opened, rates, warmth, io);
   const pass = new Pass(model, B, T, { training: true });
   const sizes = {
@@ -195,7 +219,7 @@ async function fineTune(
   const datasets = openDataSource(io);
   const mixtures = await trainingMixture(options, datasets, (note) => terminal.info(note), signal);
   const checked = await checkMixtures(mixtures, { tokenizer, T }, io);
-  await using chatcore = options.chatcoreEvery > 0
+  await using chatcore = chatcoreEvery > 0
     ? await ChatcoreRun.open(datasets, options, io)
     : undefined;
   const render = tokenizer.renderConversation.bind(tokenizer);
@@ -216,8 +240,8 @@ async function fineTune(
   const { metrics, bpbs } = measurements;
   const run = { model, optimizer, options: withAbsolutePaths(options), settings };
   // What a run goes on from may have been measured before it was stopped.
-  const measures = chatcore ? ["val_bpb", "chatcore_metric"] : ["val_bpb"];
-  const isMeasured = resume && measures.every((name) => typeof meta.raw[name] === "number");
+  const names = chatcore ? ["val_bpb", "chatcore_metric"] : ["val_bpb"];
+  const isMeasured = resume && names.every((name) => typeof meta.raw[name] === "number");
   const contents = (at: RunProgress, loader: PackedLoaderState) =>
     runContents({ ...run, at, loader });
   const portray = async () => {

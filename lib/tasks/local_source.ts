@@ -1,7 +1,7 @@
 import { basename, join } from "@std/path";
 import { UserError } from "../errors.ts";
 import { readJsonlRows, readParquetRows } from "./files.ts";
-import { checkManifest, MANIFEST, manifestOfFile } from "./manifest.ts";
+import { checkManifest, FETCH_LOCK, MANIFEST, manifestOfFile } from "./manifest.ts";
 import { openFile } from "./open_file.ts";
 import { CompactRows, type Rows } from "./rows.ts";
 import type { DatasetSource } from "./source.ts";
@@ -11,7 +11,7 @@ import type { DatasetSource } from "./source.ts";
  * `task_data/{repo with -- for /}/{subset}/{split}/`, `.parquet` or `.jsonl`, the latter also packed
  * as `.jsonl.gz` or `.jsonl.zst`, read in the order of their names; single files in the base
  * directory itself. What was fetched has a manifest and is compared with it; what was placed there
- * by hand is read as it is.
+ * by hand is read as it is. A folder that nanochat has not finished fetching into counts as empty.
  */
 export class LocalSource implements DatasetSource {
   readonly #baseDir: string;
@@ -44,14 +44,14 @@ export class LocalSource implements DatasetSource {
    */
   async rows(repo: string, subset: string, split: string): Promise<Rows> {
     const folder = this.folder(repo, subset, split);
-    const names = await datasetFiles(folder);
-    if (names.length === 0) {
+    const found = await datasetFiles(folder);
+    if (!await this.hasRows(repo, subset, split)) {
       throw new UserError(
         `dataset ${repo} (${subset}, ${split}) is not here: ` +
           `place its .parquet, .jsonl or .jsonl.gz files in ${folder}`,
       );
     }
-    await checkManifest(join(folder, MANIFEST), names, this.#signal);
+    const names = await checkManifest(join(folder, MANIFEST), found, this.#signal);
     await checkFiles(folder, names);
     const rows = new CompactRows(`${repo} (${subset}, ${split})`);
     for (const name of names) {
@@ -77,7 +77,9 @@ export class LocalSource implements DatasetSource {
   /** Whether there are files of a split, whole or not. */
   async hasRows(repo: string, subset: string, split: string): Promise<boolean> {
     const folder = this.folder(repo, subset, split);
-    return (await datasetFiles(folder)).length > 0 || await exists(join(folder, MANIFEST));
+    if (await exists(join(folder, MANIFEST))) return true;
+    const names = await datasetFiles(folder);
+    return names.length > 0 && !(names.every(isPart) && await exists(join(folder, FETCH_LOCK)));
   }
 
   /** Whether a single file is there, whole or not. */
@@ -96,11 +98,16 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** Whether a name is one of those that files are fetched under, by nanochat or here. */
+function isPart(name: string): boolean {
+  return /^\d{4,5}\.parquet$/.test(name);
+}
+
 /** Forms in which a dataset's file may lie there. */
 const FORMS = /\.(parquet|jsonl(\.gz|\.zst)?)$/;
 
 /** The names of a folder's files of data, in order. Hidden ones, such as macOS's `._…`, are none. */
-async function datasetFiles(folder: string): Promise<string[]> {
+export async function datasetFiles(folder: string): Promise<string[]> {
   const names: string[] = [];
   try {
     for await (const { name, isDirectory } of Deno.readDir(folder)) {

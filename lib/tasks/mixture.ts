@@ -17,6 +17,8 @@ const VAL_GSM8K = 420;
 
 /** How much of what goes into the training mixture. */
 export interface TrainMixtureOptions {
+  /** How often the identity conversations are seen. */
+  identityEpochs: number;
   /** How often MMLU's training questions are seen. */
   mmluEpochs: number;
   /** How often GSM8K's training problems are seen. */
@@ -29,6 +31,7 @@ export interface TrainMixtureOptions {
 
 /** How much of what goes into nanochat's training mixture. */
 export const TRAIN_MIXTURE: Readonly<TrainMixtureOptions> = {
+  identityEpochs: 2,
   mmluEpochs: 3,
   gsm8kEpochs: 4,
   simpleSpellingSize: 200_000,
@@ -36,8 +39,8 @@ export const TRAIN_MIXTURE: Readonly<TrainMixtureOptions> = {
 };
 
 /**
- * nanochat's mixture for fine-tuning: SmolTalk, the identity conversations twice, MMLU and GSM8K
- * several times, and the spelling tasks, in the order that its shuffle expects them in.
+ * nanochat's mixture for fine-tuning: SmolTalk, the identity conversations, MMLU and GSM8K several
+ * times, and the spelling tasks, in the order that its shuffle expects them in.
  *
  * @param options How much of what, where it is not {@link TRAIN_MIXTURE}'s.
  * @param extra Tasks to mix in besides.
@@ -46,6 +49,7 @@ export const TRAIN_MIXTURE: Readonly<TrainMixtureOptions> = {
 export async function trainMixture(
   source: DatasetSource,
   {
+    identityEpochs = TRAIN_MIXTURE.identityEpochs,
     mmluEpochs = TRAIN_MIXTURE.mmluEpochs,
     gsm8kEpochs = TRAIN_MIXTURE.gsm8kEpochs,
     simpleSpellingSize = TRAIN_MIXTURE.simpleSpellingSize,
@@ -54,8 +58,10 @@ export async function trainMixture(
   extra: readonly Task[] = [],
 ): Promise<TaskMixture> {
   let tasks: Task<Conversation>[] = [await SmolTalk.load(source, { split: "train" })];
-  const identity = await CustomJSON.load(await source.open(IDENTITY_FILE), IDENTITY_FILE);
-  tasks.push(identity, identity);
+  if (identityEpochs > 0) {
+    const identity = await CustomJSON.load(await source.open(IDENTITY_FILE), IDENTITY_FILE);
+    tasks = tasks.concat(repeatTask(identity, identityEpochs));
+  }
   if (mmluEpochs > 0) {
     const mmlu = await MMLU.load(source, { split: "auxiliary_train" });
     tasks = tasks.concat(repeatTask(mmlu, mmluEpochs));

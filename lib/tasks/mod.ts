@@ -28,7 +28,7 @@ export type { DatasetSource } from "./source.ts";
 export { LocalSource } from "./local_source.ts";
 export { type HubOptions, HubSource } from "./hub/hub_source.ts";
 export { EmbeddedSource } from "./embedded_source.ts";
-export type { DownloadProgress, StartProgress } from "./hub/download.ts";
+export type { DownloadProgress, StartProgress } from "../hub/mod.ts";
 export { readJsonlRows, readParquet, readParquetRows } from "./files.ts";
 export { isParquet, openFile } from "./open_file.ts";
 export { SmolTalk } from "./smoltalk.ts";

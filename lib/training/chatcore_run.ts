@@ -11,9 +11,12 @@ import type { DatasetSource, EvalTask } from "../tasks/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import type { RunIo } from "./io.ts";
 import type { OpenedModel } from "./open_model.ts";
+import { type RecipeName, RECIPES } from "./recipes.ts";
 
 /** How much of ChatCORE a run measures. */
 export interface ChatcoreRunOptions {
+  /** Whose tasks it is the mean of. */
+  recipe: RecipeName;
   /** Most problems per categorical ChatCORE task; −1 for all. */
   chatcoreMaxCat: number;
   /** Most problems per generative ChatCORE task; −1 for all. */
@@ -40,7 +43,8 @@ export class ChatcoreRun implements AsyncDisposable {
     io: RunIo,
   ): Promise<ChatcoreRun> {
     const sandbox = new PythonSandbox();
-    const tasks = await loadChatcoreTasks(source, (program) => sandbox.run(program));
+    const names = RECIPES[options.recipe].tasks;
+    const tasks = await loadChatcoreTasks(source, (program) => sandbox.run(program), names);
     return new ChatcoreRun(tasks, sandbox, options, io);
   }
 
@@ -89,6 +93,7 @@ export class ChatcoreRun implements AsyncDisposable {
       model,
       tokenizer,
       tasks,
+      all: RECIPES[options.recipe].tasks,
       signal,
       maxCat: options.chatcoreMaxCat,
       maxSample: options.chatcoreMaxSample,

@@ -23,7 +23,6 @@ import {
   sweepTemporaryFiles,
   WriteError,
 } from "../checkpoint/disk/mod.ts";
-import type { CheckpointSource } from "../checkpoint/mod.ts";
 import { type JsonlOptions, runOfLog } from "../tracking/jsonl.ts";
 import { UserError } from "../errors.ts";
 import type { Terminal } from "../tracking/mod.ts";
@@ -48,7 +47,7 @@ export interface RunPlace {
   /** nanochat's base directory. */
   baseDir: string;
   /** Which kind of model is trained. */
-  source: CheckpointSource;
+  source: "base" | "sft";
   /** The model's tag. */
   tag: string;
   /** Whether a run that was saved there is gone on with. */

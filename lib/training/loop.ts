@@ -14,6 +14,7 @@ import {
   momentumCoefficient,
   type Optimizer,
   type ScheduleOptions,
+  stepMultiplier,
 } from "../optim/mod.ts";
 import { pause } from "../pause.ts";
 import type { StepMetrics } from "../tracking/mod.ts";
@@ -152,6 +153,8 @@ class TrainingLoop<Data> {
   #running: Readback | undefined;
   /** A micro-batch that had a finite loss not long ago. */
   #known: TrainingBatch | undefined;
+  /** A micro-batch that was packed before its turn, and where the data stood before it. */
+  #ahead: { batch: TrainingBatch; data: Data } | undefined;
   /** Steps of the optimizer whose numbers are not known yet. */
   #unreported = 0;
 
@@ -167,12 +170,12 @@ class TrainingLoop<Data> {
       const end = this.#isFinished() ? "finished" : signal.aborted ? "stopped" : undefined;
       if (end || options.isDue(this.state.step)) {
         await this.#report();
-        await options.rest({ ...this.state }, options.dataState(), end);
+        await options.rest({ ...this.state }, this.#dataState(), end);
         if (end) return this.state;
         // It may have been stopped meanwhile.
         if (signal.aborted) continue;
       }
-      const before = { ...this.state }, data = options.dataState();
+      const before = { ...this.state }, data = this.#dataState();
       const taken = await this.#takeStep(before, data);
       if (taken) {
         await this.#report();
@@ -191,9 +194,33 @@ class TrainingLoop<Data> {
     return numIterations > 0 ? step >= numIterations : progress >= 1;
   }
 
+  /** Where the data stands before the next micro-batch. */
+  #dataState(): Data {
+    return this.#ahead?.data ?? this.options.dataState();
+  }
+
+  #nextBatch(): TrainingBatch {
+    const batch = this.#ahead?.batch ?? this.options.nextBatch();
+    this.#ahead = undefined;
+    return batch;
+  }
+
   /**
-   * Hands a step over. Its learning rate is that of the progress before it, so that the first step
-   * of a run is never spent at the rate of the end.
+   * The learning rate's multiplier of the next step. Where the data decides when the run ends, it
+   * is that of the progress once the micro-batch after the step's own is packed too: nanochat
+   * packs one ahead.
+   *
+   * @param progress Once the step's own are packed.
+   */
+  #multiplier(progress: number): number {
+    const { numIterations, schedule, nextBatch, dataState } = this.options;
+    if (numIterations > 0) return stepMultiplier(this.state.step, numIterations, schedule);
+    if (progress < 1) this.#ahead = { data: dataState(), batch: nextBatch() };
+    return lrMultiplier(this.#ahead?.batch.progress ?? progress, schedule);
+  }
+
+  /**
+   * Hands a step over.
    *
    * @returns Undefined where the signal aborted before its last micro-batch, and where it has no
    * targets: then there is nothing to learn, and moments and weights stay as they are.
@@ -208,11 +235,12 @@ class TrainingLoop<Data> {
       // Packing a thousand micro-batches takes seconds.
       await pause();
       if (options.signal.aborted) return undefined;
-      all.push(options.nextBatch());
+      all.push(this.#nextBatch());
     }
+    const { epoch, progress } = all[accumulationSteps - 1];
     // One without targets has no loss to average.
     const batches = all.filter(({ y }) => y.some((target) => target >= 0));
-    const lrm = lrMultiplier(state.progress, options.schedule);
+    const lrm = this.#multiplier(progress);
     const submitted: SubmittedBatch[] = [];
     let guard: Readback | undefined;
     for (const [micro, batch] of batches.entries()) {
@@ -238,7 +266,6 @@ class TrainingLoop<Data> {
       // The CPU device ran all this without a pause: let signals have their turn.
       await pause();
     }
-    const { epoch, progress } = all[accumulationSteps - 1];
     state.step++;
     const share = numIterations > 0 ? state.step / numIterations : progress;
     state.progress = Math.max(state.progress, Math.min(1, share));

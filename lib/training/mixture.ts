@@ -14,12 +14,20 @@ import {
   type TrainMixtureOptions,
   valMixture,
 } from "../tasks/mod.ts";
+import { type RecipeName, RECIPES } from "./recipes.ts";
 
 /** What a run's mixtures are made of. */
-export interface MixtureOptions extends TrainMixtureOptions {
+export interface MixtureOptions
+  extends Omit<TrainMixtureOptions, "identityEpochs" | "simpleSpellingSize" | "spellingBeeSize"> {
+  /** Whose mixture it is. */
+  recipe: RecipeName;
+  /** How many words to spell; undefined for the recipe's. */
+  simpleSpellingSize: number | undefined;
+  /** How many letters to count; undefined for the recipe's. */
+  spellingBeeSize: number | undefined;
   /** Files of one's own conversations to mix in: `path`, or `path:epochs`. */
   data: readonly string[];
-  /** A file that says what is mixed instead of the usual; undefined for nanochat's mixture. */
+  /** A file that says what is mixed instead of the usual; undefined for the recipe's mixture. */
   mixture: string | undefined;
 }
 
@@ -51,26 +59,42 @@ export async function trainingMixture(
   const file = options.mixture === undefined
     ? undefined
     : await loadMixtureFile(options.mixture, source, signal);
+  const usual = RECIPES[options.recipe].mixture;
+  const { mmluEpochs, gsm8kEpochs } = options;
+  const amounts: TrainMixtureOptions = {
+    identityEpochs: usual.identityEpochs,
+    mmluEpochs,
+    gsm8kEpochs,
+    simpleSpellingSize: options.simpleSpellingSize ?? usual.simpleSpellingSize,
+    spellingBeeSize: options.spellingBeeSize ?? usual.spellingBeeSize,
+  };
   const train = file
     ? new TaskMixture([...file.train, ...own])
-    : await trainMixture(source, options, own);
+    : await trainMixture(source, amounts, own);
   const validation = file?.validation ? new TaskMixture(file.validation) : await valMixture(source);
 
-  const recipe = file ? `as ${options.mixture} says` : [
-    "SmolTalk",
-    "identity x2",
-    `MMLU x${options.mmluEpochs}`,
-    `GSM8K x${options.gsm8kEpochs}`,
-    `SimpleSpelling ${count(options.simpleSpellingSize)}`,
-    `SpellingBee ${count(options.spellingBeeSize)}`,
-  ].join(", ");
+  const mixed = file ? `as ${options.mixture} says` : describe(amounts, usual);
   const added = data.map(({ path, epochs }) => `, ${path} x${epochs}`).join("");
-  note(`Training mixture: ${count(train.length)} conversations (${recipe}${added})`);
+  note(`Training mixture: ${count(train.length)} conversations (${mixed}${added})`);
   note(
     `Validation mixture: ${count(validation.length)} conversations` +
       (file?.validation ? ` (as ${options.mixture} says)` : ""),
   );
   return { train, validation };
+}
+
+/** What is mixed, without what neither the recipe has nor the user asked for. */
+function describe(amounts: TrainMixtureOptions, usual: TrainMixtureOptions): string {
+  const words: { [Name in keyof TrainMixtureOptions]: string } = {
+    identityEpochs: `identity x${amounts.identityEpochs}`,
+    mmluEpochs: `MMLU x${amounts.mmluEpochs}`,
+    gsm8kEpochs: `GSM8K x${amounts.gsm8kEpochs}`,
+    simpleSpellingSize: `SimpleSpelling ${count(amounts.simpleSpellingSize)}`,
+    spellingBeeSize: `SpellingBee ${count(amounts.spellingBeeSize)}`,
+  };
+  const names = Object.keys(words) as (keyof TrainMixtureOptions)[];
+  const mixed = names.filter((name) => amounts[name] > 0 || usual[name] > 0);
+  return ["SmolTalk", ...mixed.map((name) => words[name])].join(", ");
 }
 
 function count(value: number): string {

@@ -8,7 +8,7 @@ export { ChatcoreRun, type ChatcoreRunOptions } from "./chatcore_run.ts";
 export { type CheckedMixtures, checkMixtures } from "./check_mixtures.ts";
 export type { CheckOptions, TaskCheck } from "./check_task.ts";
 export { RunCheckpoints, type RunPlace, type SavingOptions, warnOfUnsaved } from "./checkpoints.ts";
-export { openDataSource } from "./data_source.ts";
+export { hubConnection, openDataSource } from "./data_source.ts";
 export { validate, validationBpb, type ValidationOptions } from "./evaluation.ts";
 export { areWorthSaving, attempt, endedBy } from "./failures.ts";
 export type { RunIo } from "./io.ts";
@@ -23,14 +23,46 @@ export {
 } from "./loop.ts";
 export { type MeasurementOptions, RunMeasurements } from "./measurements.ts";
 export { type MixtureOptions, type RunMixtures, trainingMixture } from "./mixture.ts";
-export { demoDir, holds, whereModelsAre } from "./model_folders.ts";
-export { type OpenedModel, openModel } from "./open_model.ts";
+export { demoDir, holds, modelFolders, whereModelsAre } from "./model_folders.ts";
+export {
+  findModel,
+  type FoundModel,
+  type LoadOptions,
+  type OpenedModel,
+  openModel,
+  type WhichModel,
+} from "./open_model.ts";
 export { openOptimizer, type OptimizerStart } from "./open_optimizer.ts";
+export { type Recipe, RECIPE_NAMES, type RecipeName, RECIPES } from "./recipes.ts";
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
-export { type RunContents, runContents, type SavedRun, savedRun } from "./save.ts";
+export { formatBytes } from "./room.ts";
 export { sayEra } from "./say_era.ts";
-export { accumulationSteps, type InheritedSettings, inheritSettings } from "./settings.ts";
+export {
+  type AnswerMemory,
+  countAnswers,
+  countTraining,
+  type ModelShape,
+  type TrainingMemory,
+  type WhatElse,
+} from "./count_memory.ts";
+export {
+  formatMemory,
+  mostRows,
+  orMemoryError,
+  planAnswers,
+  planTraining,
+  roomOf,
+} from "./plan_memory.ts";
+export { type RunContents, runContents, type SavedRun, savedRun } from "./save.ts";
+export {
+  accumulationSteps,
+  type InheritedSettings,
+  inheritSettings,
+  type WantedRows,
+  type WantedSettings,
+} from "./settings.ts";
 export { openSinks } from "./sinks.ts";
 export { snakeCase, spelled } from "./spelling.ts";
+export { weightType } from "./weight_type.ts";
 export { withDevice } from "./with_device.ts";
 export { type ModelIo, type ModelOptions, type WeightOptions, withModel } from "./with_model.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
+import { checkpointFolders, type CheckpointSource } from "../checkpoint/mod.ts";
 
 /** The demonstration's base directory within a base directory. */
 export function demoDir(baseDir: string): string {
@@ -15,13 +16,18 @@ export async function holds(baseDir: string, folder: string): Promise<boolean> {
   return await Deno.stat(join(baseDir, folder)).then(() => true, () => false);
 }
 
+/** The folders of a base directory in which models of any kind lie. */
+export function modelFolders(): string[] {
+  const sources: CheckpointSource[] = ["base", "mid", "sft", "rl"];
+  return sources.flatMap(checkpointFolders);
+}
+
 /**
  * The same io for a command that uses models which are there: it looks into the demonstration's
  * base directory where the base directory has no models of its own but a demonstration was run.
  */
 export async function whereModelsAre<Io extends { baseDir: string }>(io: Io): Promise<Io> {
-  const folders = ["base_checkpoints", "chatsft_checkpoints"];
-  const own = await Promise.all(folders.map((folder) => holds(io.baseDir, folder)));
+  const own = await Promise.all(modelFolders().map((folder) => holds(io.baseDir, folder)));
   const demo = demoDir(io.baseDir);
   const useDemo = !own.includes(true) && await holds(demo, "base_checkpoints");
   return useDemo ? { ...io, baseDir: demo } : io;

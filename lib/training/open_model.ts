@@ -17,13 +17,14 @@ import {
   type CheckpointSource,
   type Era,
   readStateDict,
+  type Said,
 } from "../checkpoint/mod.ts";
 import type { Device } from "../device/mod.ts";
-import { optionError, UserError } from "../errors.ts";
-import { GPT, type ParameterSpec, parameterSpecs, type WeightType } from "../model/mod.ts";
+import { UserError } from "../errors.ts";
+import { GPT, parameterSpecs, type WeightType } from "../model/mod.ts";
 import { pause } from "../pause.ts";
-import { sizeOf } from "../shapes.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
+import type { ModelShape } from "./count_memory.ts";
 
 /** A checkpoint that was opened. */
 export interface OpenedModel {
@@ -37,40 +38,50 @@ export interface OpenedModel {
   era: Era;
   /** Where it lies. */
   files: CheckpointFiles;
-  /** How its weights are kept, and how many of them were rounded to it. */
-  weights: { dtype: WeightType; rounded: number };
+  /** How many of its weights were rounded to the type in which they are kept. */
+  rounded: number;
 }
 
-/** Bytes of weights in float32 from which `bySize` keeps them in bfloat16. */
-const LARGE = 2 ** 30;
+/** Which checkpoint, see {@link findCheckpoint}, and what its files do not say. */
+export interface WhichModel extends Said {
+  /** Which kind of model. */
+  source: CheckpointSource;
+  /** Its folder; the deepest model unless given. */
+  tag?: string;
+  /** Its step; the last unless given. */
+  step?: number;
+}
+
+/** How a model is loaded. */
+export interface LoadOptions {
+  /** Whether it gets gradients. */
+  training?: boolean;
+  /** Type of its weights; float32 unless given. */
+  weights?: WeightType;
+  /** Breaks the loading off. */
+  signal?: AbortSignal;
+}
+
+/** A checkpoint that was found and looked at, of which no tensor is read yet. */
+export interface FoundModel extends Omit<OpenedModel, "model" | "rounded"> {
+  /** What decides how large the model is. */
+  shape: ModelShape;
+  /**
+   * Loads the model onto a device.
+   *
+   * @throws {UserError} when a tensor cannot be read, or the device cannot hold it.
+   */
+  load(device: Device, options?: LoadOptions): Promise<OpenedModel>;
+}
 
 /**
- * Loads a checkpoint's model onto a device.
+ * Finds a checkpoint and looks at it.
  *
  * @param baseDir nanochat's base directory.
- * @param options Which checkpoint, see {@link findCheckpoint}; `softcap` of its logits, where its
- * files do not tell it; `training` adds gradients; `weights` in bfloat16 are for the CPU device,
- * which takes them `bySize` where those in float32 would fill more than 1 GiB, and are float32 unless
- * asked for; `signal` breaks the loading off.
  * @throws {UserError} when the checkpoint is missing, damaged, or of another vocabulary than the
- * tokenizer, or the device cannot hold it.
+ * tokenizer.
  */
-export async function openModel(
-  device: Device,
-  baseDir: string,
-  options: {
-    source: CheckpointSource;
-    tag?: string;
-    step?: number;
-    softcap?: number;
-    training?: boolean;
-    weights?: WeightType | "bySize";
-    signal?: AbortSignal;
-  },
-): Promise<OpenedModel> {
-  if (options.weights === "bfloat16" && device.kind !== "cpu") {
-    throw optionError("weights", "float32 unless the device is the CPU", "bfloat16");
-  }
+export async function findModel(baseDir: string, options: WhichModel): Promise<FoundModel> {
   const files = await findCheckpoint(baseDir, options);
   const meta = await readMeta(files.meta);
   const directory = join(baseDir, "tokenizer");
@@ -83,27 +94,46 @@ export async function openModel(
     );
   }
   using file = await openTorchFile(files.model);
-  const known = { meta: meta.raw, softcap: options.softcap };
+  const { softcap, windowPattern } = options;
+  const known = { meta: meta.raw, softcap, windowPattern };
   const { tensors, parts, era } = readStateDict(file, meta.modelConfig, known);
-  const specs = parameterSpecs(meta.modelConfig, parts);
-  checkParameters(tensors, specs, files.model);
-  const { training, weights: asked = "float32" } = options;
-  const dtype = asked === "bySize" ? typeBySize(device, specs) : asked;
-  const model = new GPT(device, meta.modelConfig, { parts, training, weights: dtype });
-  await model.load(async (name, start, count) => {
-    await pause(options.signal);
-    return await tensors.get(name)!.readFloat32(start, count);
-  });
-  let rounded = 0;
-  for (const { name, value } of model.parameters.values()) {
-    const isRounded = value.dtype === "bfloat16" && tensors.get(name)!.dtype !== "bfloat16";
-    if (isRounded) rounded += value.size;
-  }
-  return { model, tokenizer, meta, era, files, weights: { dtype, rounded } };
+  const { config } = era;
+  checkParameters(tensors, parameterSpecs(config, parts), files.model);
+  const shape = { config, parts };
+  const load = async (
+    device: Device,
+    { training, weights = "float32", signal }: LoadOptions = {},
+  ) => {
+    // Anew, so that it is open no longer than it is read.
+    using file = await openTorchFile(files.model);
+    const { tensors } = readStateDict(file, meta.modelConfig, known);
+    const model = new GPT(device, config, { parts, training, weights });
+    await model.load(async (name, start, count) => {
+      await pause(signal);
+      return await tensors.get(name)!.readFloat32(start, count);
+    });
+    let rounded = 0;
+    for (const { name, value } of model.parameters.values()) {
+      const isRounded = value.dtype === "bfloat16" && tensors.get(name)!.dtype !== "bfloat16";
+      if (isRounded) rounded += value.size;
+    }
+    return { model, tokenizer, meta, era, files, rounded };
+  };
+  return { shape, tokenizer, meta, era, files, load };
 }
 
-/** How weights are kept where a person did not say it. */
-function typeBySize(device: Device, specs: readonly ParameterSpec[]): WeightType {
-  const bytes = specs.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
-  return device.kind === "cpu" && bytes > LARGE ? "bfloat16" : "float32";
+/**
+ * Loads a checkpoint's model onto a device: {@link findModel}, and then all its tensors.
+ *
+ * @param baseDir nanochat's base directory.
+ * @throws {UserError} when the checkpoint is missing, damaged, or of another vocabulary than the
+ * tokenizer, or the device cannot hold it.
+ */
+export async function openModel(
+  device: Device,
+  baseDir: string,
+  options: WhichModel & LoadOptions,
+): Promise<OpenedModel> {
+  const found = await findModel(baseDir, options);
+  return await found.load(device, options);
 }

@@ -16,9 +16,11 @@ import {
 } from "../eval/mod.ts";
 import type { EvalTask } from "../tasks/mod.ts";
 import { Progress } from "../tracking/mod.ts";
+import { LONGEST_PROBLEM } from "./count_memory.ts";
 import { openDataSource } from "./data_source.ts";
 import type { RunIo } from "./io.ts";
 import type { OpenedModel } from "./open_model.ts";
+import { type RecipeName, RECIPES } from "./recipes.ts";
 import { type ModelOptions, type WeightOptions, withModel } from "./with_model.ts";
 
 /** How {@link runEval} measures; each is the command line's flag of the same name. */
@@ -39,7 +41,9 @@ export interface EvalSettings {
 
 /** What {@link runEval} can be told. */
 export interface EvalOptions extends EvalSettings, ModelOptions, WeightOptions, DeviceChoice {
-  /** Names of tasks with `|` between them; all unless given. */
+  /** Whose tasks ChatCORE is the mean of. */
+  recipe: RecipeName;
+  /** Names of tasks with `|` between them; the recipe's unless given. */
   tasks?: string;
   /** Whether one JSON object is printed instead of a table. */
   json?: boolean;
@@ -48,7 +52,8 @@ export interface EvalOptions extends EvalSettings, ModelOptions, WeightOptions, 
 }
 
 /**
- * Measures a checkpoint and prints the accuracy of each task, and ChatCORE if it was all six.
+ * Measures a checkpoint and prints the accuracy of each task, and ChatCORE if it was all of the
+ * recipe's.
  *
  * @returns The score of each task; those that an abort left over are missing.
  * @throws {UserError} for whatever a person can mend.
@@ -57,7 +62,9 @@ export async function runEval(
   options: EvalOptions,
   io: RunIo,
 ): Promise<ReadonlyMap<ChatcoreTask, Score>> {
-  const names = options.tasks === undefined ? CHATCORE_TASKS : parseTasks(options.tasks);
+  const { tasks } = RECIPES[options.recipe];
+  const names = options.tasks === undefined ? tasks : parseTasks(options.tasks);
+  const capacity = LONGEST_PROBLEM + options.maxNewTokens;
   const scores = new Map<ChatcoreTask, Score>();
   const measureAll = async (opened: OpenedModel, io: RunIo) => {
     await using sandbox = new PythonSandbox();
@@ -76,7 +83,8 @@ export async function runEval(
     report(scores, opened, options, io, row);
   };
   try {
-    await withModel(options, io, measureAll);
+    const texts = { rows: options.batchSize, capacity, isGuess: true };
+    await withModel(options, io, texts, measureAll);
   } catch (error) {
     if (error !== io.signal.reason) throw error;
   }
@@ -119,20 +127,20 @@ async function measure(
 function report(
   scores: ReadonlyMap<ChatcoreTask, Score>,
   { files }: OpenedModel,
-  { source, json }: EvalOptions,
+  { source, json, recipe }: EvalOptions,
   { terminal }: RunIo,
   row: typeof tableRow,
 ): void {
   const accuracies = Array.from(scores, ([name, { passed, total }]) => {
     return [name, passed / total] as const;
   });
-  const metrics = chatcoreMetrics(new Map(accuracies));
+  const metrics = chatcoreMetrics(new Map(accuracies), RECIPES[recipe].tasks);
   if (json) {
     const { tag, step } = files;
     terminal.print(
       JSON.stringify({ source, tag, step, ...metrics, scores: Object.fromEntries(scores) }),
     );
-  } else if (scores.size === CHATCORE_TASKS.length) {
+  } else if ("chatcore_metric" in metrics) {
     terminal.print(row("ChatCORE", metrics.chatcore_metric.toFixed(4)));
     terminal.print(row("ChatCORE_cat", metrics.chatcore_cat.toFixed(4)));
   }

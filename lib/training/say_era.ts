@@ -3,19 +3,19 @@
  *
  * @module
  */
-import { describeEra, type Era } from "../checkpoint/mod.ts";
-import type { ModelConfig } from "../model_config.ts";
+import { describeEra, type Era, isNewest } from "../checkpoint/mod.ts";
 import type { RunIo } from "./io.ts";
 
 /**
- * Says it in one line. Where the cap of its logits had to be guessed, which decides what a model
- * answers, that is said even when quiet.
+ * Says it in one line, if there is anything to say: not of the newest. Where the cap of its logits
+ * had to be guessed, which decides what a model answers, that is said even when quiet.
  */
 export function sayEra(
-  { era, model: { config } }: { era: Era; model: { config: ModelConfig } },
+  era: Era,
   { terminal, advice }: Pick<RunIo, "terminal"> & Partial<Pick<RunIo, "advice">>,
 ): void {
-  const line = describeEra(era, config, advice);
+  if (isNewest(era) && era.guessed.length === 0) return;
+  const line = describeEra(era, advice);
   if (era.guessed.includes("softcap")) terminal.warn(line);
   else terminal.info(line);
 }

@@ -1,8 +1,9 @@
 /**
- * The settings of a run: its options, with what is left out inherited from the base checkpoint.
+ * The settings of a run: its options, with what is left out inherited from the checkpoint it begins with.
  *
  * @module
  */
+import type { CheckpointSource } from "../checkpoint/mod.ts";
 import { UserError } from "../errors.ts";
 import { snakeCase } from "./spelling.ts";
 
@@ -22,6 +23,16 @@ export interface InheritedSettings {
   matrixLr: number;
 }
 
+/** Rows in a micro-batch, or `auto`: as many as fit. */
+export type WantedRows = number | "auto";
+
+/** Settings of which the rows of a micro-batch may still have to be found. */
+export interface WantedSettings<Rows extends WantedRows = WantedRows>
+  extends Omit<InheritedSettings, "deviceBatchSize"> {
+  /** Rows in a micro-batch, B. */
+  deviceBatchSize: Rows;
+}
+
 /** nanochat's values where neither an option nor the checkpoint has one. */
 const FALLBACK: InheritedSettings = {
   maxSeqLen: 2048,
@@ -33,38 +44,44 @@ const FALLBACK: InheritedSettings = {
 };
 
 /**
- * Fills the settings from options, the base checkpoint's meta file, and nanochat's defaults.
+ * Fills the settings from options, a checkpoint's meta file, and nanochat's defaults. What the file
+ * has as null or −1 it does not say.
  *
  * @param options What the run was told.
- * @param meta The base checkpoint's meta file: sizes at its top, learning rates in `user_config`.
+ * @param meta The checkpoint's meta file: sizes at its top or, in older ones, in `user_config` with
+ * the learning rates; those of reinforcement learning and the first fine-tuned ones have neither.
  * @param note Told a line about each setting for the person to read.
+ * @param source Which kind of checkpoint it is; it is named by that.
  * @throws {UserError} naming what the meta file says that no run can have, unless an option has it.
  */
 export function inheritSettings(
-  options: Partial<InheritedSettings>,
+  options: Partial<WantedSettings>,
   meta: Record<string, unknown>,
   note: (line: string) => void = () => {},
-): InheritedSettings {
-  const userConfig = (meta.user_config ?? {}) as Record<string, unknown>;
-  const settings = { ...FALLBACK };
+  source: CheckpointSource = "base",
+): WantedSettings {
+  const userConfig = Object(meta.user_config) as Record<string, unknown>;
+  const settings: Record<keyof InheritedSettings, WantedRows> = { ...FALLBACK };
   for (const field of Object.keys(FALLBACK) as (keyof InheritedSettings)[]) {
     const key = snakeCase(field);
-    const stored = meta[key] ?? userConfig[key] ?? undefined;
+    const stored = [meta[key], userConfig[key]].find((value) => (value ?? -1) !== -1);
     const inherited = isSetting(field, stored) ? stored : undefined;
     const given = options[field];
     if (given === undefined && stored !== inherited) {
       const says = typeof stored === "number" ? stored : JSON.stringify(stored);
-      throw new UserError(`the base checkpoint's meta file has ${key}=${says}; give another`);
+      throw new UserError(`the ${source} checkpoint's meta file has ${key}=${says}; give another`);
     }
     settings[field] = given ?? inherited ?? FALLBACK[field];
     if (given === undefined) {
-      const from = inherited === undefined ? "by default" : "inherited from the base checkpoint";
+      const from = inherited === undefined
+        ? "by default"
+        : `inherited from the ${source} checkpoint`;
       note(`${key}=${settings[field]} ${from}`);
     } else if (inherited !== undefined && inherited !== given) {
-      note(`NOTE: ${key}=${given} overrides the base checkpoint's ${inherited}`);
+      note(`NOTE: ${key}=${given} overrides the ${source} checkpoint's ${inherited}`);
     }
   }
-  return settings;
+  return settings as WantedSettings;
 }
 
 /** Whether a value can be that of a setting: sizes are whole numbers from 1, rates from 0. */
@@ -79,7 +96,10 @@ function isSetting(field: keyof InheritedSettings, value: unknown): value is num
  *
  * @throws {UserError} naming the numbers if the total is no multiple of a micro-batch.
  */
-export function accumulationSteps(settings: InheritedSettings, worldSize = 1): number {
+export function accumulationSteps(
+  settings: Pick<InheritedSettings, "maxSeqLen" | "deviceBatchSize" | "totalBatchSize">,
+  worldSize = 1,
+): number {
   const { maxSeqLen: T, deviceBatchSize: B, totalBatchSize: total } = settings;
   const micro = B * T * worldSize;
   if (total % micro !== 0) {

@@ -71,7 +71,7 @@ export class Command<
     return this;
   }
 
-  /** Adds a flag: `--name`, `-n, --name` or `--name <value:type>`. */
+  /** Adds a flag: `--name`, `-n, --name`, `--name <value:type>` or `--name [value:type]`. */
   option<
     Flags extends string,
     Required extends boolean | undefined = undefined,
@@ -82,12 +82,12 @@ export class Command<
     description: string,
     options: OptionOptions<Required, Collect, Default> = {},
   ): Command<WithOption<Options, Flags, Required, Collect, Default>, Args> {
-    const [, name, type] = flags.match(/(--[\w-]+)(?: <\w+(?::(\w+))?>)?$/)!;
-    const option = new Option(flags.replace(/:\w+>$/, ">"), description)
+    const [, name, type] = flags.match(/(--[\w-]+)(?: [<[]\w+(?::(\w+))?[>\]])?$/)!;
+    const option = new Option(flags.replace(/:\w+([>\]])$/, "$1"), description)
       .makeOptionMandatory(options.required === true)
       .hideHelp(options.hidden === true);
     if (options.default !== undefined) option.default(options.default);
-    if (flags.endsWith(">")) {
+    if (/[>\]]$/.test(flags)) {
       let values: unknown[] = [];
       option.argParser((text: string) => {
         const value = parseValue(`Option "${name}"`, text, type);

@@ -21,13 +21,14 @@ type CamelCase<Text extends string> = Text extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
   : Text;
 
-type FlagName<Flags extends string> = Flags extends `${string}--${infer Name} <${string}`
+type FlagName<Flags extends string> = Flags extends `${string}--${infer Name} ${"<" | "["}${string}`
   ? CamelCase<Name>
   : Flags extends `${string}--${infer Name}` ? CamelCase<Name>
   : never;
 
 type FlagValue<Flags extends string> = Flags extends `${string} <${infer Definition}`
   ? ArgumentValue<Definition>
+  : Flags extends `${string} [${infer Definition}` ? ArgumentValue<Definition> | true
   : true;
 
 type Collected<Value, Collect> = Collect extends true ? Value[] : Value;

@@ -167,17 +167,13 @@ Deno.test("a model's file must hold its parameters and nothing else", async () =
   });
 });
 
-Deno.test("what older checkpoints lack is filled in or reported as off", async () => {
+Deno.test("what older checkpoints lack is off, with the constants of their time", async () => {
   await inTempDir(async (dir) => {
-    const lacking = ["resid_lambdas", "x0_lambdas", "smear_lambda", "smear_gate.weight"];
-    using file = await edited(dir, (model) => {
-      for (const name of [...lacking, "backout_lambda"]) model.delete(name);
-    });
+    const lacking = ["smear_lambda", "smear_gate.weight", "backout_lambda"];
+    using file = await edited(dir, (model) => lacking.forEach((name) => void model.delete(name)));
     const { tensors, parts } = readStateDict(file, modelConfig);
-    assertEquals(parts, { smear: false, backout: false });
-    assertEquals(await tensors.get("resid_lambdas")!.readFloat32(), Float32Array.of(1, 1));
-    assertEquals(await tensors.get("x0_lambdas")!.readFloat32(), Float32Array.of(0, 0));
-    assertEquals(await tensors.get("resid_lambdas")!.readFloat32(1, 1), Float32Array.of(1));
+    assertEquals(parts, { smear: false, backout: false, qkScale: 1.15, windows: "third" });
+    checkParameters(tensors, parameterSpecs(modelConfig, parts), file.name);
   });
 });
 

@@ -5,6 +5,8 @@ import { evalCommand } from "../../cli/eval.ts";
 import { commandOf } from "../../cli/command.ts";
 import { type CommandName, COMMANDS, defaultOf, flagOf } from "../../cli/flag.ts";
 import { flagsOf } from "../../cli/flags.ts";
+import { exportCommand } from "../../cli/export.ts";
+import { importCommand } from "../../cli/import.ts";
 import { inspectCommand } from "../../cli/inspect.ts";
 import { sftCommand } from "../../cli/sft.ts";
 import { tokTrainCommand } from "../../cli/tok_train.ts";
@@ -26,6 +28,8 @@ Deno.test("a command's help shows its flags under their headings, with their def
     "chat": chatCommand(),
     "eval": evalCommand(),
     "inspect": inspectCommand(),
+    "export": exportCommand(),
+    "import": importCommand(),
     "tok-train": tokTrainCommand(),
     "base": baseCommand(),
   };

@@ -30,6 +30,11 @@ Deno.test("bad input is one line on standard error, without a stack, and exit co
       [["sft", "--threads", "many"], "--threads"],
       [["no-such-command"], "no-such-command"],
       [["base", "no-such-file.txt"], "tok-train"],
+      [["export"], "give one of --hf, --safetensors and --nanochat"],
+      [["export", "--hf", "a", "--nanochat", "b"], "give one of"],
+      [["export", "--hf", "a", "--dtype", "int8"], "--dtype must be float32, bfloat16 or float16"],
+      [["import"], "--hf must be the path of a folder"],
+      [["import", "--hf", "no-such-folder"], "holds no config.json"],
     ] as [string[], string][]
   ) {
     const { code, out, err } = await program(...args);

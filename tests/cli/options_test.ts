@@ -98,6 +98,8 @@ Deno.test("a value out of range is refused by the name of its flag", () => {
     [{ mixture: "" }, "--mixture must be the path of a file"],
     [{ blas: "" }, "--blas must be auto, off or the path of a library"],
     [{ run: "" }, "--run must be a name"],
+    [{ source: "chat" as "sft" }, "--source must be base, mid, sft or rl"],
+    [{ resume: true, source: "rl" }, "give either --resume or --source, not both"],
   ]);
   refuses<Partial<BaseOptions>>("base", baseOptions, [
     [{ depth: 0 }, "--depth must be a whole number from 1, but is 0"],
@@ -115,7 +117,7 @@ Deno.test("a value out of range is refused by the name of its flag", () => {
   refuses<Partial<EvalOptions>>("eval", evalOptions, [
     [{ maxProblems: 0 }, "--max-problems must be"],
     [{ temperature: -1 }, "--temperature must be"],
-    [{ source: "rl" as "sft" }, "--source must be sft or base"],
+    [{ source: "dpo" as "sft" }, "--source must be base, mid, sft or rl"],
     [{ deviceType: "tpu" as "cpu" }, "--device-type must be"],
     [{ json: true, markdown: true }, "give either --json or --markdown, not both"],
   ]);

@@ -117,10 +117,9 @@ export class Float64Device implements Device {
     last.forEach((first, b) => {
       const before = [first, ...data(ids).subarray(b * T, (b + 1) * T)];
       before.slice(1).forEach((id, t) => {
-        // Wrapped to int32 where a product is larger, as PyTorch's are.
-        const product = (factor: number, id: number) => BigInt.asIntN(32, BigInt(factor * id));
-        const hash = product(36313, id) ^ product(27191, before[t]);
-        data(out)[b * T + t] = before[t] < 0 ? buckets - 1 : Number((hash % mod + mod) % mod);
+        // nanochat's tokens are int64.
+        const hash = BigInt(36313 * id) ^ BigInt(27191 * before[t]);
+        data(out)[b * T + t] = before[t] < 0 ? buckets - 1 : Number(hash % mod);
       });
       last[b] = before[T];
     });

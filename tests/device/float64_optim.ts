@@ -46,7 +46,7 @@ export function frobeniusNormalize(
   { x, target, margin, eps }: Args<"frobeniusNormalize">,
 ): void {
   for (const matrix of matrices(x).of) {
-    const scale = target / (norm(matrix) * margin + eps);
+    const scale = target / Math.max(norm(matrix) * margin + eps, 1e-6);
     matrix.forEach((e, i) => matrix[i] = e * scale);
   }
 }
@@ -56,9 +56,9 @@ export function equilibrateRows({ x }: Args<"equilibrateRows">): void {
   for (const matrix of of) {
     const lines = Array.from({ length: rows }, (_, r) => matrix.subarray(r * cols, (r + 1) * cols));
     const norms = lines.map(norm);
-    const mean = norms.reduce((sum, e) => sum + e, 0) / rows;
+    const goal = Math.hypot(...norms) / Math.sqrt(rows);
     lines.forEach((line, r) => {
-      for (let c = 0; c < cols; c++) line[c] *= mean / Math.max(norms[r], 1e-10);
+      for (let c = 0; c < cols; c++) line[c] *= goal / Math.max(norms[r], 1e-6);
     });
   }
 }

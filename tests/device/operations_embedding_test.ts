@@ -24,7 +24,7 @@ testOperation("embedding and its gradient, with repeated tokens", all, async (de
   }
 });
 
-testOperation("bigramIds, whose products wrap in int32", devices, async (device) => {
+testOperation("bigramIds, also where a product needs 32 bits", devices, async (device) => {
   for (const [B, T, V] of [[1, 1, 7], [3, 9, 300], [70, 5, 32768], [2, 50, 65536]]) {
     for (const first of [-1, V - 1]) {
       await checkOperation(device, "bigramIds", {

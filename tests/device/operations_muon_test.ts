@@ -49,3 +49,12 @@ testOperation("Muon changes nothing where the guard is set", all, async (device)
     }
   }
 });
+
+testOperation("rows and matrices of next to nothing stay small", all, async (device) => {
+  for (const shape of stacks) {
+    await checkOperation(device, "equilibrateRows", { x: random(shape, 3e-7) });
+    const renormalize = { target: 1.5, margin: 1, eps: 0 };
+    await checkOperation(device, "frobeniusNormalize", { x: random(shape, 1e-8), ...renormalize });
+    await checkOperation(device, "frobeniusNormalize", { x: random(shape, 0), ...renormalize });
+  }
+});

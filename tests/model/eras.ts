@@ -6,6 +6,7 @@ import {
   type CheckpointMeta,
   readStateDict,
   type StateDict,
+  type TorchFile,
 } from "../../lib/checkpoint/mod.ts";
 import type { Device } from "../../lib/device/mod.ts";
 import { GPT, type ModelParts, parameterSpecs } from "../../lib/model/mod.ts";
@@ -50,18 +51,29 @@ export async function readEra(
   return { meta, expected, numbers: { values, shapes } };
 }
 
-/** Opens a folder's model, says what it is, and loads it. */
+/** Opens the model of step 10 in a folder, which is one of nanochat and complete. */
+export async function openEra(
+  folder: string,
+  softcap?: number,
+): Promise<StateDict & { file: TorchFile; meta: CheckpointMeta }> {
+  const meta = await readMeta(join(folder, "meta_000010.json"));
+  const file = await openTorchFile(join(folder, "model_000010.pt"));
+  const opened = readStateDict(file, meta.modelConfig, { meta: meta.raw, softcap });
+  checkParameters(opened.tensors, parameterSpecs(meta.modelConfig, opened.parts), file.name);
+  return { ...opened, file, meta };
+}
+
+/** Opens the model of one of {@link ERA_FOLDERS}, told what its files do not say, and loads it. */
 export async function loadEra(
   device: Device,
   name: string,
   options: { parts?: Partial<ModelParts>; training?: boolean } = {},
 ): Promise<{ model: GPT; era: StateDict["era"] }> {
-  const { meta, expected } = await readEra(name);
-  using file = await openTorchFile(join(eraFolder(name), "model_000010.pt"));
-  const known = { meta: meta.raw, softcap: expected.flags?.softcap };
-  const { tensors, parts, era } = readStateDict(file, meta.modelConfig, known);
-  checkParameters(tensors, parameterSpecs(meta.modelConfig, parts), file.name);
-  const model = new GPT(device, meta.modelConfig, {
+  const { expected } = await readEra(name);
+  const opened = await openEra(eraFolder(name), expected.flags?.softcap);
+  using _ = opened.file;
+  const { tensors, parts, era } = opened;
+  const model = new GPT(device, era.config, {
     parts: { ...parts, ...options.parts },
     training: options.training,
   });

@@ -3,11 +3,15 @@
  * `tests/fixtures/eras`, on every device.
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { join } from "@std/path";
+import { openTorchFile, saveBaseCheckpoint } from "../../lib/checkpoint/disk/mod.ts";
+import { openParts, type StoredTensor } from "../../lib/checkpoint/mod.ts";
 import type { Device, Tensor } from "../../lib/device/mod.ts";
 import { CachedPass, type GPT, Pass, windowSizes } from "../../lib/model/mod.ts";
 import { devices } from "../device/devices.ts";
 import { Float64Device } from "../device/float64_device.ts";
-import { ERA_FOLDERS, type EraNumbers, loadEra, readEra } from "./eras.ts";
+import { inTempDir } from "../temp_dir.ts";
+import { ERA_FOLDERS, eraFolder, type EraNumbers, loadEra, openEra, readEra } from "./eras.ts";
 import { maxError, relativeError } from "./parity.ts";
 
 for (const name of ERA_FOLDERS) {
@@ -17,6 +21,39 @@ for (const name of ERA_FOLDERS) {
     const windows = windowSizes(model.config, model.parts.windows);
     assertEquals(windows.every(Number.isFinite) ? windows : null, expected.window_sizes);
     assertEquals(model.counts.total, expected.parameters);
+  });
+
+  Deno.test(`${name}: it is saved as it was, and then needs to be told nothing`, async () => {
+    await inTempDir(async (dir) => {
+      const { meta } = await readEra(name);
+      const { model, era } = await loadEra(new Float64Device(), name);
+      const { directory } = await saveBaseCheckpoint(dir, "d1", {
+        step: 10,
+        modelConfig: model.config,
+        parts: model.parts,
+        stateDict: model.stateDict(),
+        meta: { user_config: { ...Object(meta.raw.user_config), ...openParts(model.parts) } },
+      });
+      const saved = JSON.parse(await Deno.readTextFile(join(directory, "meta_000010.json")));
+      const config = Object(meta.raw.model_config);
+      // A model that was taken to have no windows says so where its nanochat knows the word.
+      const isSilent = !("window_pattern" in config) && era.parts.windows !== "none";
+      assertEquals(saved.model_config, isSilent ? { ...config, window_pattern: "L" } : config);
+
+      using before = await openTorchFile(join(eraFolder(name), "model_000010.pt"));
+      const again = await openEra(directory);
+      using after = again.file;
+      const [old, now] = [before, after].map(({ root }) => root as Map<string, StoredTensor>);
+      assertEquals([...now.keys()], [...old.keys()]);
+      for (const [key, tensor] of now) {
+        assertEquals(tensor.shape, old.get(key)!.shape);
+        assertEquals(await tensor.readFloat32(), await old.get(key)!.readFloat32(), key);
+      }
+      assertEquals(again.parts, era.parts);
+      // For want of the word, only that there are no windows stays a guess.
+      const isOpen = model.parts.lambdas && model.parts.windows === "none";
+      assertEquals(again.era.guessed, isOpen ? ["windowPattern"] : []);
+    });
   });
 
   for (const { name: deviceName, device } of devices) {

@@ -1,9 +1,9 @@
 /**
- * The backward pass against finite differences in float64, on a model that has every part: grouped
- * heads, a short window, value embeddings, smear, backout, masked targets.
+ * The backward pass against finite differences in float64, on models that together have every part:
+ * grouped heads, short windows, value embeddings, bigrams, smear, backout, masked targets.
  */
 import { assertLess } from "@std/assert";
-import { GPT, type ModelConfig, Pass } from "../../lib/model/mod.ts";
+import { GPT, type ModelConfig, type ModelParts, Pass } from "../../lib/model/mod.ts";
 import { PythonRandom } from "../../lib/random/mod.ts";
 import { Float64Device } from "../device/float64_device.ts";
 import { data } from "../device/float64_tensor.ts";
@@ -24,10 +24,29 @@ for (const nEmbd of [32, 24]) {
   });
 }
 
-function checkGradients(config: ModelConfig): void {
+const FIRST: ModelParts = {
+  smear: false,
+  backout: false,
+  lambdas: false,
+  valueGate: null,
+  qkScale: 1,
+  windows: "none",
+};
+
+Deno.test("every gradient agrees with finite differences, without lambdas or value embeddings", () => {
+  checkGradients({ ...config, nEmbd: 32 }, FIRST);
+});
+
+Deno.test("every gradient agrees with finite differences, with bigrams", () => {
+  const valueGate = { channels: 32, scale: 2 };
+  const parts = { ...FIRST, lambdas: true, windows: "half", valueGate, bigram: true } as const;
+  checkGradients({ ...config, nEmbd: 32 }, { ...parts, softcap: 20 });
+});
+
+function checkGradients(config: ModelConfig, parts?: ModelParts): void {
   const random = new PythonRandom(7);
   const device = new Float64Device();
-  const model = new GPT(device, config, { training: true });
+  const model = new GPT(device, config, { parts, training: true });
   for (const { value, kind } of model.parameters.values()) {
     const scale = kind === "scalar" ? 0.5 : 0.3;
     data(value).forEach((_, i, all) => all[i] = scale * (2 * random.random() - 1));

@@ -21,9 +21,11 @@ async function run(...args: string[]): Promise<unknown> {
     .option("--frac <n:number>", "Fraction.", { default: 0.5 })
     .option("-q, --quiet", "Say little.")
     .option("--data <path:string>", "Files.", { collect: true })
+    .option("--word [word:string]", "A word, or none.")
     .action((options) => {
       const frac: number = options.frac;
       const quiet: true | undefined = options.quiet;
+      const _word: string | true | undefined = options.word;
       received = { ...options, frac, quiet };
     });
   program.command("eat", eat);
@@ -46,6 +48,8 @@ Deno.test("flags, defaults and arguments reach the action with their types", asy
     ),
     { maxSeqLen: -1, frac: 0.001, quiet: true, data: ["a", "b"] },
   );
+  assertEquals(await run("--word"), { frac: 0.5, quiet: undefined, word: true });
+  assertEquals(await run("--word", "hi"), { frac: 0.5, quiet: undefined, word: "hi" });
   assertEquals(await run("eat", "rice", "1", "2", "--times", "3"), [
     "eat",
     3,

@@ -130,7 +130,7 @@ Deno.test("webgpu: the guard costs no submission", { ignore: !await findAdapter(
     const submit = queue.submit.bind(queue);
     queue.submit = (buffers) => (submissions++, submit(buffers));
   });
-  const device = await createWebGpuDevice({ gpu, matmulTile: MATMUL_TILES[0] });
+  const device = await createWebGpuDevice({ gpu, matmulTile: MATMUL_TILES[0], maxWork: Infinity });
   const training = await Training.create(device);
   training.step(1);
   device.submit();

@@ -60,3 +60,43 @@ for (const { deviceType, steps, lossTolerance, bpbTolerance } of RUNS) {
     },
   });
 }
+
+/** The flags of the other log: one epoch, with a rise and a fall that both show. */
+const EPOCH_FLAGS = {
+  ...FLAGS,
+  numIterations: -1,
+  initLrFrac: 0.7,
+  warmupRatio: 0.01,
+  warmdownRatio: 0.985,
+  finalLrFrac: 0.05,
+  mmluEpochs: 1,
+  gsm8kEpochs: 1,
+  evalEvery: 24,
+};
+
+const cpu = devices.find(({ name }) => name === "cpu")?.device;
+Deno.test({
+  name: "cpu: the rates and losses of the reference's run of one epoch",
+  ignore: !isThere || cpu === undefined,
+  fn: async () => {
+    const path = join(REFERENCE, "sft_schedule_expected.json");
+    const expected = JSON.parse(await Deno.readTextFile(path));
+    const baseDir = await temporaryBaseDir(BASE_DIR);
+    const flags = { ...EPOCH_FLAGS, deviceType: "cpu" } as const;
+    // One more, for the validation after the last.
+    const { metrics } = await watchRun(baseDir, flags, expected.steps.length + 1);
+    const steps = metrics.filter((line) => "train/loss_raw" in line);
+    for (const { step, loss, smoothed_loss, lr_multiplier } of expected.steps) {
+      const line = steps[step - 1];
+      assertAlmostEquals(line["train/lrm"], lr_multiplier, 1e-6, `step ${step}`);
+      assertAlmostEquals(line["train/loss_raw"], loss, 2e-3, `step ${step}`);
+      assertAlmostEquals(line["train/loss"], smoothed_loss, 2e-3, `step ${step}`);
+    }
+    const bpbs = metrics.filter((line) => "val/bpb" in line);
+    assertEquals(bpbs.map(({ step }) => step), [0, 24]);
+    for (const { step, ["val/bpb"]: bpb } of bpbs) {
+      assertAlmostEquals(bpb, expected.validation_bpb[step], 1e-3, `bpb at ${step}`);
+    }
+    await Deno.remove(baseDir, { recursive: true });
+  },
+});

@@ -23,6 +23,7 @@ interface Watched {
   /** Micro-batches that were asked for. */
   asked: number;
   reported: { step: number; loss: number }[];
+  lrms: number[];
   rests: { at: RunProgress; data: number; end?: RunEnd }[];
   error?: UserError;
   weights: Float32Array[];
@@ -40,9 +41,13 @@ async function watch(device: Device, given: {
   onTrained?: (number: number, model: GPT) => void;
   /** The rows of the micro-batch of this number. */
   rowsOfBatch?: (number: number) => number[];
+  /** A step before which the loop rests. */
+  restAt?: number;
+  /** Micro-batches that the data has, if it ends the run. */
+  batches?: number;
   signal?: AbortSignal;
 }): Promise<Watched> {
-  const { steps, accumulationSteps = 1, onBatch, onTrained } = given;
+  const { steps, accumulationSteps = 1, onBatch, onTrained, batches = Infinity } = given;
   const { rowsOfBatch = (number) => [number] } = given;
   const model = new GPT(device, CONFIG, { training: true });
   await model.load(initialParameters(CONFIG, 1));
@@ -60,6 +65,7 @@ async function watch(device: Device, given: {
   const watched: Watched = {
     asked: 0,
     reported: [],
+    lrms: [],
     rests: [],
     weights: [],
     moments: [],
@@ -79,13 +85,15 @@ async function watch(device: Device, given: {
         const x = Int32Array.from({ length: B * T }, (_, i) => (number * 7 + i * 5) % 64);
         const batch = { x, y: x.map((id) => (id + 5) % 64) };
         onBatch?.(number, batch);
-        return { ...batch, epoch: 1, progress: 0, rows: rowsOfBatch(number) };
+        return { ...batch, epoch: 1, progress: number / batches, rows: rowsOfBatch(number) };
       },
       dataState: () => watched.asked,
       nameRows: (rows) => `rows ${rows}`,
-      onStep: (step, metrics) =>
-        void watched.reported.push({ step, loss: metrics["train/loss_raw"] }),
-      isDue: () => false,
+      onStep: (step, metrics) => {
+        watched.reported.push({ step, loss: metrics["train/loss_raw"] });
+        watched.lrms.push(metrics["train/lrm"]);
+      },
+      isDue: (step) => given.restAt === step,
       rest: (at, data, end) => Promise.resolve(void watched.rests.push({ at, data, end })),
     });
   } catch (error) {
@@ -193,6 +201,24 @@ for (const { name, device } of devices) {
       assertEquals(failed.adamSteps, good.adamSteps);
     });
   }
+
+  test("a step of an epoch has the rate of the micro-batch after its own", async (device) => {
+    const epoch = await watch(device, {
+      steps: -1,
+      accumulationSteps: 2,
+      batches: 10,
+      restAt: 2,
+    });
+    // Falling from the middle on: at 3, 5, 7, 9 of 10 micro-batches, and at the end.
+    const expected = [1, 1, 0.6, 0.2, 0];
+    assertEquals(epoch.lrms.map((rate) => Math.round(rate * 1e6) / 1e6), expected);
+    // What was packed ahead is still to be trained on.
+    assertEquals(epoch.rests.map(({ at, data, end }) => ({ step: at.step, data, end })), [
+      { step: 2, data: 4, end: undefined },
+      { step: 5, data: 10, end: "finished" },
+    ]);
+    assertEquals(epoch.asked, 10);
+  });
 
   test("of the thousands of rows of a step an error names some", async (device) => {
     const failed = await watch(device, {

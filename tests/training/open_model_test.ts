@@ -1,22 +1,36 @@
 /** How the weights of a checkpoint are kept on a device. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
 import { openModel } from "../../lib/training/mod.ts";
+import { weightType } from "../../lib/training/weight_type.ts";
 import { UserError } from "../../lib/errors.ts";
 import { Float64Device } from "../device/float64_device.ts";
 import { smallBaseDir } from "./small_base_dir.ts";
 
-Deno.test("weights are kept in bfloat16 where asked for, small models by size in float32", async () => {
+/** A model of 286 million parameters: 1.07 GiB in float32. */
+const LARGE = {
+  config: {
+    sequenceLen: 2048,
+    vocabSize: 32768,
+    nLayer: 12,
+    nHead: 6,
+    nKvHead: 6,
+    nEmbd: 768,
+    windowPattern: "L",
+  },
+  parts: { smear: true, backout: true },
+};
+
+Deno.test("weights are rounded to bfloat16 where asked for", async () => {
   const baseDir = await smallBaseDir();
   const device = await createCpuDevice({ threads: 1 });
-  const open = async (weights?: "bfloat16" | "float32" | "bySize") => {
-    const opened = await openModel(device, baseDir, { source: "base", weights });
-    const { dtype } = opened.model.value("lm_head.weight");
-    assertEquals(opened.weights.dtype, dtype);
-    opened.model.free();
-    return { dtype, rounded: opened.weights.rounded };
+  const open = async (weights?: "bfloat16" | "float32") => {
+    const { model, rounded } = await openModel(device, baseDir, { source: "base", weights });
+    const { dtype } = model.value("lm_head.weight");
+    model.free();
+    return { dtype, rounded };
   };
-  for (const weights of [undefined, "float32", "bySize"] as const) {
+  for (const weights of [undefined, "float32"] as const) {
     assertEquals(await open(weights), { dtype: "float32", rounded: 0 });
   }
   const half = await open("bfloat16");
@@ -25,12 +39,18 @@ Deno.test("weights are kept in bfloat16 where asked for, small models by size in
   await device.close();
 });
 
-Deno.test("weights in bfloat16 are refused where the device is not the CPU", async () => {
-  const baseDir = await smallBaseDir();
-  const opening = openModel(new Float64Device(), baseDir, { source: "base", weights: "bfloat16" });
-  await assertRejects(
-    () => opening,
+Deno.test("the weights of large models are in bfloat16 on the CPU, unless float32 is asked for", async () => {
+  const cpu = await createCpuDevice({ threads: 1 }), other = new Float64Device();
+  const small = { ...LARGE, config: { ...LARGE.config, nLayer: 10 } };
+  assertEquals(weightType(cpu, LARGE), "bfloat16");
+  assertEquals(weightType(cpu, LARGE, "float32"), "float32");
+  assertEquals(weightType(cpu, small), "float32");
+  assertEquals(weightType(cpu, small, "bfloat16"), "bfloat16");
+  assertEquals(weightType(other, LARGE), "float32");
+  assertThrows(
+    () => weightType(other, small, "bfloat16"),
     UserError,
     'weights must be float32 unless the device is the CPU, but is "bfloat16"',
   );
+  await cpu.close();
 });

@@ -51,3 +51,41 @@ Deno.test("what no run can have is refused by name, unless an option takes its p
     assertEquals(inheritSettings(options, meta), options);
   }
 });
+
+Deno.test("-1 and null say nothing, at the top and in user_config, as in metas of scripts", () => {
+  const meta = {
+    total_batch_size: -1,
+    device_batch_size: null,
+    user_config: {
+      run: "d20",
+      device_type: "",
+      total_batch_size: 4096,
+      device_batch_size: 4,
+      max_seq_len: null,
+      embedding_lr: null,
+      matrix_lr: -1,
+      weight_decay: 0.0,
+      dry_run: false,
+    },
+  };
+  const notes: string[] = [];
+  assertEquals(inheritSettings({}, meta, (note) => notes.push(note), "mid"), {
+    maxSeqLen: 2048,
+    deviceBatchSize: 4,
+    totalBatchSize: 4096,
+    embeddingLr: 0.3,
+    unembeddingLr: 0.004,
+    matrixLr: 0.02,
+  });
+  assertEquals(notes[0], "max_seq_len=2048 by default");
+  assertEquals(notes[1], "device_batch_size=4 inherited from the mid checkpoint");
+});
+
+Deno.test("a meta file without user_config, as of reinforcement learning, gives nanochat's defaults", () => {
+  for (const meta of [{}, { user_config: null }, { user_config: "none" }]) {
+    const notes: string[] = [];
+    const settings = inheritSettings({}, meta, (note) => notes.push(note), "rl");
+    assertEquals(settings.totalBatchSize, 524288);
+    assertEquals(notes.filter((note) => note.endsWith(" by default")).length, 6);
+  }
+});

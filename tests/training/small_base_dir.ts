@@ -1,20 +1,26 @@
 /** A base directory with a tiny random model and a few rows of every dataset. */
 import { join } from "@std/path";
 import { writeTorchFile } from "../../lib/checkpoint/disk/mod.ts";
+import { toModelConfigJson } from "../../lib/checkpoint/meta.ts";
 import { tensorFromArray } from "../../lib/checkpoint/mod.ts";
-import { parameterSpecs } from "../../lib/model/mod.ts";
+import {
+  type ModelConfig,
+  type ModelParts,
+  NEWEST_PARTS,
+  parameterSpecs,
+} from "../../lib/model/mod.ts";
 import { PythonRandom } from "../../lib/random/mod.ts";
 
 const FIXTURES = join(import.meta.dirname!, "../fixtures");
 
-const CONFIG = {
-  sequence_len: 64,
-  vocab_size: 4096,
-  n_layer: 2,
-  n_head: 2,
-  n_kv_head: 1,
-  n_embd: 32,
-  window_pattern: "SL",
+const CONFIG: ModelConfig = {
+  sequenceLen: 64,
+  vocabSize: 4096,
+  nLayer: 2,
+  nHead: 2,
+  nKvHead: 1,
+  nEmbd: 32,
+  windowPattern: "SL",
 };
 
 const turn = (user: string, assistant: string) => ({
@@ -44,8 +50,14 @@ async function writeJsonl(path: string, count: number, row: (i: number) => objec
  * Makes it in a temporary folder, under the tag `d2`.
  *
  * @param broken Name of a parameter that is all NaN.
+ * @param parts What the model computes.
+ * @param userConfig What its meta file says of its training.
  */
-export async function smallBaseDir(broken?: string): Promise<string> {
+export async function smallBaseDir(
+  broken?: string,
+  parts: ModelParts = NEWEST_PARTS,
+  userConfig: Record<string, unknown> = {},
+): Promise<string> {
   const baseDir = await Deno.makeTempDir();
   await Deno.symlink(join(FIXTURES, "tokenizer"), join(baseDir, "tokenizer"));
   for (const [name, row] of Object.entries(rows)) {
@@ -61,15 +73,7 @@ export async function smallBaseDir(broken?: string): Promise<string> {
   const folder = join(baseDir, "base_checkpoints/d2");
   await Deno.mkdir(folder, { recursive: true });
   const random = new PythonRandom(1);
-  const specs = parameterSpecs({
-    sequenceLen: 64,
-    vocabSize: 4096,
-    nLayer: 2,
-    nHead: 2,
-    nKvHead: 1,
-    nEmbd: 32,
-    windowPattern: "SL",
-  }, { smear: true, backout: true });
+  const specs = parameterSpecs(CONFIG, parts);
   const stateDict = new Map(specs.map(({ name, shape }) => {
     const length = shape.reduce((product, n) => product * n, 1);
     const data = Float32Array.from({ length }, () => 0.3 * (2 * random.random() - 1));
@@ -79,7 +83,11 @@ export async function smallBaseDir(broken?: string): Promise<string> {
   await writeTorchFile(join(folder, "model_000007.pt"), stateDict);
   await Deno.writeTextFile(
     join(folder, "meta_000007.json"),
-    JSON.stringify({ step: 7, model_config: CONFIG, user_config: { matrix_lr: 0.01 } }),
+    JSON.stringify({
+      step: 7,
+      model_config: toModelConfigJson(CONFIG, parts),
+      user_config: { matrix_lr: 0.01, ...userConfig },
+    }),
   );
   return baseDir;
 }

@@ -80,7 +80,7 @@ function cautiousItem(item: i32): void {
   }
 }
 
-/** Each matrix is scaled by target / (‖x‖·margin + eps). */
+/** Each matrix is scaled by target / max(‖x‖·margin + eps, 1e-6). */
 export function frobeniusNormalize(
   x: usize,
   count: i32,
@@ -100,11 +100,14 @@ export function frobeniusNormalize(
 function normalizeItem(item: i32): void {
   const x = matrixAt(item), size = args.rows * args.columns;
   const norm = sqrt<f64>(dot(x, x, size));
-  const scale = <f64> args.a / (norm * args.b + args.c);
+  const scale = <f64> args.a / max<f64>(norm * args.b + args.c, 1e-6);
   addScaled(x, <f32> scale, x, size, true);
 }
 
-/** Every row of a matrix gets the mean norm of its rows. The workspace has a number for each. */
+/**
+ * Every row of a matrix gets the norm that its rows have in the root mean square. The workspace has a
+ * number for each.
+ */
 export function equilibrateRows(x: usize, count: i32, rows: i32, columns: i32): void {
   args.x = x;
   overMatrices(count, rows, columns, equilibrateItem);
@@ -115,16 +118,16 @@ function equilibrateItem(item: i32): void {
   let sum: f64 = 0;
   let row = matrixAt(item);
   for (let r: usize = 0; r < <usize> args.rows; r++) {
-    const norm = sqrt<f64>(dot(row, row, args.columns));
-    store<f32>(norms + (r << 2), <f32> norm);
-    sum += norm;
+    const square = dot(row, row, args.columns);
+    store<f32>(norms + (r << 2), <f32> sqrt<f64>(square));
+    sum += square;
     row += stride;
   }
-  const mean = <f32> (sum / args.rows);
+  const goal = <f32> sqrt<f64>(sum / args.rows);
   row = matrixAt(item);
   for (let r: usize = 0; r < <usize> args.rows; r++) {
-    const norm = max<f32>(load<f32>(norms + (r << 2)), 1e-10);
-    addScaled(row, mean / norm, row, args.columns, true);
+    const norm = max<f32>(load<f32>(norms + (r << 2)), 1e-6);
+    addScaled(row, goal / norm, row, args.columns, true);
     row += stride;
   }
 }

@@ -1,8 +1,9 @@
-import { basename, join } from "@std/path";
+import { basename, dirname, join } from "@std/path";
 import { UserError } from "../../errors.ts";
 import { reasonOf } from "../byte_reader.ts";
 import {
   CHECKPOINT_FOLDERS,
+  checkpointFolders,
   type CheckpointSource,
   completeSteps,
   defaultTag,
@@ -28,7 +29,7 @@ export interface CheckpointFiles {
   optimizers: ReadonlyMap<number, string>;
 }
 
-/** Where checkpoints of a kind and tag lie under nanochat's base directory. */
+/** Where checkpoints of a kind and tag are saved under nanochat's base directory. */
 export function checkpointDirectory(
   baseDir: string,
   source: CheckpointSource,
@@ -44,7 +45,9 @@ export function checkpointDirectory(
  * Finds a checkpoint under nanochat's base directory.
  *
  * Default tag: the deepest `d{N}`, else the newest directory, of those that hold a complete
- * checkpoint. Default step: the last complete one of the newest run, see {@linkcode runsIn}.
+ * checkpoint. Default step: the last complete one of the newest run, see {@linkcode runsIn}. Where
+ * two folders of a kind have the tag, it is the first that holds the step, see
+ * {@linkcode checkpointFolders}.
  *
  * @throws {UserError} if the directory, tag or step is missing or incomplete; it lists what is
  * there.
@@ -53,12 +56,21 @@ export async function findCheckpoint(
   baseDir: string,
   { source, tag, step }: { source: CheckpointSource; tag?: string; step?: number },
 ): Promise<CheckpointFiles> {
-  const parent = join(baseDir, CHECKPOINT_FOLDERS[source]);
-  const tags = await listDirectories(baseDir, parent);
-  const chosen = tag ?? defaultTag(await holdingCheckpoints(parent, tags));
-  const directory = checkpointDirectory(baseDir, source, chosen);
-  if (!tags.has(chosen)) {
-    throw new UserError(`${parent}: has no model "${chosen}"; it has ${list([...tags.keys()])}`);
+  const models = await listModels(baseDir, checkpointFolders(source));
+  const chosen = tag ?? defaultTag(timesOf(await holdingCheckpoints(models)));
+  const own = checkpointDirectory(baseDir, source, chosen);
+  const directories = models.filter(({ tag }) => tag === chosen).map(({ path }) => path);
+  if (directories.length === 0) {
+    throw new UserError(
+      `${dirname(own)}: has no model "${chosen}"; it has ${list([...timesOf(models).keys()])}`,
+    );
+  }
+  let directory = directories[0];
+  for (const path of directories) {
+    const steps = completeSteps(await fileNames(path)).map(({ step }) => step);
+    if (step === undefined ? steps.length === 0 : !steps.includes(step)) continue;
+    directory = path;
+    break;
   }
   const names = await fileNames(directory);
   const last = step ?? (await runsIn(directory, names)).at(-1)?.steps.at(-1)?.step;
@@ -94,35 +106,53 @@ export function fileNames(directory: string): Promise<string[]> {
   });
 }
 
-/** The directories in `parent` that can be models, by name, with the time they last changed. */
-async function listDirectories(baseDir: string, parent: string): Promise<Map<string, number>> {
-  const directories = new Map<string, number>();
-  try {
-    for await (const { name } of Deno.readDir(parent)) {
-      if (!isModelTag(name)) continue;
-      // Followed, for directories that are links; a link to nothing is none.
-      const info = await Deno.stat(join(parent, name)).catch(() => undefined);
-      if (info?.isDirectory) directories.set(name, info.mtime?.getTime() ?? 0);
+/** A directory that can be a model. */
+interface ModelDirectory {
+  tag: string;
+  path: string;
+  /** When it last changed, in milliseconds. */
+  time: number;
+}
+
+/** The directories in a base directory's folders that can be models, folder by folder. */
+async function listModels(baseDir: string, folders: string[]): Promise<ModelDirectory[]> {
+  const models: ModelDirectory[] = [];
+  const parents = folders.map((folder) => join(baseDir, folder));
+  let isMissing = true;
+  for (const parent of parents) {
+    try {
+      for await (const { name: tag } of Deno.readDir(parent)) {
+        if (!isModelTag(tag)) continue;
+        const path = join(parent, tag);
+        // Followed, for directories that are links; a link to nothing is none.
+        const info = await Deno.stat(path).catch(() => undefined);
+        if (info?.isDirectory) models.push({ tag, path, time: info.mtime?.getTime() ?? 0 });
+      }
+      isMissing = false;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw unreadable(parent, error);
     }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw unreadable(parent, error);
-    throw new UserError(await describeMissing(baseDir, parent));
   }
-  if (directories.size === 0) throw new UserError(`${parent}: holds no model`);
-  return directories;
+  if (isMissing) throw new UserError(await describeMissing(baseDir, parents[0]));
+  if (models.length === 0) throw new UserError(`${parents[0]}: holds no model`);
+  return models;
+}
+
+/** When the models of each tag last changed. */
+function timesOf(models: readonly ModelDirectory[]): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const { tag, time } of models) times.set(tag, Math.max(time, times.get(tag) ?? 0));
+  return times;
 }
 
 /** The directories that hold a complete checkpoint; all if none does, to say what one lacks. */
-async function holdingCheckpoints(
-  parent: string,
-  tags: ReadonlyMap<string, number>,
-): Promise<ReadonlyMap<string, number>> {
-  const holding = new Map<string, number>();
-  for (const [tag, time] of tags) {
-    const names = await fileNames(join(parent, tag)).catch(() => []);
-    if (completeSteps(names).length > 0) holding.set(tag, time);
+async function holdingCheckpoints(models: ModelDirectory[]): Promise<ModelDirectory[]> {
+  const holding: ModelDirectory[] = [];
+  for (const model of models) {
+    const names = await fileNames(model.path).catch(() => []);
+    if (completeSteps(names).length > 0) holding.push(model);
   }
-  return holding.size > 0 ? holding : tags;
+  return holding.length > 0 ? holding : models;
 }
 
 function unreadable(directory: string, error: unknown): UserError {

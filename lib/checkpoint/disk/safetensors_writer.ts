@@ -6,8 +6,8 @@ import { byteLengthOf, bytesOfTensor } from "./tensor_bytes.ts";
 /**
  * Writes a safetensors file.
  *
- * Tensors are produced, written and let go one by one. The file appears under its name only when
- * it is complete.
+ * Tensors are produced, written and let go slice by slice. The file appears under its name only
+ * when it is complete.
  *
  * @param path The file's path.
  * @param tensors The tensors by name.
@@ -48,6 +48,8 @@ export async function writeSafetensors(
   header.set(bytes, 8);
   await using file = await StagedFile.create(path);
   await file.write(header);
-  for (const [name, tensor] of tensors) await file.write(await bytesOfTensor(name, tensor));
+  for (const [name, tensor] of tensors) {
+    for await (const bytes of bytesOfTensor(name, tensor)) await file.write(bytes);
+  }
   await file.commit();
 }

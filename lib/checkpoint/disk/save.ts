@@ -3,7 +3,7 @@ import { formatJson } from "../../json.ts";
 import type { ModelConfig } from "../../model_config.ts";
 import type { ModelParts } from "../../model_parts.ts";
 import type { TensorSource } from "../../tensor_source.ts";
-import { namesOfStep } from "../layout.ts";
+import { namesOfStep, optimizersOfStep } from "../layout.ts";
 import { toModelConfigJson } from "../meta.ts";
 import { OrderedDict } from "../pickle_globals.ts";
 import { checkpointDirectory, type CheckpointFiles, fileNames } from "./find.ts";
@@ -72,10 +72,8 @@ export async function saveCheckpoint(
   const nanochat = nanochatPaths(directory, step);
   await using staged = await stage(directory, own, contents, warn);
 
-  for (const path of [nanochat.model, own.meta, nanochat.meta, nanochat.optimizer]) {
-    await removeIfThere(path);
-  }
-  if (staged.optimizer === undefined) await removeIfThere(own.optimizer);
+  for (const path of [nanochat.model, own.meta, nanochat.meta]) await removeIfThere(path);
+  await removeOptimizers(directory, step);
   await staged.model.commit();
   await staged.optimizer?.commit();
   await staged.meta.commit();
@@ -112,7 +110,8 @@ export async function saveBaseCheckpoint(
   const directory = checkpointDirectory(baseDir, "base", tag);
   const paths = nanochatPaths(directory, contents.step);
   await using staged = await stage(directory, paths, contents, warn);
-  for (const path of [paths.model, paths.meta, paths.optimizer]) await removeIfThere(path);
+  for (const path of [paths.model, paths.meta]) await removeIfThere(path);
+  await removeOptimizers(directory, contents.step);
   await staged.optimizer?.commit();
   await staged.meta.commit();
   await staged.model.commit();
@@ -153,6 +152,13 @@ export async function removeCheckpoint(directory: string, step: number): Promise
     await removeIfThere(join(directory, name));
   }
   await syncDirectory(directory);
+}
+
+/** Removes all of a step's optimizer states: one that is written may be of fewer processes. */
+async function removeOptimizers(directory: string, step: number): Promise<void> {
+  for (const name of optimizersOfStep(await fileNames(directory), step)) {
+    await removeIfThere(join(directory, name));
+  }
 }
 
 /** The paths of a checkpoint's files. */

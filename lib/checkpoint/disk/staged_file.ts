@@ -55,6 +55,15 @@ export class StagedFile implements AsyncDisposable {
     });
   }
 
+  /** Replaces bytes that were written. */
+  overwrite(position: number, bytes: Uint8Array): Promise<void> {
+    return reportWriteErrors(this.path, async () => {
+      await this.file.seek(position, Deno.SeekMode.Start);
+      for (let done = 0; done < bytes.length;) done += await this.file.write(bytes.subarray(done));
+      await this.file.seek(0, Deno.SeekMode.End);
+    });
+  }
+
   /** Makes sure that the bytes are on the disk, and ends writing. */
   finish(): Promise<void> {
     return reportWriteErrors(this.path, async () => {

@@ -13,10 +13,12 @@ export function byteLengthOf({ dtype, shape }: TensorSource): number {
   return sizeOf(shape) * bytesPerElement(dtype);
 }
 
-/** Reads a tensor's elements and returns their bytes as stored. */
-export async function bytesOfTensor(name: string, tensor: TensorSource): Promise<Uint8Array> {
+/** Reads a tensor's elements slice by slice and gives their bytes as stored. */
+export async function* bytesOfTensor(
+  name: string,
+  tensor: TensorSource,
+): AsyncGenerator<Uint8Array> {
   const { dtype, shape } = tensor;
-  const bytes = new Uint8Array(byteLengthOf(tensor));
   for (const { start, count } of slices(sizeOf(shape))) {
     let array = await tensor.read(start, count);
     if (!isArrayOf(dtype, array) && array instanceof Float32Array) {
@@ -27,7 +29,6 @@ export async function bytesOfTensor(name: string, tensor: TensorSource): Promise
         `tensor ${name}: ${count} elements of ${dtype} in shape [${shape}] cannot be made of a ${array.constructor.name} of ${array.length}`,
       );
     }
-    bytes.set(bytesOf(array), start * bytesPerElement(dtype));
+    yield bytesOf(array) as Uint8Array;
   }
-  return bytes;
 }

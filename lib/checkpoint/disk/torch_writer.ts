@@ -5,7 +5,7 @@ import { OrderedDict } from "../pickle_globals.ts";
 import { PickleWriter } from "../pickle_writer.ts";
 import { storageNames } from "../torch_file.ts";
 import { StagedFile } from "./staged_file.ts";
-import { bytesOfTensor, isTensorSource } from "./tensor_bytes.ts";
+import { byteLengthOf, bytesOfTensor, isTensorSource } from "./tensor_bytes.ts";
 import { ZipWriter } from "./zip_writer.ts";
 
 /** Version of the archive format: the `version` record torch.save writes. */
@@ -18,7 +18,7 @@ const ARCHIVE_VERSION = "3\n";
  * stays one, an array becomes a list, an integral number an int; leaves are numbers, bigints,
  * strings, booleans, null and tensors ({@linkcode TensorSource}, a `StoredTensor` too).
  *
- * Tensors are produced, written and let go one by one. The file appears under its name only when
+ * Tensors are produced, written and let go slice by slice. The file appears under its name only when
  * it is complete.
  *
  * @throws {UserError} if the file cannot be written.
@@ -51,7 +51,8 @@ export async function writeTorchArchive(file: StagedFile, root: unknown): Promis
   await zip.add(`${name}/data.pkl`, pickle);
   await zip.add(`${name}/byteorder`, text.encode("little"));
   for (const [key, { label, tensor }] of tree.tensors.entries()) {
-    await zip.add(`${name}/data/${key}`, await bytesOfTensor(label, tensor));
+    const bytes = bytesOfTensor(label, tensor);
+    await zip.addParts(`${name}/data/${key}`, byteLengthOf(tensor), bytes);
   }
   await zip.add(`${name}/version`, text.encode(ARCHIVE_VERSION));
   await zip.finish();

@@ -15,6 +15,8 @@ import {
 
 /** Torch maps storages into memory, and wants them at multiples of this. */
 const ALIGNMENT = 64;
+/** Where in an entry's header its checksum stands. */
+const CRC_IN_LOCAL_HEADER = 14;
 /** The extra field that torch pads with. */
 const PADDING_EXTRA = 0x4246;
 /** Version of the format needed to read zip64 records: 4.5. */
@@ -75,10 +77,24 @@ export class ZipWriter {
 
   /** Adds an entry. */
   async add(name: string, data: Uint8Array): Promise<void> {
+    await this.addParts(name, data.length, [data]);
+  }
+
+  /**
+   * Adds an entry whose data comes in parts. Its checksum, which stands before it, is written when
+   * all have come.
+   *
+   * @param size Bytes of all parts.
+   */
+  async addParts(
+    name: string,
+    size: number,
+    parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  ): Promise<void> {
     const entry = {
       name: new TextEncoder().encode(name),
-      crc: crc32(data),
-      size: data.length,
+      crc: 0,
+      size,
       headerPosition: this.file.position,
     };
     this.#entries.push(entry);
@@ -89,14 +105,21 @@ export class ZipWriter {
       extra.bytes.length + 4;
     const padding = (ALIGNMENT - unpadded % ALIGNMENT) % ALIGNMENT;
     extra.u16(PADDING_EXTRA, padding).append(new Uint8Array(padding));
-    const size = isLarge ? IN_ZIP64 : entry.size;
+    const shortSize = isLarge ? IN_ZIP64 : entry.size;
     const header = new Fields().u32(LOCAL_HEADER)
       .u16(VERSION_NEEDED, UTF8_NAMES, 0, 0, DOS_DATE)
-      .u32(entry.crc, size, size)
+      .u32(entry.crc, shortSize, shortSize)
       .u16(entry.name.length, extra.bytes.length)
       .append(entry.name).append(extra.bytes);
     await this.file.write(header.done());
-    await this.file.write(data);
+    for await (const part of parts) {
+      entry.crc = crc32(part, entry.crc);
+      await this.file.write(part);
+    }
+    await this.file.overwrite(
+      entry.headerPosition + CRC_IN_LOCAL_HEADER,
+      new Fields().u32(entry.crc).done(),
+    );
   }
 
   /** Writes the directory; the archive is complete then. */

@@ -7,20 +7,21 @@
 import { optionError, UserError } from "../../errors.ts";
 import { bfloat16ToFloat32, float32ToBfloat16 } from "../../bfloat16.ts";
 import { sizeOf } from "../../shapes.ts";
-import type { Device } from "../device.ts";
+import type { Hardware } from "../device.ts";
 import type { Tensor } from "../tensor.ts";
 import { adamWOperations } from "./adamw.ts";
 import { attentionOperations } from "./attention.ts";
-import { loadBlas } from "./blas.ts";
+import { type Blas, loadBlas } from "./blas.ts";
 import { elementwiseOperations } from "./elementwise.ts";
 import { embeddingOperations } from "./embedding.ts";
 import { widestAddresses } from "./kernels.ts";
 import { lossOperations } from "./loss.ts";
 import { matmulOperations } from "./matmul.ts";
+import { CountingMemory } from "./counting_memory.ts";
 import { CpuMemory } from "./memory.ts";
 import { muonOperations } from "./muon.ts";
 import { normOperations } from "./norm.ts";
-import { MOST_THREADS, startPool } from "./pool.ts";
+import { countingPool, MOST_THREADS, type Pool, startPool } from "./pool.ts";
 import { rotaryOperations } from "./rotary.ts";
 import { sampleOperations } from "./sample.ts";
 import { smearOperations } from "./smear.ts";
@@ -41,6 +42,8 @@ export interface CpuOptions {
    * one and do without if there is none. Loading one needs `--allow-ffi`.
    */
   blas?: string;
+  /** How many bytes it may have in all; as many as a WebAssembly memory, unless given. */
+  maxMemoryBytes?: number;
 }
 
 /**
@@ -64,16 +67,23 @@ export interface CpuOptions {
  * await device.close();
  * ```
  */
-export async function createCpuDevice(options: CpuOptions = {}): Promise<Device> {
+export async function createCpuDevice(options: CpuOptions = {}): Promise<Hardware> {
   const { blas: choice = "off" } = options;
   const threads = options.threads ?? Math.min(navigator.hardwareConcurrency, MOST_THREADS);
   if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
     throw optionError("threads", `a whole number from 1 to ${MOST_THREADS}`, threads);
   }
-  const memory = new CpuMemory(await widestAddresses());
+  const memory = new CpuMemory(await widestAddresses(), options.maxMemoryBytes);
   const pool = await startPool(memory, threads);
   const blas = choice === "off" ? undefined : loadBlas(choice, memory.memory, pool.threads);
+  return deviceOn(memory, pool, blas);
+}
 
+/** How many times what a device has is counted: what takes more is a slip of the finger. */
+const COUNTED = 64;
+
+/** The device of a memory and a pool. */
+function deviceOn(memory: CpuMemory, pool: Pool, blas: Blas | undefined): Hardware {
   const values = (tensor: Tensor, offset = 0, count = tensor.size - offset) => {
     const { name, pointer, size, dtype } = cpuTensor(tensor);
     if (offset < 0 || count < 0 || offset + count > size) {
@@ -96,8 +106,13 @@ export async function createCpuDevice(options: CpuOptions = {}): Promise<Device>
     name: `WebAssembly on ${pool.threads} thread${pool.threads === 1 ? "" : "s"}` +
       (blas ? `, large products by ${blas.path}` : ""),
     get memory() {
-      return { used: memory.used, peak: memory.peak };
+      return { used: memory.used, peak: memory.peak, limit: memory.limit };
     },
+    counting: () => {
+      const counting = new CountingMemory(COUNTED * memory.limit);
+      return deviceOn(counting, countingPool(pool, counting), blas && { ...blas, gemm: () => {} });
+    },
+    fits: (counted) => Promise.resolve(counted.memory.peak <= memory.limit),
     allocate: (name, shape, dtype = "float32") => {
       const bytes = BYTES[dtype] * sizeOf(shape);
       if (sizeOf(shape) > MOST_ELEMENTS) {

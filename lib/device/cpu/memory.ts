@@ -27,24 +27,30 @@ export class CpuMemory {
   readonly memory: WebAssembly.Memory;
   /** Bytes allocated now. */
   used = 0;
-  /** Most bytes allocated at once so far. */
-  peak = 0;
+  /** How many bytes it may have. */
+  readonly limit: number;
   /** Freed blocks in the order of their addresses, never touching each other. */
   #free: Block[] = [];
   /** Everything from here on was never used and is zero. */
   #end = RESERVED;
   #view: DataView<SharedArrayBuffer>;
-  /** The most bytes that the memory can have. */
-  readonly #limit: number;
 
-  /** @param addressBits 32 for a memory of at most 4 GiB, 64 for one of 16 where V8 has such. */
-  constructor(readonly addressBits: AddressBits = 32) {
-    const maximum = MAXIMUM_PAGES[addressBits];
-    this.#limit = maximum * PAGE;
+  /**
+   * @param addressBits 32 for a memory of at most 4 GiB, 64 for one of 16 where V8 has such.
+   * @param maxBytes How much it may have; as much as it can, unless given.
+   */
+  constructor(readonly addressBits: AddressBits = 32, maxBytes = Infinity) {
+    this.limit = Math.min(maxBytes, MAXIMUM_PAGES[addressBits] * PAGE);
+    const maximum = Math.ceil(this.limit / PAGE);
     this.memory = new WebAssembly.Memory(
       addressBits === 32 ? { initial: 1, maximum, shared: true } : wide(maximum),
     );
     this.#view = new DataView(this.#buffer);
+  }
+
+  /** Bytes taken from the system so far, with the gaps between allocations; it gives none back. */
+  get peak(): number {
+    return this.#end;
   }
 
   get #buffer(): SharedArrayBuffer {
@@ -55,13 +61,12 @@ export class CpuMemory {
    * Takes zeroed memory.
    *
    * @param name What it is for, for the message.
-   * @throws {UserError} when the memory cannot hold it.
+   * @throws {UserError} when there is no room for it.
    */
   allocate(name: string, bytes: number): number {
     const rounded = roundUp(bytes);
     const pointer = this.#reuse(rounded) ?? this.#extend(name, rounded);
     this.used += rounded;
-    this.peak = Math.max(this.peak, this.used);
     return pointer;
   }
 
@@ -104,29 +109,36 @@ export class CpuMemory {
     const { pointer } = block;
     if (block.bytes === bytes) this.#free.splice(index, 1);
     else this.#free[index] = { pointer: pointer + bytes, bytes: block.bytes - bytes };
-    new Uint8Array(this.#buffer, pointer, bytes).fill(0);
+    this.clear(pointer, bytes);
     return pointer;
   }
 
   #extend(name: string, bytes: number): number {
     const end = this.#end + bytes;
-    if (end > this.#limit) {
+    if (end > this.limit) {
       throw new UserError(
         `The CPU device cannot hold ${name} (${mebibytes(bytes)}): with it ` +
-          `${mebibytes(this.used + bytes)} are needed and ${
-            mebibytes(this.#limit)
-          } is the most it has`,
-        { detail: { kind: "memory", tensor: name, bytes, limit: this.#limit } },
+          `${mebibytes(this.used + bytes)} are needed and ${mebibytes(this.limit)} is the most ` +
+          "it has",
+        { detail: { kind: "memory", tensor: name, bytes, limit: this.limit } },
       );
     }
-    const missing = end - this.#buffer.byteLength;
-    if (missing > 0) this.#grow(name, Math.ceil(missing / PAGE));
+    this.reach(name, end);
     const pointer = this.#end;
     this.#end = end;
     return pointer;
   }
 
-  #grow(name: string, pages: number): void {
+  /** Sets bytes to zero. */
+  protected clear(pointer: number, bytes: number): void {
+    new Uint8Array(this.#buffer, pointer, bytes).fill(0);
+  }
+
+  /** Makes sure that there are so many bytes. */
+  protected reach(name: string, end: number): void {
+    const missing = end - this.#buffer.byteLength;
+    if (missing <= 0) return;
+    const pages = Math.ceil(missing / PAGE);
     try {
       const wanted = this.addressBits === 32 ? pages : BigInt(pages);
       this.memory.grow(wanted as number);

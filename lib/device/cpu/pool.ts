@@ -54,6 +54,47 @@ export interface Pool {
   close(): Promise<void>;
 }
 
+/** A part of the memory that grows to the most that was asked for. */
+interface Buffer {
+  pointer: number;
+  bytes: number;
+}
+
+/** What kernels work in beside tensors. */
+function workingBuffers(
+  memory: CpuMemory,
+  threads: number,
+): Pick<Pool, "sharedBuffer"> & { reserveWorkspace(bytes: number): Buffer } {
+  const workspace = { pointer: 0, bytes: 0 };
+  const shared = { pointer: 0, bytes: 0 };
+  const grow = (buffer: Buffer, name: string, bytes: number) => {
+    if (buffer.bytes >= bytes) return buffer;
+    if (buffer.bytes > 0) memory.free(buffer.pointer, buffer.bytes);
+    buffer.bytes = 0;
+    buffer.pointer = memory.allocate(name, bytes);
+    buffer.bytes = bytes;
+    return buffer;
+  };
+  return {
+    reserveWorkspace: (bytes) =>
+      grow(workspace, "the threads' workspace", Math.ceil(bytes / 64) * 64 * threads),
+    sharedBuffer: (bytes) => grow(shared, "the kernels' shared buffer", bytes).pointer,
+  };
+}
+
+/** Kernels that compute nothing but how many bytes another works in. */
+const SAY_BYTES = /(?:Bytes|Workspace)$/;
+
+/** The pool of a memory that only counts: its kernels do nothing. */
+export function countingPool({ threads, kernel }: Pool, memory: CpuMemory): Pool {
+  return {
+    ...workingBuffers(memory, threads),
+    threads,
+    kernel: (name) => SAY_BYTES.test(name) ? kernel(name) : () => 0,
+    close: () => Promise.resolve(),
+  };
+}
+
 /** What a worker runs. */
 const WORKER = new URL("./worker.ts", import.meta.url).href;
 
@@ -83,15 +124,7 @@ export async function startPool(memory: CpuMemory, count: number, script = WORKE
     exports.stopWorkers();
     throw error;
   }
-  const workspace = { pointer: 0, bytes: 0 };
-  const shared = { pointer: 0, bytes: 0 };
-  const grow = (buffer: typeof shared, name: string, bytes: number) => {
-    if (buffer.bytes >= bytes) return;
-    if (buffer.bytes > 0) memory.free(buffer.pointer, buffer.bytes);
-    buffer.bytes = 0;
-    buffer.pointer = memory.allocate(name, bytes);
-    buffer.bytes = bytes;
-  };
+  const buffers = workingBuffers(memory, count);
 
   /** Waits for the workers after a failure; false if one is gone. */
   const joined = () => {
@@ -121,16 +154,12 @@ export async function startPool(memory: CpuMemory, count: number, script = WORKE
       };
     },
     reserveWorkspace: (bytes) => {
-      const each = Math.ceil(bytes / 64) * 64;
-      grow(workspace, "the threads' workspace", each * count);
+      const workspace = buffers.reserveWorkspace(bytes);
       control[WORKSPACE] = workspace.pointer;
       control[WORKSPACE_HIGH] = Math.floor(workspace.pointer / 2 ** 32);
       control[WORKSPACE_SIZE] = workspace.bytes / count;
     },
-    sharedBuffer: (bytes) => {
-      grow(shared, "the kernels' shared buffer", bytes);
-      return shared.pointer;
-    },
+    sharedBuffer: buffers.sharedBuffer,
     close: async () => {
       if (workers.length === 0) return;
       workers.forEach(({ worker }) => worker.ref());

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import type { Device } from "../device.ts";
+import type { Hardware } from "../device.ts";
 import type { Operations } from "../operations.ts";
 import { adamWOperations } from "./adamw.ts";
 import { type AdapterOptions, openAdapter } from "./adapter.ts";
 import { attentionOperations, type AttentionProducts } from "./attention.ts";
+import { countingGpu } from "./counting_gpu.ts";
 import { elementwiseOperations } from "./elementwise.ts";
 import { embeddingOperations } from "./embedding.ts";
 import { Gpu, type Profiler, viewOf } from "./gpu.ts";
@@ -20,6 +21,7 @@ import { rotaryOperations } from "./rotary.ts";
 import { sampleOperations } from "./sample.ts";
 import { smearOperations } from "./smear.ts";
 import { Transfers } from "./transfers.ts";
+import { givesMemory } from "./try_out.ts";
 import { valueEmbeddingOperations } from "./value_embedding.ts";
 
 /** Options of {@link createWebGpuDevice}. */
@@ -53,7 +55,7 @@ const SUBMISSION_MS = 100;
  *
  * @throws {UserError} when there is no adapter, or its device cannot be used.
  */
-export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<Device> {
+export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<Hardware> {
   const features: GPUFeatureName[] = options.profiler ? ["timestamp-query"] : [];
   const { device, name, software } = await openAdapter(options, features);
   const limit = device.limits.maxStorageBufferBindingSize;
@@ -74,13 +76,37 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<D
   const { matmulTile } = options, tiles = measured?.tiles ?? [];
   gpu.maxWork = options.maxWork ?? (measured ? measured.rate * SUBMISSION_MS : gpu.maxWork);
   gpu.profiler = options.profiler?.(device);
-  const transfers = new Transfers(gpu);
+  const operationsOf = (gpu: Gpu) =>
+    operationsOn(gpu, products, (outputSize) => matmulTile ?? tileFor(tiles, outputSize));
+  return deviceOn(gpu, name, operationsOf, (bytes) => givesMemory(options, bytes));
+}
 
+/**
+ * The device of a GPU.
+ *
+ * @param operationsOf Its operations, and those of a GPU that counts.
+ * @param givesMemory Whether it gives so many bytes, where nothing says how many it has.
+ */
+function deviceOn(
+  gpu: Gpu,
+  name: string,
+  operationsOf: (gpu: Gpu) => Operations,
+  givesMemory: (bytes: number) => Promise<boolean>,
+): Hardware {
+  const transfers = new Transfers(gpu);
   return {
     kind: "webgpu",
     name,
     get memory() {
-      return { used: gpu.memory.used, peak: gpu.memory.peak };
+      return { used: gpu.memory.used, peak: gpu.memory.peak, limit: gpu.memory.limit };
+    },
+    counting: () => {
+      const counting = new Gpu(countingGpu(gpu.device.limits), gpu.maxBindingBytes, Infinity);
+      return deviceOn(counting, name, operationsOf, () => Promise.resolve(true));
+    },
+    fits: async ({ memory: { peak } }) => {
+      const { limit } = gpu.memory;
+      return limit < Infinity ? peak <= limit : await givesMemory(peak);
     },
     allocate: (name, shape, dtype = "float32") => gpu.allocate(name, shape, dtype),
     view: viewOf,
@@ -92,7 +118,7 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<D
     synchronize: () => transfers.synchronize(),
     close: () => transfers.close(),
 
-    ...operationsOn(gpu, products, (outputSize) => matmulTile ?? tileFor(tiles, outputSize)),
+    ...operationsOf(gpu),
   };
 }
 

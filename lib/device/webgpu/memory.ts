@@ -70,8 +70,8 @@ export class Memory {
   /** Staging buffers at rest, by size. */
   readonly #staging = new Map<number, GPUBuffer[]>();
 
-  /** @param maxBytes How much may be allocated in all. */
-  constructor(private readonly device: GPUDevice, private readonly maxBytes: number) {}
+  /** @param limit How much may be allocated in all. */
+  constructor(private readonly device: GPUDevice, readonly limit: number) {}
 
   /** A buffer of zeros for a tensor. */
   allocate(name: string, shape: readonly number[]): Allocation {
@@ -81,9 +81,9 @@ export class Memory {
       const reason = `a buffer of this adapter has at most ${formatBytes(limit)}`;
       throw tooLarge(name, shape, reason, limit);
     }
-    if (this.used + bytes > this.maxBytes) {
-      const [used, most] = [this.used, this.maxBytes].map(formatBytes);
-      throw tooLarge(name, shape, `${used} of at most ${most} are allocated`, this.maxBytes);
+    if (this.used + bytes > this.limit) {
+      const [used, most] = [this.used, this.limit].map(formatBytes);
+      throw tooLarge(name, shape, `${used} of at most ${most} are allocated`, this.limit);
     }
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const buffer = this.#create(bytes, usage, () => {

@@ -1,13 +1,17 @@
 import { dirname, join } from "@std/path";
-import { UserError } from "../../errors.ts";
-import { LocalSource } from "../local_source.ts";
-import { MANIFEST, type ManifestFile, manifestOfFile, writeManifest } from "../manifest.ts";
+import { type ConnectionOptions, finishDownload, HttpError, Hub } from "../../hub/mod.ts";
+import { datasetFiles, LocalSource } from "../local_source.ts";
+import {
+  FETCH_LOCK,
+  type ManifestFile,
+  manifestOfFile,
+  renewManifest,
+  writeFileManifest,
+  writeManifest,
+} from "../manifest.ts";
 import type { Rows } from "../rows.ts";
 import type { DatasetSource } from "../source.ts";
-import { download, finishDownload, type StartProgress } from "./download.ts";
-import { HttpClient, HttpError, StatusError, TransientError } from "./http.ts";
 
-const HUB = "https://huggingface.co";
 /** Where the single files are that nanochat fetches from elsewhere. */
 const FILES: Readonly<Record<string, string>> = {
   "words_alpha.txt":
@@ -15,37 +19,11 @@ const FILES: Readonly<Record<string, string>> = {
   "identity_conversations.jsonl":
     "https://karpathy-public.s3.us-west-2.amazonaws.com/identity_conversations.jsonl",
 };
-/** Milliseconds between two looks at whether another process has finished fetching. */
-const LOCK_INTERVAL = 1000;
 
 /** How a {@linkcode HubSource} fetches. */
-export interface HubOptions {
-  /** The hub, such as a mirror; `https://huggingface.co` unless given. */
-  endpoint?: string;
-  /** An access token, sent to the hub alone. */
-  token?: string;
+export interface HubOptions extends ConnectionOptions {
   /** URLs of single files by name, where they are not the usual ones. */
   files?: Readonly<Record<string, string>>;
-  /** Aborted to stop; what was fetched so far is kept and gone on with next time. */
-  signal?: AbortSignal;
-  /** Begins to show how far a download is; nothing is shown unless given. */
-  progress?: StartProgress;
-  /** Told in a line why something is waited for. */
-  note?(line: string): void;
-  /** Waits; a timer unless given. */
-  sleep?(milliseconds: number, signal?: AbortSignal): Promise<void>;
-  /** Milliseconds without a byte after which a connection counts as dropped; 60000 unless given. */
-  stallTimeout?: number;
-}
-
-/** What is to be fetched, in words for errors. */
-interface Wanted {
-  /** What it is, such as `dataset openai/gsm8k (main, train)`. */
-  name: string;
-  /** What a person can do instead: `place its … in …`. */
-  remedy: string;
-  /** Where a person finds it. */
-  page: string;
 }
 
 /**
@@ -53,24 +31,23 @@ interface Wanted {
  * exports of the Hugging Face hub into `task_data/{repo with -- for /}/{subset}/{split}/`, and the
  * single files into the base directory itself.
  *
- * A split is gathered in a folder named `{split}.part` and gets its own name when it is whole, with
- * a manifest of sizes and checksums that every later reading is compared with. What broke off is
- * gone on with, by range. Processes that want to fetch into one base directory take turns.
+ * A split is gathered in a folder named `{split}.part` and put in its place when it is whole, with
+ * the manifest that nanochat writes too, and checksums that every later reading is compared with.
+ * What broke off is gone on with, by range. Processes that want to fetch into one base directory
+ * take turns, and nanochat's wait for what is put in its place.
  */
 export class HubSource implements DatasetSource {
   readonly #baseDir: string;
   readonly #local: LocalSource;
-  readonly #endpoint: string;
-  readonly #options: HubOptions;
-  readonly #http: HttpClient;
+  readonly #files: Readonly<Record<string, string>>;
+  readonly #hub: Hub;
 
   /** Reads below `baseDir` and fetches into it. */
   constructor(baseDir: string, options: HubOptions = {}) {
     this.#baseDir = baseDir;
     this.#local = new LocalSource(baseDir, options.signal);
-    this.#endpoint = (options.endpoint ?? HUB).replace(/\/+$/, "");
-    this.#options = options;
-    this.#http = new HttpClient({ ...options, tokenOrigin: this.#endpoint });
+    this.#files = { ...FILES, ...options.files };
+    this.#hub = new Hub(options);
   }
 
   /**
@@ -81,19 +58,21 @@ export class HubSource implements DatasetSource {
    * @throws The signal's reason, once it is aborted.
    */
   async rows(repo: string, subset: string, split: string): Promise<Rows> {
+    const folder = this.#local.folder(repo, subset, split);
     if (!await this.#local.hasRows(repo, subset, split)) {
-      const folder = this.#local.folder(repo, subset, split);
-      const page = `${this.#endpoint}/datasets/${repo}/tree/refs%2Fconvert%2Fparquet`;
+      const page = `${this.#hub.endpoint}/datasets/${repo}/tree/refs%2Fconvert%2Fparquet`;
       const wanted = {
         name: `dataset ${repo} (${subset}, ${split})`,
         remedy: `place its .parquet, .jsonl or .jsonl.gz files in ${folder}`,
         page: `${page}/${subset}/${split}`,
       };
-      await this.#inTurn(wanted, async () => {
+      await this.#hub.inTurn(this.#turns, wanted, async () => {
         if (await this.#local.hasRows(repo, subset, split)) return;
         await this.#fetchSplit(repo, subset, split, folder);
       });
     }
+    // Where nothing can be written, it is read all the same.
+    await renewManifest(folder).catch(() => {});
     return await this.#local.rows(repo, subset, split);
   }
 
@@ -104,11 +83,11 @@ export class HubSource implements DatasetSource {
    *   is damaged.
    */
   async open(name: string): Promise<ReadableStream<Uint8Array>> {
-    const url = this.#options.files?.[name] ?? FILES[name];
+    const url = this.#files[name];
     if (url !== undefined && !await this.#local.hasFile(name)) {
       const path = this.#local.path(name);
       const wanted = { name, remedy: `place it at ${path}`, page: url };
-      await this.#inTurn(wanted, async () => {
+      await this.#hub.inTurn(this.#turns, wanted, async () => {
         if (await this.#local.hasFile(name)) return;
         await this.#fetchFile(name, url, path);
       });
@@ -127,17 +106,22 @@ export class HubSource implements DatasetSource {
       const label = `${repo.split("/").at(-1)} ${split} ${i + 1}/${urls.length}`;
       files.push(await this.#fetchInto(gathering, name, url, label));
     }
-    for (const { name } of files) await finishDownload(join(gathering, name));
-    await writeManifest(join(gathering, MANIFEST), files);
-    await removeIfThere(folder);
-    await Deno.rename(gathering, folder);
+    using _lock = await this.#hub.lock(join(folder, FETCH_LOCK));
+    if (!await this.#local.hasRows(repo, subset, split)) {
+      // What nanochat began and did not finish.
+      for (const name of await datasetFiles(folder)) await Deno.remove(join(folder, name));
+      for (const { name } of files) await finishDownload(join(gathering, name), join(folder, name));
+      await writeManifest(folder, files);
+    }
+    await Deno.remove(join(folder, FETCH_LOCK));
+    await Deno.remove(gathering, { recursive: true });
   }
 
   async #fetchFile(name: string, url: string, path: string): Promise<void> {
     const file = await this.#fetchInto(dirname(path), name, url, name);
     await removeIfThere(manifestOfFile(path));
     await finishDownload(path);
-    await writeManifest(manifestOfFile(path), [file]);
+    await writeFileManifest(path, file);
   }
 
   async #fetchInto(
@@ -146,66 +130,26 @@ export class HubSource implements DatasetSource {
     url: string,
     label: string,
   ): Promise<ManifestFile> {
-    const { progress = () => ({ update() {}, finish() {} }) } = this.#options;
-    const start = (total: number | undefined, start: number) => progress(label, total, start);
-    return { name, url, ...await download(this.#http, url, join(folder, name), start) };
+    return { name, url, ...await this.#hub.download(url, join(folder, name), label) };
   }
 
   /** URLs of the parquet files of a split, in order. */
   async #listParquet(repo: string, subset: string, split: string): Promise<string[]> {
-    const url = `${this.#endpoint}/api/datasets/${repo}/parquet/${subset}/${split}`;
-    const list = await this.#http.retry(async () => {
-      const decoder = new TextDecoder();
-      let text = "";
-      const { chunks } = await this.#http.get(url);
-      for await (const chunk of chunks) text += decoder.decode(chunk, { stream: true });
-      try {
-        return JSON.parse(text);
-      } catch {
-        throw new TransientError(`${url} did not answer with JSON`);
-      }
-    });
+    const { endpoint } = this.#hub;
+    const url = `${endpoint}/api/datasets/${repo}/parquet/${subset}/${split}`;
+    const list = await this.#hub.json(url);
     const isList = Array.isArray(list) && list.length > 0 &&
       list.every((item) => typeof item === "string");
     if (!isList) throw new HttpError(`${url} lists no parquet files`);
     // A mirror may list the files under the hub's own name.
     return (list as string[]).map((file) =>
-      file.replace(/^https:\/\/huggingface\.co(?=\/)/, this.#endpoint)
+      file.replace(/^https:\/\/huggingface\.co(?=\/)/, endpoint)
     );
   }
 
-  /** Does something while no other process fetches, and words its errors. */
-  async #inTurn(wanted: Wanted, action: () => Promise<void>): Promise<void> {
-    try {
-      const folder = join(this.#baseDir, "task_data");
-      await Deno.mkdir(folder, { recursive: true });
-      // The system lets go of the lock when the process dies.
-      using lock = await Deno.open(join(folder, ".lock"), { create: true, write: true });
-      for (let looks = 0; !await lock.tryLock(true); looks++) {
-        if (looks === 0) this.#http.note(`waiting for another process to fetch its data`);
-        await this.#http.sleep(LOCK_INTERVAL);
-      }
-      await action();
-    } catch (error) {
-      throw this.#worded(error, wanted);
-    }
-  }
-
-  #worded(error: unknown, { name, remedy, page }: Wanted): unknown {
-    if (error instanceof StatusError && [401, 403].includes(error.status)) {
-      return new UserError(
-        `cannot fetch ${name}: ${error.message}; set HF_TOKEN to a token that may read it, ` +
-          `or ${remedy} yourself, from ${page}`,
-      );
-    }
-    // The system's errors (disk full, no permission) have a code.
-    const isOutside = error instanceof HttpError ||
-      error instanceof Error && "code" in error && typeof error.code === "string";
-    if (!isOutside) return error;
-    return new UserError(
-      `cannot fetch ${name}: ${(error as Error).message}; ${remedy} yourself, from ${page}`,
-      { cause: error },
-    );
+  /** The folder in which processes take turns. */
+  get #turns(): string {
+    return join(this.#baseDir, "task_data");
   }
 }
 

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { findCheckpoint } from "../../../lib/checkpoint/disk/mod.ts";
+import { completeSteps } from "../../../lib/checkpoint/mod.ts";
 import { UserError } from "../../../lib/errors.ts";
 import { inTempDir } from "../../temp_dir.ts";
 
@@ -117,6 +118,57 @@ Deno.test("what is missing is named with what is there", async () => {
     await assertRejects(() => find({ tag: "d8" }), UserError, "d8: holds no checkpoint");
     for (const tag of ["../d4", "", "..", ".d4", "a\\b"]) {
       await assertRejects(() => find({ tag }), UserError, "model tag");
+    }
+  });
+});
+
+Deno.test("every kind of model has its folder, and fine-tuned ones had another for a day", async () => {
+  await inTempDir(async (dir) => {
+    const folders = { base: "base", mid: "mid", sft: "chatsft", rl: "chatrl" };
+    for (const [i, name] of Object.values(folders).entries()) {
+      await touch(dir, ...complete(`${name}_checkpoints/d4`, i));
+    }
+    for (const [i, source] of Object.keys(folders).entries()) {
+      const files = await findCheckpoint(dir, { source: source as "base" });
+      assertEquals([files.tag, files.step], ["d4", i]);
+    }
+    const find = async (options: { tag?: string; step?: number } = {}) => {
+      const files = await findCheckpoint(dir, { source: "sft", ...options });
+      return `${files.directory.slice(dir.length)}:${files.step}`;
+    };
+    await touch(dir, ...complete("sft_checkpoints/d4", 700), ...complete("sft_checkpoints/d6", 3));
+    assertEquals(await find(), "/sft_checkpoints/d6:3");
+    assertEquals(await find({ tag: "d4" }), "/chatsft_checkpoints/d4:2");
+    assertEquals(await find({ tag: "d4", step: 700 }), "/sft_checkpoints/d4:700");
+    await assertRejects(() => find({ tag: "d4", step: 5 }), UserError, "has no step 5; it has 2");
+    await Deno.remove(`${dir}/chatsft_checkpoints/d4/meta_000002.json`);
+    assertEquals(await find({ tag: "d4" }), "/sft_checkpoints/d4:700");
+    await Deno.remove(`${dir}/chatsft_checkpoints`, { recursive: true });
+    assertEquals(await find(), "/sft_checkpoints/d6:3");
+    await assertRejects(() => find({ tag: "d5" }), UserError, 'no model "d5"; it has d');
+  });
+});
+
+Deno.test("optimizer state without a rank is rank 0's, unless others of the step have ranks", async () => {
+  await inTempDir(async (dir) => {
+    const folder = "base_checkpoints/d4";
+    const optimizers = async (step: number) => {
+      const files = await findCheckpoint(dir, { source: "base", step });
+      return [...files.optimizers].map(([rank, path]) => [rank, path.split("/").at(-1)]).sort();
+    };
+    for (const step of [0, 5, 10]) await touch(dir, ...complete(folder, step));
+    await touch(dir, `${folder}/optim_000000.pt`, `${folder}/optim_000010.pt`);
+    await touch(dir, `${folder}/optim_000010_rank0.pt`, `${folder}/optim_000010_rank1.pt`);
+    assertEquals(await optimizers(0), [[0, "optim_000000.pt"]]);
+    assertEquals(await optimizers(5), []);
+    assertEquals(await optimizers(10), [
+      [0, "optim_000010_rank0.pt"],
+      [1, "optim_000010_rank1.pt"],
+    ]);
+    // In whatever order a disk lists them.
+    for (const names of [["optim_7.pt", "optim_7_rank1.pt"], ["optim_7_rank1.pt", "optim_7.pt"]]) {
+      const [files] = completeSteps(["model_7.pt", "meta_7.json", ...names]);
+      assertEquals([...files.optimizers], [[1, "optim_7_rank1.pt"]]);
     }
   });
 });

@@ -110,6 +110,28 @@ Deno.test("a base checkpoint lies under nanochat's names, and a later one replac
   });
 });
 
+Deno.test("a saved step has its own optimizer state, and no share that was there before", async () => {
+  await inTempDir(async (dir) => {
+    const shares = ["optim_000012.pt", "optim_000012_rank0.pt", "optim_000012_rank7.pt"];
+    const contents = { step: 12, modelConfig, stateDict: stateDict(1), meta: {} };
+    for (
+      const [save, folder] of [[saveBaseCheckpoint, "base"], [saveCheckpoint, "chatsft"]] as const
+    ) {
+      const directory = `${dir}/${folder}_checkpoints/d1`;
+      await Deno.mkdir(directory, { recursive: true });
+      for (const name of [...shares, "optim_000011_rank7.pt"]) {
+        await Deno.writeTextFile(`${directory}/${name}`, "of another run");
+      }
+      const { optimizers } = await save(dir, "d1", { ...contents, optimizer });
+      assertEquals([...optimizers.keys()], [0]);
+      const states = names(directory).filter((name) => name.startsWith("optim"));
+      assertEquals(states, ["optim_000011_rank7.pt", "optim_000012_rank0.pt"]);
+      await save(dir, "d1", contents);
+      assertEquals(names(directory).filter((name) => name.startsWith("optim")), states.slice(0, 1));
+    }
+  });
+});
+
 Deno.test("a save that fails leaves the checkpoint before it as it was", async () => {
   await inTempDir(async (dir) => {
     const contents = { step: 3, modelConfig, meta: {}, stateDict: stateDict(1), optimizer };

@@ -56,7 +56,8 @@ export function conversationsParquet(
 export class FakeHub {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #files = new Map<string, HubFile>();
-  readonly #datasets = new Map<string, string[]>();
+  /** What is answered as JSON, by path: lists of files. */
+  readonly #lists = new Map<string, unknown>();
   readonly #stop = new AbortController();
   /** What to do with the next requests for files, one each. */
   readonly mischief: Mischief[] = [];
@@ -66,6 +67,8 @@ export class FakeHub {
   readonly seen: Seen[] = [];
   /** Milliseconds between two pieces of a body. */
   pace = 0;
+  /** Bytes of a piece. */
+  piece = 500;
 
   constructor() {
     this.#server = Deno.serve(
@@ -87,8 +90,33 @@ export class FakeHub {
   addDataset(repo: string, subset: string, split: string, files: Uint8Array<ArrayBuffer>[]): void {
     const list = `/api/datasets/${repo}/parquet/${subset}/${split}`;
     const paths = files.map((_, i) => `${list}/${i}.parquet`);
-    this.#datasets.set(list, paths.map((path) => `https://huggingface.co${path}`));
+    this.#lists.set(list, paths.map((path) => `https://huggingface.co${path}`));
     files.forEach((bytes, i) => this.#files.set(paths[i], { bytes, linked: true }));
+  }
+
+  /**
+   * Adds or replaces a model's repository. Files of Git LFS are kept elsewhere, and the hub knows their
+   * checksums; small ones lie in the repository.
+   */
+  addModel(repo: string, files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>): void {
+    const sha = createHash("sha1").update(Object.keys(files).join()).digest("hex");
+    const siblings = Object.entries(files).map(([rfilename, bytes]) => {
+      const linked = /\.(pt|pkl|safetensors)$/.test(rfilename), size = bytes.length;
+      const path = `/${repo}/resolve/${sha}/${
+        rfilename.split("/").map(encodeURIComponent).join("/")
+      }`;
+      this.#files.set(path, { bytes, linked });
+      const sha256 = createHash("sha256").update(bytes).digest("hex");
+      const lfs = linked ? { sha256, size, pointerSize: 130 } : undefined;
+      const blobId = createHash("sha1").update(`blob ${size}\0`).update(bytes).digest("hex");
+      return { rfilename, size, blobId, lfs };
+    });
+    this.#lists.set(`/api/models/${repo}`, { id: repo, sha, private: false, siblings });
+  }
+
+  /** Answers a path with this JSON. */
+  answerJson(path: string, json: unknown): void {
+    this.#lists.set(path, json);
   }
 
   addFile(path: string, bytes: Uint8Array<ArrayBuffer>): void {
@@ -105,7 +133,7 @@ export class FakeHub {
     const { headers } = request;
     const range = headers.get("range");
     this.seen.push({ path, range, authorization: headers.get("authorization") });
-    const list = this.#datasets.get(path);
+    const list = this.#lists.get(path);
     if (list !== undefined) {
       const act = this.listMischief.shift();
       if (act !== undefined && "status" in act) return new Response(null, act);
@@ -157,6 +185,7 @@ export class FakeHub {
 
   #stream(bytes: Uint8Array, act: Mischief | undefined): ReadableStream<Uint8Array> {
     const stop = this.#stop.signal;
+    const { piece } = this;
     const pace = () => new Promise((resolve) => setTimeout(resolve, this.pace));
     const ends = act !== undefined && "dropAfter" in act
       ? act.dropAfter
@@ -167,8 +196,7 @@ export class FakeHub {
     return new ReadableStream({
       async pull(controller) {
         if (at < ends) {
-          const piece = bytes.subarray(at, at = Math.min(at + 500, ends));
-          controller.enqueue(piece);
+          controller.enqueue(bytes.subarray(at, at = Math.min(at + piece, ends)));
           await pace();
         } else if (act !== undefined && "dropAfter" in act) {
           // What was sent is given time to arrive.

@@ -1,6 +1,6 @@
 /** Downloads of single files that go on where they broke off. */
 
-import { hashFile } from "../manifest.ts";
+import { gitBlobId, hashFile } from "./hash_file.ts";
 import { type HttpClient, type HttpResponse, TransientError } from "./http.ts";
 
 /** Shows how far a download is. */
@@ -34,6 +34,16 @@ interface Version {
   etag: string | null;
 }
 
+/** What is known of a file before it is downloaded. */
+export interface Expected {
+  /** Length in bytes. */
+  size?: number;
+  /** SHA-256, in hexadecimal. */
+  sha256?: string;
+  /** Git's name for its content. */
+  blobId?: string;
+}
+
 /** What was downloaded. */
 export interface Downloaded {
   /** Length in bytes. */
@@ -47,8 +57,8 @@ export interface Downloaded {
 /**
  * Downloads a file under the name `{path}.part`, beside a note of its version, so that a later
  * call, in this process or another, goes on with it. Returns when it is whole and its size and
- * checksum are what the server says; {@linkcode finishDownload} then gives it its name. One process
- * at a time may do this.
+ * checksum are what is expected, or what the server says where nothing is;
+ * {@linkcode finishDownload} then gives it its name. One process at a time may do this.
  *
  * @throws {TransientError} If the connection dropped too often without getting further.
  * @throws {StatusError} If the server refuses.
@@ -58,19 +68,24 @@ export async function download(
   url: string,
   path: string,
   startProgress: (total: number | undefined, start: number) => DownloadProgress,
+  expected: Expected = {},
 ): Promise<Downloaded> {
   const part = new PartFile(`${path}.part`);
   let furthest = await part.size();
   return await http.retry(async () => {
     const version = await fetchRest(http, url, part, startProgress);
     const size = await part.size();
-    if (version.size !== null && size < version.size) {
+    const sent = version.size ?? expected.size ?? size;
+    if (size < sent) {
       const advanced = size > furthest;
       furthest = Math.max(size, furthest);
-      throw new TransientError(`${url} broke off at ${size} of ${version.size} bytes`, advanced);
+      throw new TransientError(`${url} broke off at ${size} of ${sent} bytes`, advanced);
     }
     const sha256 = await hashFile(part.path);
-    if (size !== (version.size ?? size) || sha256 !== (version.sha256 ?? sha256)) {
+    const isWhole = size === (expected.size ?? sent) &&
+      sha256 === (expected.sha256 ?? version.sha256 ?? sha256) &&
+      (expected.blobId === undefined || expected.blobId === await gitBlobId(part.path));
+    if (!isWhole) {
       await part.discard();
       throw new TransientError(`${url} came damaged`);
     }
@@ -78,10 +93,15 @@ export async function download(
   });
 }
 
-/** Gives a downloaded file its name. */
-export async function finishDownload(path: string): Promise<void> {
+/**
+ * Gives a downloaded file its name.
+ *
+ * @param path What it was downloaded as.
+ * @param place Where it goes; there unless given.
+ */
+export async function finishDownload(path: string, place: string = path): Promise<void> {
   const part = new PartFile(`${path}.part`);
-  await Deno.rename(part.path, path);
+  await Deno.rename(part.path, place);
   await part.discard();
 }
 

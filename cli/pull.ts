@@ -1,0 +1,25 @@
+/** The command `pull`: fetch a model from the Hugging Face hub. */
+
+import { importHf } from "../lib/export/mod.ts";
+import { runPull } from "../lib/pull/mod.ts";
+import { commandOf } from "./command.ts";
+import { withSystemIo } from "./io.ts";
+import { completeFlags } from "./options.ts";
+
+/**
+ * The command.
+ *
+ * @param run What to do with the repository and options.
+ */
+// Its type is cliffy's, which infers it.
+export function pullCommand(run: typeof runPull = runPull) {
+  return commandOf("pull", {
+    arguments: "<repository:string>",
+    run: async (given, [repository]) => {
+      const { quiet, ...options } = completeFlags("pull", given);
+      await withSystemIo(quiet, async (io) => {
+        await run(repository, options, { ...io, importModel: importHf });
+      });
+    },
+  });
+}

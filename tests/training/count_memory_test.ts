@@ -1,0 +1,148 @@
+/** What is counted beforehand is what is taken then. */
+import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
+import type { Hardware } from "../../lib/device/mod.ts";
+import { createWebGpuDevice } from "../../lib/device/webgpu/mod.ts";
+import { Engine } from "../../lib/engine/mod.ts";
+import { GPT, Pass } from "../../lib/model/mod.ts";
+import { NEWEST_PARTS } from "../../lib/model_parts.ts";
+import { type MuonOptions, Optimizer, parameterGroups } from "../../lib/optim/mod.ts";
+import { countAnswers, countTraining, type ModelShape } from "../../lib/training/mod.ts";
+import { slices } from "../../lib/tensor_source.ts";
+import { devices, testedGpu } from "../device/devices.ts";
+
+const config = {
+  sequenceLen: 64,
+  vocabSize: 1000,
+  nLayer: 3,
+  nHead: 4,
+  nKvHead: 2,
+  nEmbd: 64,
+  windowPattern: "SL",
+};
+const SHAPES: ModelShape[] = [
+  { config, parts: NEWEST_PARTS },
+  {
+    config: { ...config, nEmbd: 32, nHead: 1, nKvHead: 1 },
+    parts: { smear: false, backout: false, lambdas: false, valueGate: null, paddedTables: false },
+  },
+  { config, parts: { ...NEWEST_PARTS, bigram: true, valueGate: { channels: 32, scale: 2 } } },
+];
+
+/** The model of a GPT-2's size that the numbers of documents speak of. */
+const D12: ModelShape = {
+  config: {
+    sequenceLen: 2048,
+    vocabSize: 32768,
+    nLayer: 12,
+    nHead: 6,
+    nKvHead: 6,
+    nEmbd: 768,
+    windowPattern: "SSSL",
+  },
+  parts: NEWEST_PARTS,
+};
+const GIB = 2 ** 30;
+
+const kinds: Record<string, (() => Promise<Hardware>) | undefined> = {
+  cpu: devices.some(({ name }) => name === "cpu")
+    ? () => createCpuDevice({ threads: 2 })
+    : undefined,
+  webgpu: devices.some(({ name, device }) => name === "webgpu" && device)
+    ? () => createWebGpuDevice({ gpu: testedGpu })
+    : undefined,
+};
+
+/** Trains on random tokens and reads the parameters as a checkpoint does. */
+async function train(
+  device: Hardware,
+  { config, parts }: ModelShape,
+  B: number,
+  T: number,
+  muon: MuonOptions,
+) {
+  const model = new GPT(device, config, { parts, training: true });
+  const rates = { embeddingLr: 0.3, unembeddingLr: 0.004, matrixLr: 0.02 };
+  const parameters = [...model.parameters.values()];
+  const optimizer = new Optimizer(device, parameterGroups(parameters, config.nEmbd, rates), muon);
+  const pass = new Pass(model, B, T, { training: true });
+  const loss = device.allocate("loss", [1]);
+  for (let step = 0; step < 2; step++) {
+    const x = Int32Array.from({ length: B * T }, (_, i) => (i * i) % config.vocabSize);
+    pass.batch.write(x, x.map((id, i) => i % 3 ? id : -1));
+    model.zeroGradients();
+    pass.train(loss, 1);
+    optimizer.step(1, 0.9, loss);
+    for (const { value } of parameters) {
+      for (const { start, count } of slices(value.size)) await device.read(value, start, count);
+    }
+  }
+}
+
+for (const [kind, open] of Object.entries(kinds)) {
+  Deno.test(`${kind}: planned bytes are the bytes of a training`, { ignore: !open }, async () => {
+    for (
+      const [index, B, T] of [[0, 4, 33], [1, 2, 64], [2, 1, 64]]
+    ) {
+      const shape = SHAPES[index], device = await open!();
+      const before = device.memory;
+      const muon = { equilibrateRows: index > 0, renormalize: index > 0 };
+      const counted = await countTraining(device, shape, { rows: B, T, muon });
+      assertEquals(device.memory, before);
+      await train(device, shape, B, T, muon);
+      const { peak } = device.memory;
+      assertEquals(Math.max(counted.total, before.peak), peak);
+      assertEquals(await device.fits(counted.counted), true);
+      await device.close();
+    }
+  });
+
+  Deno.test(`${kind}: planned bytes are the bytes of an answer`, { ignore: !open }, async () => {
+    const rounded: ModelShape = { ...SHAPES[0], weights: "bfloat16" };
+    for (const shape of kind === "cpu" ? [...SHAPES, rounded] : SHAPES) {
+      const device = await open!();
+      const before = device.memory;
+      const counted = await countAnswers(device, shape, { rows: 2 });
+      const model = new GPT(device, shape.config, shape);
+      const tokenizer = { bosId: 0, encodeSpecial: () => 1, encode: () => [], decode: () => "" };
+      const engine = new Engine(model, tokenizer);
+      const prompt = Array<number>(shape.config.sequenceLen - 1).fill(3);
+      await engine.generateBatch([prompt, prompt], { maxTokens: 1 });
+      const { peak } = device.memory;
+      assertEquals(Math.max(counted.total, before.peak), peak);
+      await device.close();
+    }
+  });
+}
+
+Deno.test("the parts of a d12 are those that its formulas give", async () => {
+  const device = await createCpuDevice({ threads: 2 });
+  const { config } = D12;
+  const training = await countTraining(device, D12, { rows: 2, T: 2048 });
+  const { nLayer: L, nEmbd: C, vocabSize: V, nHead: H } = config;
+  const [N, float] = [2048, 4];
+  const parameters = 2 * V * C + L / 2 * V * C + L * 12 * C * C;
+  assertAlmostEquals(training.weights / (float * parameters), 1, 1e-4);
+  assertEquals(training.gradients, training.weights);
+  // x, q, k, v, attended, middle and four times hidden; norms and log-sum-exps of each head.
+  const layer = N * (10 * C + 3 * H);
+  // The last output, mixed, normed, before the final norm and the final; gradients of nine and four.
+  const rest = N * (5 * C + 8 * C + 4 * C + H);
+  assertAlmostEquals(training.activationsPerRow / (float * (L * layer + rest)), 1, 1e-3);
+  assertAlmostEquals(training.lossHead / (float * 512 * (V + 2 * C)), 1, 1e-2);
+  assertAlmostEquals(training.total / GIB, 4.3 + 2 * 0.8, 0.15);
+
+  const chat = await countAnswers(device, D12, { rows: 1 });
+  assertEquals(chat.cachePerToken, 2 * L * C * float);
+  assertEquals(chat.weights, training.weights);
+  await device.close();
+});
+
+Deno.test("measuring ChatCORE in between takes more", async () => {
+  const device = await createCpuDevice({ threads: 1 });
+  const alone = await countTraining(device, SHAPES[0], { rows: 1, T: 64 });
+  const measured = await countTraining(device, SHAPES[0], { rows: 1, T: 64, measures: true });
+  assertEquals(measured.total > alone.total, true);
+  assertEquals(measured.weights, alone.weights);
+  await device.close();
+});
