@@ -18,6 +18,7 @@ import {
   type Said,
   type TensorSource,
 } from "../checkpoint/mod.ts";
+import { toModelConfigJson } from "../checkpoint/meta.ts";
 import { UserError } from "../errors.ts";
 import type { ModelConfig } from "../model_config.ts";
 import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
@@ -90,14 +91,24 @@ export async function openFiles(
   return {
     ...known,
     files,
-    // What a person said is kept for those who open the export.
-    meta: softcap === undefined ? meta : withOpenParts(meta, parts),
+    meta: withSaid(meta, { softcap, windowPattern }, era),
     era,
     config,
     parts: { ...NEWEST_PARTS, ...parts },
     tensors: new Map(specs.map(({ name }) => [name, tensors.get(name)!])),
     [Symbol.dispose]: () => kept.dispose(),
   };
+}
+
+/** A meta file that keeps what a person said of a model, for those who open the export. */
+function withSaid(
+  meta: Record<string, unknown>,
+  { softcap, windowPattern }: Said,
+  { config, parts }: Era,
+): Record<string, unknown> {
+  const told = softcap === undefined ? meta : withOpenParts(meta, parts);
+  if (windowPattern === undefined) return told;
+  return { ...told, model_config: toModelConfigJson(config, parts) };
 }
 
 /** A meta file that also says what of a model's parts its parameters do not tell. */
