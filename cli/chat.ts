@@ -1,11 +1,12 @@
 /** The command `chat`: talk with a model. */
 
-import { runChat } from "../lib/chat/mod.ts";
+import { runChat, type RunChatOptions } from "../lib/chat/mod.ts";
+import type { CheckpointSource } from "../lib/checkpoint/mod.ts";
 import { importHf } from "../lib/export/mod.ts";
-import { pullForChat } from "../lib/pull/mod.ts";
+import { type HubModel, pullForChat } from "../lib/pull/mod.ts";
 import { commandOf } from "./command.ts";
 import { adviseOn, wordError } from "./errors.ts";
-import { baseDir, exitCode, SIGNALS, systemTerminal, writeAll } from "./io.ts";
+import { baseDir, exitCode, SIGNALS, systemTerminal, withSystemIo, writeAll } from "./io.ts";
 import { type LineSource, openLines } from "./line_editor.ts";
 import { chatOptions } from "./options.ts";
 
@@ -21,20 +22,12 @@ export function chatCommand(run: typeof runChat = runChat) {
       const options = chatOptions(given);
       // Until the first line is wanted, Ctrl-C ends the program.
       let lines: LineSource | undefined;
+      const model = hub === undefined
+        ? undefined
+        : await fetchModel(hub, given.source, options, quiet);
       // Leaving by `Deno.exit` gives the terminal back as it was.
       for (const [signal, leave] of LEAVING) Deno.addSignalListener(signal, leave);
       try {
-        const model = hub === undefined ? undefined : await pullForChat(
-          hub,
-          { source: given.source, tag: options.modelTag, step: options.step },
-          {
-            // Standard output is the answer's.
-            terminal: systemTerminal(quiet, Deno.stderr),
-            baseDir: baseDir(),
-            env: (name) => Deno.env.get(name),
-            importModel: importHf,
-          },
-        );
         const meant = model && { source: model.source, modelTag: model.tag };
         await run({ ...options, ...meant }, {
           terminal: systemTerminal(quiet === true || options.prompt !== undefined),
@@ -54,6 +47,26 @@ export function chatCommand(run: typeof runChat = runChat) {
       }
     },
   });
+}
+
+/** Fetches a model of the hub; what is half-written when that is interrupted is removed. */
+async function fetchModel(
+  hub: string,
+  source: CheckpointSource | undefined,
+  { modelTag: tag, step }: RunChatOptions,
+  quiet: boolean | undefined,
+): Promise<HubModel> {
+  let model: HubModel;
+  await withSystemIo(quiet, async (io) => {
+    // Standard output is the answer's.
+    const terminal = systemTerminal(quiet, Deno.stderr);
+    model = await pullForChat(hub, { source, tag, step }, {
+      ...io,
+      terminal,
+      importModel: importHf,
+    });
+  });
+  return model!;
 }
 
 const LEAVING = SIGNALS.map((signal) => [signal, () => Deno.exit(exitCode(signal))] as const);

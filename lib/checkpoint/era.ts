@@ -98,8 +98,10 @@ const PAIRS = [
   ["bigram_embed.embed.weight", "bigram_lambdas"],
 ] as const;
 
-/** Tokens of an evaluation when the cap was 20: of base models since 4 March 2026. */
-const EVAL_TOKENS_OF_20 = 80 * 524288;
+/** The cap of logits in the first days of March 2026. */
+const LATE_SOFTCAP = 20;
+/** Tokens of an evaluation at that time: of base models since 4 March 2026. */
+const LATE_EVAL_TOKENS = 80 * 524288;
 
 /**
  * Finds a model's architecture.
@@ -134,10 +136,12 @@ export function findEra(tensors: Shapes, config: ModelConfig, known: Known, path
     if (parts.valueGate === null) parts.windows = "none";
   }
   if (isOpen(parts)) {
-    const isLate = isOfLateBase(known), softcap = known.softcap ?? savedSoftcap(known, path);
-    if (isLate) when = "of March 2026";
-    else if (softcap === undefined) guessed.push("softcap");
-    parts.softcap = softcap ?? (isLate ? 20 : 15);
+    const told = known.softcap ?? savedSoftcap(known, path);
+    // Who says another cap says too that its tokens of evaluation are no sign of that time.
+    const isLate = isOfLateBase(known) && (told ?? LATE_SOFTCAP) === LATE_SOFTCAP;
+    if (told === undefined && !isLate) guessed.push("softcap");
+    parts.softcap = told ?? (isLate ? LATE_SOFTCAP : NEWEST_PARTS.softcap);
+    if (parts.softcap === LATE_SOFTCAP) when = "of March 2026";
     parts.rotaryRounding = savedRounding(known, path) ?? (isLate ? "float32" : "bfloat16");
   } else checkSoftcap(parts, known, path);
   return { when, config: windowPattern ? { ...config, windowPattern } : config, parts, guessed };
@@ -282,7 +286,7 @@ function userConfig({ meta }: Known): Record<string, unknown> {
 /** Whether the meta file is of a base model that was trained under a softcap of 20. */
 function isOfLateBase(known: Known): boolean {
   const user = userConfig(known);
-  return user.eval_tokens === EVAL_TOKENS_OF_20 && "depth" in user;
+  return user.eval_tokens === LATE_EVAL_TOKENS && "depth" in user;
 }
 
 /** The softcap that the run which saved the model was told. */

@@ -14,6 +14,9 @@ export const CHECKPOINT_FOLDERS: Readonly<Record<CheckpointSource, string>> = {
   rl: "chatrl_checkpoints",
 };
 
+/** Every kind, in the order of training. */
+export const CHECKPOINT_SOURCES = Object.keys(CHECKPOINT_FOLDERS) as readonly CheckpointSource[];
+
 /** A folder of fine-tuned models of nanochat from 31 January 2026, the one day that it had this name. */
 const SFT_FOLDER_OF_A_DAY = "sft_checkpoints";
 

@@ -33,6 +33,7 @@ export type { Folder, WritableFolder } from "./folder.ts";
 export { HttpSource } from "./http_source.ts";
 export {
   CHECKPOINT_FOLDERS,
+  CHECKPOINT_SOURCES,
   checkpointFolders,
   type CheckpointSource,
   completeSteps,

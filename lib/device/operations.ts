@@ -115,8 +115,9 @@ export interface Operations {
   /**
    * nanochat's hash of a token and the one before, into `buckets` rows of which the last is for
    * tokens with none before: out_t = ((36313 · ids_t) xor (27191 · ids_{t−1})) mod (buckets − 1),
-   * for out and ids int32 (B, T), ids below 118,278 (products are exact in 32 bits). The token before the first is `previous` (B), a number of each row, negative for none; each row's
-   * last token takes its place.
+   * for out and ids int32 (B, T) and ids whose products need no more than 32 bits, see
+   * {@link MOST_BIGRAM_TOKENS}. The token before the first is `previous` (B), a number of each row,
+   * negative for none; each row's last token takes its place.
    */
   bigramIds(args: { out: Tensor; ids: Tensor; previous: Tensor; buckets: number }): void;
 

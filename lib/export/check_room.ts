@@ -2,6 +2,9 @@ import { freeBytes } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
 import { formatBytes } from "../training/room.ts";
 
+/** Bytes of an export that are not weights: the tokenizer's, above all. */
+export const BESIDE_WEIGHTS = 16e6;
+
 /**
  * Checks that the disk of a directory has room for what is going to be at a path.
  *

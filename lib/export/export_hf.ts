@@ -2,6 +2,7 @@
  * A checkpoint as a folder that transformers loads.
  */
 import { formatJson } from "../json.ts";
+import { BESIDE_WEIGHTS } from "./check_room.ts";
 import { converted, type ConvertOptions } from "./convert.ts";
 import { fitsClass, generationConfig, hfConfig } from "./hf_config.ts";
 import { toClassName } from "./hf_names.ts";
@@ -12,9 +13,6 @@ import modelingSource from "./python/modeling_nanochat.py" with { type: "text" }
 import { bytesOfAll, SHARD_BYTES, writeShards } from "./shards.ts";
 import type { StoredModel } from "./stored_model.ts";
 import { tokenizerConfig, tokenizerJson } from "./tokenizer_json.ts";
-
-/** Bytes for what is not weights: the tokenizer, above all. */
-const BESIDE_WEIGHTS = 16e6;
 
 /** How a folder is written. */
 export interface HfOptions extends ConvertOptions {

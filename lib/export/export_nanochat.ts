@@ -11,14 +11,11 @@ import {
 import { CHECKPOINT_FOLDERS, OrderedDict, type TensorSource } from "../checkpoint/mod.ts";
 import { UserError } from "../errors.ts";
 import { formatJson } from "../json.ts";
-import { checkRoom } from "./check_room.ts";
+import { BESIDE_WEIGHTS, checkRoom } from "./check_room.ts";
 import { converted, type ConvertOptions } from "./convert.ts";
 import { NewFolder } from "./new_folder.ts";
 import { bytesOfAll, FORMAT } from "./shards.ts";
 import type { StoredModel } from "./stored_model.ts";
-
-/** Bytes for what is not weights. */
-const BESIDE_WEIGHTS = 16e6;
 
 /**
  * Writes a base directory that nanochat opens: the model, its meta file as it is, and the tokenizer.

@@ -20,6 +20,7 @@ import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
 import { parameterSpecs } from "../model/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import type { RunIo } from "../training/mod.ts";
+import { BESIDE_WEIGHTS } from "./check_room.ts";
 import { converted } from "./convert.ts";
 import { writeCheckpoint } from "./export_nanochat.ts";
 import { fromClassName } from "./hf_names.ts";
@@ -31,9 +32,6 @@ import { readTokenizerJson } from "./read_tokenizer_json.ts";
 import { bytesOfAll } from "./shards.ts";
 import { withOpenParts } from "./stored_model.ts";
 import { openWeights, type Weights } from "./weights.ts";
-
-/** Bytes for what is not weights. */
-const BESIDE_WEIGHTS = 1e6;
 
 /** What is imported, and where to. */
 export interface ImportOptions {

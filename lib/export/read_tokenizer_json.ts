@@ -2,6 +2,7 @@
  * nanochat's tokenizer out of a `tokenizer.json`.
  */
 import { UserError } from "../errors.ts";
+import { isRecord } from "../json.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import { fromLetters } from "./byte_letters.ts";
 import { type Merge, mergesOf } from "./merges.ts";
@@ -32,10 +33,6 @@ export function readTokenizerJson(json: unknown, path: string): Tokenizer {
   checkMerges(tokens, merges, refuse);
   const bytes = tokens.map((token) => Uint8Array.from(token, (letter) => letter.charCodeAt(0)));
   return new Tokenizer({ pattern: readPattern(split, refuse), tokens: bytes, specialTokens });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The added tokens by name, in the order of their ids. */

@@ -2,8 +2,8 @@
  * A model's tensors in safetensors files of a bounded size, as transformers lays them out.
  */
 import { writeSafetensors } from "../checkpoint/disk/mod.ts";
-import { bytesPerElement, type TensorSource } from "../checkpoint/mod.ts";
-import { sizeOf } from "../shapes.ts";
+import { byteLengthOf } from "../checkpoint/disk/tensor_bytes.ts";
+import type { TensorSource } from "../checkpoint/mod.ts";
 import type { NewFolder } from "./new_folder.ts";
 
 /** Most bytes of a shard unless another number is given: what the Hub recommends. */
@@ -14,11 +14,7 @@ export const FORMAT = { format: "pt" } as const;
 
 /** Bytes of all tensors. */
 export function bytesOfAll(tensors: ReadonlyMap<string, TensorSource>): number {
-  return tensors.values().reduce((sum, tensor) => sum + byteLength(tensor), 0);
-}
-
-function byteLength({ dtype, shape }: TensorSource): number {
-  return sizeOf(shape) * bytesPerElement(dtype);
+  return tensors.values().reduce((sum, tensor) => sum + byteLengthOf(tensor), 0);
 }
 
 /** The tensors in order, as many in a shard as fit; one that is larger has a shard to itself. */
@@ -29,7 +25,7 @@ function shardsOf(
   const shards = [new Map<string, TensorSource>()];
   let bytes = 0;
   for (const [name, tensor] of tensors) {
-    const size = byteLength(tensor);
+    const size = byteLengthOf(tensor);
     if (bytes > 0 && bytes + size > shardBytes) {
       shards.push(new Map());
       bytes = 0;

@@ -1,29 +1,20 @@
 /**
  * A checkpoint as it lies on the disk, with its tokenizer: what an export is made of.
  */
-import { join } from "@std/path";
+import { type CheckpointFiles, findCheckpoint } from "../checkpoint/disk/mod.ts";
+import { toModelConfigJson } from "../checkpoint/meta.ts";
 import {
-  type CheckpointFiles,
-  DiskFolder,
-  findCheckpoint,
-  openTorchFile,
-  readMeta,
-} from "../checkpoint/disk/mod.ts";
-import {
-  checkParameters,
   type CheckpointSource,
   type Era,
   openParts,
-  readStateDict,
   type Said,
   type TensorSource,
 } from "../checkpoint/mod.ts";
-import { UserError } from "../errors.ts";
 import type { ModelConfig } from "../model_config.ts";
 import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
 import { parameterSpecs } from "../model/mod.ts";
-import { Tokenizer } from "../tokenizer/mod.ts";
-import type { ModelOptions } from "../training/mod.ts";
+import type { Tokenizer } from "../tokenizer/mod.ts";
+import { type ModelOptions, openCheckpoint, openTokenizer } from "../training/mod.ts";
 
 /** A checkpoint whose tensors are read when they are wanted. */
 export interface StoredModel extends Disposable {
@@ -58,46 +49,47 @@ export async function openStored(
   baseDir: string,
 ): Promise<StoredModel> {
   const files = await findCheckpoint(baseDir, { source, tag, step });
-  const directory = join(baseDir, "tokenizer");
-  const tokenizer = await Tokenizer.load(new DiskFolder(directory));
-  using opened = new DisposableStack();
-  const model = opened.use(await openFiles(files, { source, softcap, windowPattern, tokenizer }));
-  if (tokenizer.vocabSize !== model.config.vocabSize) {
-    throw new UserError(
-      `${files.model} has ${model.config.vocabSize} tokens, but the tokenizer in ${directory} has ` +
-        `${tokenizer.vocabSize}; use the tokenizer that the model was trained with`,
-    );
-  }
-  opened.move();
-  return model;
+  return await openFiles(
+    files,
+    { source, softcap, windowPattern },
+    (vocabSize) => openTokenizer(baseDir, files, vocabSize),
+  );
 }
 
-/** As {@linkcode openStored}, from known files and with a known tokenizer. */
+/** As {@linkcode openStored}, from known files and with a tokenizer of so many tokens. */
 export async function openFiles(
   files: CheckpointFiles,
-  { softcap, windowPattern, ...known }: Pick<StoredModel, "source" | "tokenizer"> & Said,
+  { source, ...said }: Pick<StoredModel, "source"> & Said,
+  tokenizerOf: (vocabSize: number) => Promise<Tokenizer>,
 ): Promise<StoredModel> {
-  const { modelConfig, raw } = await readMeta(files.meta);
   using opened = new DisposableStack();
-  const file = opened.use(await openTorchFile(files.model));
-  const said = { meta: raw, softcap, windowPattern };
-  const { tensors, parts, era } = readStateDict(file, modelConfig, said);
-  const { config } = era;
-  const specs = parameterSpecs(config, parts);
-  checkParameters(tensors, specs, files.model);
+  const { meta: { raw }, era, tensors } = opened.use(await openCheckpoint(files, said));
+  const { config, parts } = era;
+  const tokenizer = await tokenizerOf(config.vocabSize);
   const meta = Object.fromEntries(Object.entries(raw).filter(([key]) => !RUN_KEYS.includes(key)));
   const kept = opened.move();
   return {
-    ...known,
+    source,
+    tokenizer,
     files,
-    // What a person said is kept for those who open the export.
-    meta: softcap === undefined ? meta : withOpenParts(meta, parts),
+    meta: withSaid(meta, said, era),
     era,
     config,
     parts: { ...NEWEST_PARTS, ...parts },
-    tensors: new Map(specs.map(({ name }) => [name, tensors.get(name)!])),
+    tensors: new Map(parameterSpecs(config, parts).map(({ name }) => [name, tensors.get(name)!])),
     [Symbol.dispose]: () => kept.dispose(),
   };
+}
+
+/** A meta file that keeps what a person said of a model, for those who open the export. */
+function withSaid(
+  meta: Record<string, unknown>,
+  { softcap, windowPattern }: Said,
+  { config, parts }: Era,
+): Record<string, unknown> {
+  const told = softcap === undefined ? meta : withOpenParts(meta, parts);
+  if (windowPattern === undefined) return told;
+  return { ...told, model_config: toModelConfigJson(config, parts) };
 }
 
 /** A meta file that also says what of a model's parts its parameters do not tell. */

@@ -60,6 +60,7 @@ export interface Downloaded {
  * checksum are what is expected, or what the server says where nothing is;
  * {@linkcode finishDownload} then gives it its name. One process at a time may do this.
  *
+ * @param signal Breaks the comparing off when aborted, as that of `http` does all else.
  * @throws {TransientError} If the connection dropped too often without getting further.
  * @throws {StatusError} If the server refuses.
  */
@@ -69,6 +70,7 @@ export async function download(
   path: string,
   startProgress: (total: number | undefined, start: number) => DownloadProgress,
   expected: Expected = {},
+  signal?: AbortSignal,
 ): Promise<Downloaded> {
   const part = new PartFile(`${path}.part`);
   let furthest = await part.size();
@@ -81,7 +83,7 @@ export async function download(
       furthest = Math.max(size, furthest);
       throw new TransientError(`${url} broke off at ${size} of ${sent} bytes`, advanced);
     }
-    const sha256 = await hashFile(part.path);
+    const sha256 = await hashFile(part.path, signal);
     const isWhole = size === (expected.size ?? sent) &&
       sha256 === (expected.sha256 ?? version.sha256 ?? sha256) &&
       (expected.blobId === undefined || expected.blobId === await gitBlobId(part.path));
@@ -171,6 +173,17 @@ function versionOf(response: HttpResponse): Version {
 /** First byte and size of the file in `Content-Range: bytes 10-19/20`. */
 function contentRange({ headers }: HttpResponse): RegExpExecArray | null {
   return /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "");
+}
+
+/** Whether a file is what is expected, as far as that is known: its length, and its checksum. */
+export async function isExpected(
+  path: string,
+  { size, sha256, blobId }: Expected,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  return (size === undefined || size === (await Deno.stat(path)).size) &&
+    (sha256 === undefined || sha256 === await hashFile(path, signal)) &&
+    (blobId === undefined || blobId === await gitBlobId(path));
 }
 
 /** A file that is not whole yet, and beside it the version that it is part of. */

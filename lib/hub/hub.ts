@@ -2,7 +2,13 @@
 
 import { dirname, join } from "@std/path";
 import { UserError } from "../errors.ts";
-import { download, type Downloaded, type Expected, type StartProgress } from "./download.ts";
+import {
+  download,
+  type Downloaded,
+  type Expected,
+  isExpected,
+  type StartProgress,
+} from "./download.ts";
 import { HttpClient, HttpError, StatusError, TransientError } from "./http.ts";
 
 const HUB = "https://huggingface.co";
@@ -99,7 +105,16 @@ export class Hub {
   ): Promise<Downloaded> {
     const { progress = () => ({ update() {}, finish() {} }) } = this.#options;
     const start = (total: number | undefined, start: number) => progress(label, total, start);
-    return await download(this.#http, url, path, start, expected);
+    return await download(this.#http, url, path, start, expected, this.#options.signal);
+  }
+
+  /**
+   * Whether a file that is there is what is expected, as far as that is known.
+   *
+   * @throws The signal's reason, once it is aborted.
+   */
+  async isExpected(path: string, expected: Expected): Promise<boolean> {
+    return await isExpected(path, expected, this.#options.signal);
   }
 
   /**

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { findCheckpoint, openTorchFile, readMeta } from "../checkpoint/disk/mod.ts";
-import { checkParameters, describeEra, readStateDict } from "../checkpoint/mod.ts";
+import { findCheckpoint } from "../checkpoint/disk/mod.ts";
+import { describeEra } from "../checkpoint/mod.ts";
 import type { DeviceChoice } from "../device/mod.ts";
 import { harmless } from "../harmless.ts";
 import {
@@ -16,6 +16,7 @@ import {
 } from "../model/mod.ts";
 import {
   type ModelOptions,
+  openCheckpoint,
   type RunIo,
   snakeCase,
   whereModelsAre,
@@ -39,16 +40,12 @@ export async function inspectCheckpoint(
   options: InspectOptions,
   io: RunIo,
 ): Promise<void> {
-  const { source, modelTag: tag, step, softcap, windowPattern } = options;
+  const { source, modelTag: tag, step } = options;
   const { baseDir, terminal, advice } = await whereModelsAre(io);
   const files = await findCheckpoint(baseDir, { source, tag, step });
-  const { modelConfig, raw } = await readMeta(files.meta);
-  using file = await openTorchFile(files.model);
-  const known = { meta: raw, softcap, windowPattern };
-  const { tensors, parts, era, era: { config } } = readStateDict(file, modelConfig, known);
-  const specs = parameterSpecs(config, parts);
-  checkParameters(tensors, specs, files.model);
-  const counts = countParameters(specs);
+  using opened = await openCheckpoint(files, options);
+  const { meta: { raw }, era, era: { config, parts }, tensors } = opened;
+  const counts = countParameters(parameterSpecs(config, parts));
   const { model_config, user_config, ...rest } = raw as Record<string, Record<string, unknown>>;
 
   terminal.print(`Model        ${files.model}`);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { MOST_BIGRAM_TOKENS } from "../device/bigram_hash.ts";
 import type { Device, Tensor } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import type { ModelConfig } from "../model_config.ts";
@@ -42,13 +43,13 @@ export interface Parameter extends ParameterSpec {
 }
 
 /**
- * Refuses shapes that nanochat's model cannot have either.
+ * Refuses shapes that nanochat's model cannot have either, and more bigrams than are hashed here.
  *
  * @throws {UserError} saying which size is wrong, and why.
  */
 export function checkModelConfig(config: ModelConfig, parts: ModelParts): void {
   const { nEmbd, nHead, nKvHead } = config, D = headSize(config);
-  const { smear, valueGate } = { ...NEWEST_PARTS, ...parts };
+  const { smear, valueGate, bigram } = { ...NEWEST_PARTS, ...parts };
   const channels = Math.max(smear ? SMEAR_GATE_CHANNELS : 0, valueGate?.channels ?? 0);
   if (!Number.isInteger(D) || !Number.isInteger(nHead / nKvHead)) {
     throw new UserError(
@@ -65,6 +66,12 @@ export function checkModelConfig(config: ModelConfig, parts: ModelParts): void {
   if (nEmbd < channels) {
     throw new UserError(
       `a model of ${nEmbd} channels is too narrow: its gates read the first ${channels}`,
+    );
+  }
+  if (bigram && config.vocabSize > MOST_BIGRAM_TOKENS) {
+    throw new UserError(
+      `a model of ${config.vocabSize} tokens has too many for embeddings of bigrams, whose hash ` +
+        `here is of at most ${MOST_BIGRAM_TOKENS}`,
     );
   }
 }

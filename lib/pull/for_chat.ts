@@ -8,7 +8,7 @@ import { findCheckpoint } from "../checkpoint/disk/mod.ts";
 import type { CheckpointSource } from "../checkpoint/mod.ts";
 import { checkRepositoryName, type Hub } from "../hub/mod.ts";
 import { holds } from "../training/mod.ts";
-import type { Selection } from "./models.ts";
+import { type Selection, sourceOfFolder } from "./models.ts";
 import { hubBaseDir, type PullIo, runPull } from "./run.ts";
 
 /** Where a model of the hub is opened. */
@@ -36,12 +36,22 @@ export async function pullForChat(
 ): Promise<HubModel> {
   checkRepositoryName(repository);
   const baseDir = hubBaseDir(io.baseDir, repository);
-  const { source = "sft", tag, step } = selection;
+  const { tag, step } = selection;
+  const path = join(baseDir, ".pull", "chat.json"), notes = await readNotes(path), key = tag ?? "";
+  const source = selection.source ?? sourceOfFolder(String(notes[key])) ?? "sft";
   const there = await findCheckpoint(baseDir, { source, tag, step }).catch(() => undefined);
   if (there && await holds(join(baseDir, "tokenizer"), "tokenizer.pkl")) {
     return { baseDir, source, tag: there.tag };
   }
   const choice = { ...selection, optimizer: false, onlyOne: true };
   const [model] = await runPull(repository, choice, { ...io, baseDir }, hub);
+  if (selection.source === undefined) {
+    await Deno.writeTextFile(path, JSON.stringify({ ...notes, [key]: model.source }));
+  }
   return { baseDir, source: model.source, tag: model.tag };
+}
+
+/** By the tags that were said, empty for none: which kind a repository had where none was said. */
+async function readNotes(path: string): Promise<Record<string, unknown>> {
+  return Object(await Deno.readTextFile(path).then(JSON.parse).catch(() => undefined));
 }

@@ -16,7 +16,7 @@ export class Gathering {
   ) {}
 
   /**
-   * Fetches a file.
+   * Fetches a file, unless it came whole before.
    *
    * @param name What it is called in the folder; a name made of its path unless given.
    * @returns Where it lies.
@@ -24,9 +24,29 @@ export class Gathering {
   async fetch(file: RepositoryFile, name: string = encodeURIComponent(file.path)): Promise<string> {
     await Deno.mkdir(this.folder, { recursive: true });
     const path = join(this.folder, name);
+    if (await this.#has(path, file)) return path;
     await this.hub.download(file.url, path, labelOf(this.repository, file), file);
     await finishDownload(path);
     return path;
+  }
+
+  /** Whether a file came before; one that has no checksum may be of another version. */
+  async #has(path: string, file: RepositoryFile): Promise<boolean> {
+    if (file.sha256 === undefined && file.blobId === undefined) return false;
+    const isThere = await Deno.stat(path).then(() => true, () => false);
+    return isThere && await this.hub.isExpected(path, file);
+  }
+
+  /** Bytes that are still to come of files that are fetched under their own names. */
+  async missingBytes(files: readonly RepositoryFile[]): Promise<number> {
+    let bytes = 0;
+    for (const { path, size = 0 } of files) {
+      const place = join(this.folder, path);
+      const info = await Deno.stat(place).catch(() => Deno.stat(`${place}.part`))
+        .catch(() => undefined);
+      bytes += Math.max(0, size - (info?.size ?? 0));
+    }
+    return bytes;
   }
 
   /** Removes the folder, if it was made. */

@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  CHECKPOINT_SOURCES,
   checkpointFolders,
   type CheckpointSource,
   completeSteps,
@@ -40,7 +41,7 @@ export interface Selection {
 
 /** The kinds by what folders are called: `chatsft_checkpoints`, `sft`, … */
 const SOURCES = new Map(
-  (["base", "mid", "sft", "rl"] as const).flatMap((source) => {
+  CHECKPOINT_SOURCES.flatMap((source) => {
     return [source, ...checkpointFolders(source)].map((name) => [name, source] as const);
   }),
 );

@@ -7,7 +7,7 @@ import { join } from "@std/path";
 import { checkpointDirectory, DiskFolder, fileNames, freeBytes } from "../checkpoint/disk/mod.ts";
 import type { CheckpointSource } from "../checkpoint/mod.ts";
 import { UserError } from "../errors.ts";
-import { finishDownload, hashFile, type Hub, type RepositoryFile } from "../hub/mod.ts";
+import { finishDownload, type Hub, type RepositoryFile } from "../hub/mod.ts";
 import { formatBytes } from "../training/mod.ts";
 import { labelOf } from "./gathering.ts";
 
@@ -70,7 +70,7 @@ export class Placement {
    *
    * @throws {UserError} if another model is there.
    */
-  async look(): Promise<void> {
+  async look(hub: Hub): Promise<void> {
     const { directory, repository, model: { step, meta } } = this;
     const names = await fileNames(directory);
     // Those of a run of this package's are found before nanochat's.
@@ -86,13 +86,9 @@ export class Placement {
     this.#missing = [];
     for (const fetched of this.#files) {
       const { file, path } = fetched;
-      const info = await Deno.stat(path).catch(() => undefined);
-      if (info === undefined) {
-        this.#missing.push(fetched);
-        continue;
-      }
-      const sha256 = file.sha256 && await hashFile(path);
-      if (info.size !== (file.size ?? info.size) || sha256 !== file.sha256) {
+      const isThere = await Deno.stat(path).then(() => true, () => false);
+      if (!isThere) this.#missing.push(fetched);
+      else if (!await hub.isExpected(path, file)) {
         throw this.#taken(path.slice(directory.length + 1), repository);
       }
     }

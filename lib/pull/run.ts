@@ -108,7 +108,7 @@ async function fetchModels(
   for (const placement of placements) {
     // No run may write there meanwhile.
     locks.use(await RunLock.acquire(placement.directory));
-    await placement.look();
+    await placement.look(hub);
   }
   await checkFits(await Promise.all(placements.map((placement) => placement.need())));
   if (placements.every(({ isComplete }) => isComplete)) terminal.info(`${name} is there already`);

@@ -73,19 +73,20 @@ export async function pullTransformers(
     terminal.info(`${name} is there already`);
     return before;
   }
-  // The weights twice: those that are fetched, and those that are made of them.
-  const bytes = 2 * files.reduce((sum, { size }) => sum + (size ?? 0), 0);
+  // What is fetched, and as much again for what is made of it.
+  const made = files.reduce((sum, { size = 0 }) => sum + size, 0);
+  const bytes = await gathering.missingBytes(files) + made;
   await checkFits([{ directory: baseDir, bytes }]);
   for (const file of files) await gathering.fetch(file, file.path);
   const kind = /(?:^|[^a-z])(base|mid|rl)(?![a-z])/i.exec(name.split("/")[1])?.[1].toLowerCase();
   const otherwise = { source: (kind ?? "sft") as CheckpointSource, tag: tagOfRepository(name) };
   const model = { hf: gathering.folder, source, tag, otherwise };
-  const made = await importModel(model, { baseDir, terminal, signal });
+  const { directory, step, ...imported } = await importModel(model, { baseDir, terminal, signal });
   const pulled = {
-    source: sourceOfFolder(basename(dirname(made.directory)))!,
-    tag: made.tag,
-    step: made.step,
-    directory: made.directory,
+    source: sourceOfFolder(basename(dirname(directory)))!,
+    tag: imported.tag,
+    step,
+    directory,
   };
   await Deno.writeTextFile(note, JSON.stringify({ page, pulled }));
   return pulled;

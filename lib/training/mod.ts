@@ -33,6 +33,7 @@ export {
   type WhichModel,
 } from "./open_model.ts";
 export { openOptimizer, type OptimizerStart } from "./open_optimizer.ts";
+export { openCheckpoint, type OpenedCheckpoint, openTokenizer } from "./open_checkpoint.ts";
 export { type Recipe, RECIPE_NAMES, type RecipeName, RECIPES } from "./recipes.ts";
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
 export { formatBytes } from "./room.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { checkpointFolders, type CheckpointSource } from "../checkpoint/mod.ts";
+import { CHECKPOINT_SOURCES, checkpointFolders } from "../checkpoint/mod.ts";
 
 /** The demonstration's base directory within a base directory. */
 export function demoDir(baseDir: string): string {
@@ -18,8 +18,7 @@ export async function holds(baseDir: string, folder: string): Promise<boolean> {
 
 /** The folders of a base directory in which models of any kind lie. */
 export function modelFolders(): string[] {
-  const sources: CheckpointSource[] = ["base", "mid", "sft", "rl"];
-  return sources.flatMap(checkpointFolders);
+  return CHECKPOINT_SOURCES.flatMap(checkpointFolders);
 }
 
 /**

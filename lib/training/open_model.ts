@@ -3,28 +3,14 @@
  *
  * @module
  */
-import { join } from "@std/path";
-import {
-  type CheckpointFiles,
-  DiskFolder,
-  findCheckpoint,
-  openTorchFile,
-  readMeta,
-} from "../checkpoint/disk/mod.ts";
-import {
-  checkParameters,
-  type CheckpointMeta,
-  type CheckpointSource,
-  type Era,
-  readStateDict,
-  type Said,
-} from "../checkpoint/mod.ts";
+import { type CheckpointFiles, findCheckpoint } from "../checkpoint/disk/mod.ts";
+import type { CheckpointMeta, CheckpointSource, Era, Said } from "../checkpoint/mod.ts";
 import type { Device } from "../device/mod.ts";
-import { UserError } from "../errors.ts";
-import { GPT, parameterSpecs, type WeightType } from "../model/mod.ts";
+import { GPT, type WeightType } from "../model/mod.ts";
 import { pause } from "../pause.ts";
-import { Tokenizer } from "../tokenizer/mod.ts";
+import type { Tokenizer } from "../tokenizer/mod.ts";
 import type { ModelShape } from "./count_memory.ts";
+import { openCheckpoint, openTokenizer } from "./open_checkpoint.ts";
 
 /** A checkpoint that was opened. */
 export interface OpenedModel {
@@ -83,30 +69,17 @@ export interface FoundModel extends Omit<OpenedModel, "model" | "rounded"> {
  */
 export async function findModel(baseDir: string, options: WhichModel): Promise<FoundModel> {
   const files = await findCheckpoint(baseDir, options);
-  const meta = await readMeta(files.meta);
-  const directory = join(baseDir, "tokenizer");
-  const tokenizer = await Tokenizer.load(new DiskFolder(directory));
-  const { vocabSize } = meta.modelConfig;
-  if (tokenizer.vocabSize !== vocabSize) {
-    throw new UserError(
-      `${files.model} was trained with ${vocabSize} tokens, but the tokenizer in ${directory} ` +
-        `has ${tokenizer.vocabSize}; use the tokenizer that the model was trained with`,
-    );
-  }
-  using file = await openTorchFile(files.model);
-  const { softcap, windowPattern } = options;
-  const known = { meta: meta.raw, softcap, windowPattern };
-  const { tensors, parts, era } = readStateDict(file, meta.modelConfig, known);
-  const { config } = era;
-  checkParameters(tensors, parameterSpecs(config, parts), files.model);
+  using found = await openCheckpoint(files, options);
+  const { meta, era, era: { config, parts } } = found;
+  const tokenizer = await openTokenizer(baseDir, files, config.vocabSize);
   const shape = { config, parts };
   const load = async (
     device: Device,
     { training, weights = "float32", signal }: LoadOptions = {},
   ) => {
     // Anew, so that it is open no longer than it is read.
-    using file = await openTorchFile(files.model);
-    const { tensors } = readStateDict(file, meta.modelConfig, known);
+    using opened = await openCheckpoint(files, options);
+    const { tensors } = opened;
     const model = new GPT(device, config, { parts, training, weights });
     await model.load(async (name, start, count) => {
       await pause(signal);

@@ -64,7 +64,7 @@ Deno.test("each architecture is found from its names and shapes and its meta fil
     [
       VALUES,
       { meta: WITH_PATTERN, softcap: 20 },
-      "of January to March 2026",
+      "of March 2026",
       { ...VALUES, softcap: 20 },
     ],
     [
@@ -73,12 +73,8 @@ Deno.test("each architecture is found from its names and shapes and its meta fil
       "of March 2026",
       { ...VALUES, softcap: 20, rotaryRounding: "float32" },
     ],
-    [
-      VALUES,
-      { meta: LATE_BASE, softcap: 15 },
-      "of March 2026",
-      { ...VALUES, softcap: 15, rotaryRounding: "float32" },
-    ],
+    // Tokens that a person had chosen before they were the default: tables were rounded then.
+    [VALUES, { meta: LATE_BASE, softcap: 15 }, "of January to March 2026"],
     // As many tokens, but of a fine-tuning, which says nothing of the base model.
     [
       VALUES,
@@ -91,7 +87,7 @@ Deno.test("each architecture is found from its names and shapes and its meta fil
     [
       VALUES,
       { meta: { ...WITH_PATTERN, user_config: { softcap: 20, rotary_rounding: "float32" } } },
-      "of January to March 2026",
+      "of March 2026",
       { ...VALUES, softcap: 20, rotaryRounding: "float32" },
     ],
     [

@@ -97,3 +97,28 @@ Deno.test("what a person can mend is one line and exit code 1", async () => {
     assertEquals([code, stderr.trim().split("\n").length], [1, 1], stderr);
   }
 });
+
+Deno.test({
+  name: "Ctrl-C while a model to talk with comes ends in order, so that nothing half-made is left",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using world = await hubWith({ "o/d32": AT_ROOT });
+    const { hub, baseDir } = world;
+    hub.piece = 4000;
+    hub.pace = 10;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", PROGRAM, "chat", "--hub", "o/d32", "--prompt", "Hi"],
+      env: { HF_ENDPOINT: hub.url, NANOCHAT_BASE_DIR: baseDir, HF_TOKEN: "" },
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    const part = join(baseDir, "hub/o--d32/chatsft_checkpoints/d32/model_000650.pt.part");
+    const size = async () => (await Deno.stat(part).catch(() => undefined))?.size ?? 0;
+    while (await size() < 20000) await new Promise((done) => setTimeout(done, 5));
+    child.kill("SIGINT");
+    const { code, stderr } = await child.output();
+    assertEquals(code, 130);
+    assertStringIncludes(new TextDecoder().decode(stderr), "stopping; press Ctrl-C again");
+  },
+});

@@ -7,6 +7,7 @@ import {
   randomInts,
   testOperation,
 } from "./check_operation.ts";
+import { MOST_BIGRAM_TOKENS } from "../../lib/device/bigram_hash.ts";
 import { devices, devicesThatSplit } from "./devices.ts";
 
 const all = [...devices, ...devicesThatSplit];
@@ -25,7 +26,13 @@ testOperation("embedding and its gradient, with repeated tokens", all, async (de
 });
 
 testOperation("bigramIds, also where a product needs 32 bits", devices, async (device) => {
-  for (const [B, T, V] of [[1, 1, 7], [3, 9, 300], [70, 5, 32768], [2, 50, 65536]]) {
+  for (
+    const [B, T, V] of [[1, 1, 7], [3, 9, 300], [70, 5, 32768], [2, 50, 65536], [
+      2,
+      50,
+      MOST_BIGRAM_TOKENS,
+    ]]
+  ) {
     for (const first of [-1, V - 1]) {
       await checkOperation(device, "bigramIds", {
         out: ints(randomInts(B * T, V)),

@@ -124,6 +124,23 @@ Deno.test(
 );
 
 Deno.test(
+  "a window pattern that a person said comes back too",
+  withSmall(smallEra("values"), async (from, dir) => {
+    const hf = join(dir, "hf"), to = join(dir, "to"), nanochat = join(dir, "nanochat");
+    const said = { source: "mid", windowPattern: "sl" } as const;
+    await runExport({ hf, ...said }, world(from).io);
+    await runImport({ hf }, world(to).io);
+    await runExport({ nanochat, ...said }, world(from).io);
+    for (const place of [to, nanochat]) {
+      const { era, meta } = await contentOf(place, "mid");
+      const { window_pattern } = Object(meta.model_config);
+      assertEquals([window_pattern, era.config.windowPattern], ["SL", "SL"]);
+      assertEquals(era.guessed, ["softcap"]);
+    }
+  }),
+);
+
+Deno.test(
   "a guess is said when a model is exported",
   withSmall(smallEra("values"), async (from, dir) => {
     const { io, console } = world(from);

@@ -97,3 +97,15 @@ for (const { name: deviceName, device } of devices) {
     },
   });
 }
+
+Deno.test("more tokens than bigrams are hashed of are refused, and no fewer", () => {
+  const parts = { smear: false, backout: false, bigram: true };
+  const most = { ...configOf(16, 4), vocabSize: 118277 };
+  new GPT(new Float64Device(), { ...most, nLayer: 1, nEmbd: 16, nHead: 1, nKvHead: 1 }, { parts })
+    .free();
+  assertThrows(
+    () => new GPT(new Float64Device(), { ...most, vocabSize: 118278 }, { parts }),
+    UserError,
+    "a model of 118278 tokens has too many for embeddings of bigrams",
+  );
+});

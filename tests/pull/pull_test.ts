@@ -270,6 +270,29 @@ Deno.test("a transformers model is handed to what imports it, or refused before 
   assertEquals(seen.slice(3), [names, "rl", "d20"]);
 });
 
+Deno.test("of a transformers model that broke off, what came whole is not fetched again", async () => {
+  const shard = (i: number) => `model-0000${i}-of-00002.safetensors`;
+  const repository = {
+    "config.json": json({ model_type: "nanochat" }),
+    [shard(1)]: MODEL,
+    [shard(2)]: OPTIMIZER,
+    "tokenizer.json": json({}),
+  };
+  await using world = await hubWith({ "o/chat": repository });
+  const { pull, hub } = world;
+  const importModel: ImportModel = () => Promise.reject(new Error("refused"));
+  await assertRejects(() => pull("o/chat", {}, { importModel }), Error, "refused");
+  const requested = (i: number) =>
+    hub.seen.filter(({ path }) => path.startsWith("/cdn/") && path.endsWith(shard(i))).length;
+  assertEquals([requested(1), requested(2)], [1, 1]);
+  await assertRejects(() => pull("o/chat", {}, { importModel }), Error, "refused");
+  assertEquals([requested(1), requested(2)], [1, 1]);
+  // Of another version only that is fetched which is another.
+  hub.addModel("o/chat", { ...repository, [shard(2)]: MODEL });
+  await assertRejects(() => pull("o/chat", {}, { importModel }), Error, "refused");
+  assertEquals([requested(1), requested(2)], [1, 2]);
+});
+
 Deno.test("a model to talk with has a base directory of its own, and is fetched once", async () => {
   await using world = await hubWith({
     "o/all": BASE_DIRECTORY,
@@ -298,7 +321,10 @@ Deno.test("a model to talk with has a base directory of its own, and is fetched 
   ]);
   hub.seen.length = 0;
   await open("o/all");
+  assertEquals((await open("o/base-d8")).source, "base");
   assertEquals(hub.seen, []);
   assertEquals((await open("o/all", { source: "base" })).source, "base");
   assertEquals((await open("o/all", { tag: "d12" })).tag, "d12");
+  // What was meant once is not what is meant when nothing is said.
+  assertEquals((await open("o/all")).source, "sft");
 });
