@@ -2,7 +2,6 @@
  * A checkpoint as a folder that transformers loads.
  */
 import { formatJson } from "../json.ts";
-import { BESIDE_WEIGHTS } from "./check_room.ts";
 import { converted, type ConvertOptions } from "./convert.ts";
 import { fitsClass, generationConfig, hfConfig } from "./hf_config.ts";
 import { toClassName } from "./hf_names.ts";
@@ -10,7 +9,7 @@ import { modelCard } from "./model_card.ts";
 import { NewFolder } from "./new_folder.ts";
 import configurationSource from "./python/configuration_nanochat.py" with { type: "text" };
 import modelingSource from "./python/modeling_nanochat.py" with { type: "text" };
-import { bytesOfAll, SHARD_BYTES, writeShards } from "./shards.ts";
+import { BESIDE_WEIGHTS, bytesOfAll, SHARD_BYTES, writeShards } from "./shards.ts";
 import type { StoredModel } from "./stored_model.ts";
 import { tokenizerConfig, tokenizerJson } from "./tokenizer_json.ts";
 

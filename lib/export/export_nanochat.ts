@@ -11,10 +11,10 @@ import {
 import { CHECKPOINT_FOLDERS, OrderedDict, type TensorSource } from "../checkpoint/mod.ts";
 import { UserError } from "../errors.ts";
 import { formatJson } from "../json.ts";
-import { BESIDE_WEIGHTS, checkRoom } from "./check_room.ts";
+import { checkFits } from "../training/mod.ts";
 import { converted, type ConvertOptions } from "./convert.ts";
 import { NewFolder } from "./new_folder.ts";
-import { bytesOfAll, FORMAT } from "./shards.ts";
+import { BESIDE_WEIGHTS, bytesOfAll, FORMAT } from "./shards.ts";
 import type { StoredModel } from "./stored_model.ts";
 
 /**
@@ -76,7 +76,7 @@ export async function writeSafetensorsFile(
   } catch (error) {
     throw new WriteError(`${path}: cannot be written: ${(error as Error).message}`);
   }
-  await checkRoom(path, directory, bytesOfAll(tensors) + BESIDE_WEIGHTS);
+  await checkFits([{ directory, bytes: bytesOfAll(tensors) + BESIDE_WEIGHTS, name: path }]);
   await writeSafetensors(path, tensors, {
     ...FORMAT,
     source: model.source,

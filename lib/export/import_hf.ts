@@ -20,7 +20,6 @@ import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
 import { parameterSpecs } from "../model/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import type { RunIo } from "../training/mod.ts";
-import { BESIDE_WEIGHTS } from "./check_room.ts";
 import { converted } from "./convert.ts";
 import { writeCheckpoint } from "./export_nanochat.ts";
 import { fromClassName } from "./hf_names.ts";
@@ -29,7 +28,7 @@ import { withProgress } from "./progress.ts";
 import { type HfModel, readHfConfig } from "./read_hf_config.ts";
 import { readJsonFile } from "./read_json_file.ts";
 import { readTokenizerJson } from "./read_tokenizer_json.ts";
-import { bytesOfAll } from "./shards.ts";
+import { BESIDE_WEIGHTS, bytesOfAll } from "./shards.ts";
 import { withOpenParts } from "./stored_model.ts";
 import { openWeights, type Weights } from "./weights.ts";
 

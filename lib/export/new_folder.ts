@@ -5,7 +5,7 @@
 import { basename, dirname, join, resolve } from "@std/path";
 import { WriteError } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
-import { checkRoom } from "./check_room.ts";
+import { checkFits } from "../training/mod.ts";
 
 /** The folder while it is filled. */
 export class NewFolder implements AsyncDisposable {
@@ -37,7 +37,7 @@ export class NewFolder implements AsyncDisposable {
     }
     await using stack = new AsyncDisposableStack();
     const folder = stack.use(new NewFolder(place, temporaryPath));
-    await checkRoom(path, temporaryPath, bytes);
+    await checkFits([{ directory: temporaryPath, bytes, name: path }]);
     stack.move();
     return folder;
   }

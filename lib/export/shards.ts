@@ -9,6 +9,9 @@ import type { NewFolder } from "./new_folder.ts";
 /** Most bytes of a shard unless another number is given: what the Hub recommends. */
 export const SHARD_BYTES = 5e9;
 
+/** Bytes of an export that are not weights: the tokenizer's, above all. */
+export const BESIDE_WEIGHTS = 16e6;
+
 /** Says that the tensors are PyTorch's, which transformers asks for. */
 export const FORMAT = { format: "pt" } as const;
 

@@ -4,11 +4,11 @@
  * @module
  */
 import { join } from "@std/path";
-import { checkpointDirectory, DiskFolder, fileNames, freeBytes } from "../checkpoint/disk/mod.ts";
+import { checkpointDirectory, DiskFolder, fileNames } from "../checkpoint/disk/mod.ts";
 import type { CheckpointSource } from "../checkpoint/mod.ts";
 import { UserError } from "../errors.ts";
 import { finishDownload, type Hub, type RepositoryFile } from "../hub/mod.ts";
-import { formatBytes } from "../training/mod.ts";
+import type { Need } from "../training/mod.ts";
 import { labelOf } from "./gathering.ts";
 
 /** A model of a repository that has been looked at. */
@@ -129,34 +129,5 @@ export class Placement {
     if (this.#isMetaMissing) {
       await new DiskFolder(this.directory).writeBytes(this.#metaName, this.model.meta);
     }
-  }
-}
-
-/** What is to come into a directory. */
-export interface Need {
-  /** The directory, which is there. */
-  directory: string;
-  /** Bytes, as far as the hub says. */
-  bytes: number;
-}
-
-/**
- * Checks that what is to come fits on the disks it goes to.
- *
- * @throws {UserError} if it does not, with the numbers.
- */
-export async function checkFits(needs: readonly Need[]): Promise<void> {
-  const disks = new Map<number, Need>();
-  for (const { directory, bytes } of needs) {
-    const { dev } = await Deno.stat(directory);
-    disks.set(dev, { directory, bytes: bytes + (disks.get(dev)?.bytes ?? 0) });
-  }
-  for (const { directory, bytes } of disks.values()) {
-    const free = await freeBytes(directory) ?? Infinity;
-    if (bytes <= free) continue;
-    throw new UserError(
-      `${directory}: ${formatBytes(bytes)} are to come, and ${formatBytes(free)} are free on its ` +
-        "disk: make room first",
-    );
   }
 }

@@ -7,11 +7,11 @@ import { join } from "@std/path";
 import { RunLock } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
 import { checkRepositoryName, Hub, listModelRepository, type ModelRepository } from "../hub/mod.ts";
-import { hubConnection, type RunIo } from "../training/mod.ts";
+import { checkFits, hubConnection, type RunIo } from "../training/mod.ts";
 import { type Choice, chooseModels } from "./choose.ts";
 import { Gathering } from "./gathering.ts";
 import { modelsIn } from "./models.ts";
-import { checkFits, Placement, type PulledModel } from "./placement.ts";
+import { Placement, type PulledModel } from "./placement.ts";
 import { pullTokenizer } from "./tokenizer.ts";
 import { type ImportModel, pullTransformers, transformersFiles } from "./transformers.ts";
 

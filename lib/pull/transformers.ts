@@ -9,9 +9,10 @@ import { type CheckpointSource, completeSteps } from "../checkpoint/mod.ts";
 import { UserError } from "../errors.ts";
 import type { ModelRepository, RepositoryFile } from "../hub/mod.ts";
 import type { Terminal } from "../tracking/mod.ts";
+import { checkFits } from "../training/mod.ts";
 import type { Gathering } from "./gathering.ts";
 import { type Selection, sourceOfFolder, tagOfRepository } from "./models.ts";
-import { checkFits, type PulledModel } from "./placement.ts";
+import type { PulledModel } from "./placement.ts";
 
 /**
  * Makes a nanochat model of a folder of transformers, in the base directory; `importHf` of

@@ -36,7 +36,7 @@ export { openOptimizer, type OptimizerStart } from "./open_optimizer.ts";
 export { openCheckpoint, type OpenedCheckpoint, openTokenizer } from "./open_checkpoint.ts";
 export { type Recipe, RECIPE_NAMES, type RecipeName, RECIPES } from "./recipes.ts";
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
-export { formatBytes } from "./room.ts";
+export { checkFits, formatBytes, type Need } from "./room.ts";
 export { sayEra } from "./say_era.ts";
 export {
   type AnswerMemory,

@@ -1,5 +1,5 @@
 /**
- * Whether a run's checkpoints fit on a disk.
+ * Whether what is to be written fits on a disk.
  *
  * @module
  */
@@ -34,6 +34,39 @@ export async function checkRoom(
   }
   if (free < count * one) {
     return `${says}: not enough for the ${count} that are going to lie there; make room, or keep fewer`;
+  }
+}
+
+/** What is to come into a directory. */
+export interface Need {
+  /** The directory, which is there. */
+  directory: string;
+  /** Bytes, as far as they are known. */
+  bytes: number;
+  /** What messages call it; the directory unless given. */
+  name?: string;
+}
+
+/**
+ * Checks that what is to come fits on the disks it goes to.
+ *
+ * @throws {UserError} if it does not, with the numbers.
+ */
+export async function checkFits(needs: readonly Need[]): Promise<void> {
+  const disks = new Map<number, Need>();
+  for (const need of needs) {
+    const { dev } = await Deno.stat(need.directory);
+    disks.set(dev, { ...need, bytes: need.bytes + (disks.get(dev)?.bytes ?? 0) });
+  }
+  for (const { directory, bytes, name = directory } of disks.values()) {
+    const free = await freeBytes(directory) ?? Infinity;
+    if (bytes <= free) continue;
+    throw new UserError(
+      `${name}: ${formatBytes(bytes)} are to come, and ${
+        formatBytes(free)
+      } are free on its disk: ` +
+        "make room first",
+    );
   }
 }
 
