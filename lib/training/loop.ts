@@ -213,9 +213,9 @@ class TrainingLoop<Data> {
    * @param progress Once the step's own are packed.
    */
   #multiplier(progress: number): number {
-    const { numIterations, schedule, nextBatch, dataState } = this.options;
+    const { options, options: { numIterations, schedule } } = this;
     if (numIterations > 0) return stepMultiplier(this.state.step, numIterations, schedule);
-    if (progress < 1) this.#ahead = { data: dataState(), batch: nextBatch() };
+    if (progress < 1) this.#ahead = { data: options.dataState(), batch: options.nextBatch() };
     return lrMultiplier(this.#ahead?.batch.progress ?? progress, schedule);
   }
 
