@@ -16,6 +16,8 @@ export class NewFolder implements AsyncDisposable {
     readonly path: string,
     /** Where it is filled. */
     readonly temporaryPath: string,
+    /** The folders above that were made for it, the innermost first. */
+    private readonly made: readonly string[],
   ) {}
 
   /**
@@ -30,13 +32,14 @@ export class NewFolder implements AsyncDisposable {
     // Hidden: what looks for models passes it over.
     const name = `.${basename(place)}.${crypto.randomUUID().slice(0, 8)}.tmp`;
     const temporaryPath = join(dirname(place), name);
+    const made = await missingFolders(dirname(place));
     try {
       await Deno.mkdir(temporaryPath, { recursive: true });
     } catch (error) {
       throw new WriteError(`${path}: cannot be written: ${(error as Error).message}`);
     }
     await using stack = new AsyncDisposableStack();
-    const folder = stack.use(new NewFolder(place, temporaryPath));
+    const folder = stack.use(new NewFolder(place, temporaryPath, made));
     await checkFits([{ directory: temporaryPath, bytes, name: path }]);
     stack.move();
     return folder;
@@ -75,7 +78,20 @@ export class NewFolder implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isCommitted) return;
     await Deno.remove(this.temporaryPath, { recursive: true }).catch(() => {});
+    // An empty `base_checkpoints` would look as if there were models.
+    for (const folder of this.made) await Deno.remove(folder).catch(() => {});
   }
+}
+
+/** The folders that a path lacks, the innermost first. */
+async function missingFolders(path: string): Promise<string[]> {
+  const missing: string[] = [];
+  let folder = path;
+  while (!await Deno.lstat(folder).then(() => true, () => false) && dirname(folder) !== folder) {
+    missing.push(folder);
+    folder = dirname(folder);
+  }
+  return missing;
 }
 
 /** Refuses a path at which there is anything but an empty folder. */
