@@ -1,7 +1,7 @@
 /**
  * A folder of transformers as a checkpoint in a base directory.
  */
-import { basename, join, resolve } from "@std/path";
+import { basename, dirname, join, resolve } from "@std/path";
 import {
   checkpointDirectory,
   type CheckpointFiles,
@@ -15,7 +15,7 @@ import {
   findEra,
   type TensorSource,
 } from "../checkpoint/mod.ts";
-import { UserError } from "../errors.ts";
+import { optionError, UserError } from "../errors.ts";
 import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
 import { parameterSpecs } from "../model/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
@@ -72,11 +72,18 @@ export async function importHf(
   for (const note of model.notes) terminal.warn(note);
   const source = options.source ?? model.origin.source ?? options.otherwise?.source;
   if (source === undefined) {
-    throw new UserError(`${path}: does not say whether it is a base model; say which source it is`);
+    throw new UserError(
+      `source must be said, for ${path} does not say whether it is a base model`,
+      { detail: { kind: "option", option: "source" } },
+    );
   }
   const tag = options.tag ?? model.origin.tag ?? options.otherwise?.tag ??
     basename(resolve(folder));
   const directory = checkpointDirectory(baseDir, source, tag);
+  const there = await fileNames(directory).catch(() => []);
+  if (there.length > 0) {
+    throw optionError("tag", `one that ${dirname(directory)} does not hold yet`, tag);
+  }
   const bringsTokenizer = await checkTokenizer(tokenizer, baseDir);
 
   using weights = await openWeights(folder);

@@ -17,6 +17,7 @@ import {
   readStateDict,
   type Said,
   type TensorSource,
+  toModelConfigJson,
 } from "../checkpoint/mod.ts";
 import { UserError } from "../errors.ts";
 import type { ModelConfig } from "../model_config.ts";
@@ -86,11 +87,12 @@ export async function openFiles(
   const specs = parameterSpecs(config, parts);
   checkParameters(tensors, specs, files.model);
   const meta = Object.fromEntries(Object.entries(raw).filter(([key]) => !RUN_KEYS.includes(key)));
+  // What a person said is kept for those who open the export.
+  if (windowPattern !== undefined) meta.model_config = toModelConfigJson(config, parts);
   const kept = opened.move();
   return {
     ...known,
     files,
-    // What a person said is kept for those who open the export.
     meta: softcap === undefined ? meta : withOpenParts(meta, parts),
     era,
     config,
