@@ -1,7 +1,7 @@
 /** The command `chat`: talk with a model. */
 
 import { runChat } from "../lib/chat/mod.ts";
-import { importHf } from "../lib/export/mod.ts";
+import { checkImport, importHf } from "../lib/export/mod.ts";
 import { pullForChat } from "../lib/pull/mod.ts";
 import { commandOf } from "./command.ts";
 import { adviseOn, wordError } from "./errors.ts";
@@ -33,6 +33,7 @@ export function chatCommand(run: typeof runChat = runChat) {
             baseDir: baseDir(),
             env: (name) => Deno.env.get(name),
             importModel: importHf,
+            checkImport,
           },
         );
         const meant = model && { source: model.source, modelTag: model.tag };

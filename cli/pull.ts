@@ -1,6 +1,6 @@
 /** The command `pull`: fetch a model from the Hugging Face hub. */
 
-import { importHf } from "../lib/export/mod.ts";
+import { checkImport, importHf } from "../lib/export/mod.ts";
 import { runPull } from "../lib/pull/mod.ts";
 import { commandOf } from "./command.ts";
 import { withSystemIo } from "./io.ts";
@@ -18,7 +18,7 @@ export function pullCommand(run: typeof runPull = runPull) {
     run: async (given, [repository]) => {
       const { quiet, ...options } = completeFlags("pull", given);
       await withSystemIo(quiet, async (io) => {
-        await run(repository, options, { ...io, importModel: importHf });
+        await run(repository, options, { ...io, importModel: importHf, checkImport });
       });
     },
   });

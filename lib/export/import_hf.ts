@@ -25,7 +25,7 @@ import { writeCheckpoint } from "./export_nanochat.ts";
 import { fromClassName } from "./hf_names.ts";
 import { NewFolder } from "./new_folder.ts";
 import { withProgress } from "./progress.ts";
-import { type HfModel, readHfConfig } from "./read_hf_config.ts";
+import { checkModelType, type HfModel, readHfConfig } from "./read_hf_config.ts";
 import { readJsonFile } from "./read_json_file.ts";
 import { readTokenizerJson } from "./read_tokenizer_json.ts";
 import { bytesOfAll } from "./shards.ts";
@@ -47,6 +47,18 @@ export interface ImportOptions {
   otherwise?: { source: CheckpointSource; tag: string };
 }
 
+/** What a folder of transformers becomes. */
+interface Plan {
+  /** What its configuration says. */
+  model: HfModel;
+  /** Its tokenizer; the base directory gets it where it has none. */
+  tokenizer: Tokenizer;
+  /** Whether the base directory has none. */
+  bringsTokenizer: boolean;
+  /** The folder of its checkpoint. */
+  directory: string;
+}
+
 /**
  * Takes a folder of transformers into the base directory, as nanochat's files: one of its class
  * `nanochat`, or of the class that an export writes.
@@ -62,14 +74,46 @@ export async function importHf(
   { baseDir, terminal, signal }: Pick<RunIo, "baseDir" | "terminal" | "signal">,
 ): Promise<CheckpointFiles> {
   const { hf: folder } = options;
+  const { model, tokenizer, bringsTokenizer, directory } = await planImport(options, baseDir);
+  for (const note of model.notes) terminal.warn(note);
+
+  using weights = await openWeights(folder);
+  const tensors = parametersOf(model, weights, folder);
+  const meta = metaFor(model, tensors, folder);
+  await using target = await NewFolder.create(directory, bytesOfAll(tensors) + BESIDE_WEIGHTS);
+  const { step } = model.origin;
+  await withProgress("Importing", tensors, terminal, (onRead) => {
+    const read = converted(tensors, { onRead, signal });
+    return writeCheckpoint(target.temporaryPath, step, read, meta);
+  });
+  if (bringsTokenizer) await tokenizer.save(new DiskFolder(join(baseDir, "tokenizer")));
+  await target.commit();
+  return checkpointFiles(await fileNames(directory), directory, step);
+}
+
+/**
+ * Looks at all of a folder of transformers but its weights, which need not be there yet.
+ *
+ * @throws {UserError} as {@linkcode importHf}, for what is not a matter of the weights.
+ */
+export async function checkImport(
+  options: ImportOptions,
+  { baseDir }: Pick<RunIo, "baseDir">,
+): Promise<void> {
+  await planImport(options, baseDir);
+}
+
+/** What the folder becomes, by its small files. */
+async function planImport(options: ImportOptions, baseDir: string): Promise<Plan> {
+  const { hf: folder } = options;
   const path = join(folder, "config.json");
   const raw = await readJsonFile(path);
   if (raw === undefined) {
     throw new UserError(`${folder}: holds no config.json; it should be a folder of transformers`);
   }
+  checkModelType(raw, path);
   const tokenizer = await readTokenizer(folder);
   const model = readHfConfig(raw, path, tokenizer.vocabSize);
-  for (const note of model.notes) terminal.warn(note);
   const source = options.source ?? model.origin.source ?? options.otherwise?.source;
   if (source === undefined) {
     throw new UserError(
@@ -85,19 +129,7 @@ export async function importHf(
     throw optionError("tag", `one that ${dirname(directory)} does not hold yet`, tag);
   }
   const bringsTokenizer = await checkTokenizer(tokenizer, baseDir);
-
-  using weights = await openWeights(folder);
-  const tensors = parametersOf(model, weights, folder);
-  const meta = metaFor(model, tensors, folder);
-  await using target = await NewFolder.create(directory, bytesOfAll(tensors) + BESIDE_WEIGHTS);
-  const { step } = model.origin;
-  await withProgress("Importing", tensors, terminal, (onRead) => {
-    const read = converted(tensors, { onRead, signal });
-    return writeCheckpoint(target.temporaryPath, step, read, meta);
-  });
-  if (bringsTokenizer) await tokenizer.save(new DiskFolder(join(baseDir, "tokenizer")));
-  await target.commit();
-  return checkpointFiles(await fileNames(directory), directory, step);
+  return { model, tokenizer, bringsTokenizer, directory };
 }
 
 /** The tokenizer of the folder. */
