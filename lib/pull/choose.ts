@@ -35,7 +35,7 @@ interface Candidate {
 }
 
 /** The kinds in the order in which one would talk with them. */
-const FOR_TALK: readonly CheckpointSource[] = ["sft", "rl", "mid", "base"];
+export const FOR_TALK: readonly CheckpointSource[] = ["sft", "rl", "mid", "base"];
 
 /**
  * Reads the meta files of models and chooses one of each kind that is wanted, or one in all.

@@ -6,8 +6,10 @@
 import { join } from "@std/path";
 import { findCheckpoint } from "../checkpoint/disk/mod.ts";
 import type { CheckpointSource } from "../checkpoint/mod.ts";
-import { checkRepositoryName, type Hub } from "../hub/mod.ts";
+import { UserError } from "../errors.ts";
+import { checkRepositoryName, HttpError, type Hub } from "../hub/mod.ts";
 import { holds } from "../training/mod.ts";
+import { FOR_TALK } from "./choose.ts";
 import type { Selection } from "./models.ts";
 import { hubBaseDir, type PullIo, runPull } from "./run.ts";
 
@@ -24,7 +26,8 @@ export interface HubModel {
 /**
  * A repository's model to talk with, in a base directory of its own: the fine-tuned one unless
  * another kind is meant, else what the repository has. It is fetched once; when it is there, the hub
- * is not asked.
+ * is not asked. Whether a repository has no fine-tuned one only the hub knows; where it cannot be
+ * reached, the one that is there will do.
  *
  * @throws {UserError} as {@linkcode runPull}.
  */
@@ -36,12 +39,37 @@ export async function pullForChat(
 ): Promise<HubModel> {
   checkRepositoryName(repository);
   const baseDir = hubBaseDir(io.baseDir, repository);
-  const { source = "sft", tag, step } = selection;
-  const there = await findCheckpoint(baseDir, { source, tag, step }).catch(() => undefined);
-  if (there && await holds(join(baseDir, "tokenizer"), "tokenizer.pkl")) {
-    return { baseDir, source, tag: there.tag };
-  }
+  const there = await modelThere(baseDir, selection, [selection.source ?? "sft"]);
+  if (there) return there;
   const choice = { ...selection, optimizer: false, onlyOne: true };
-  const [model] = await runPull(repository, choice, { ...io, baseDir }, hub);
-  return { baseDir, source: model.source, tag: model.tag };
+  try {
+    const [model] = await runPull(repository, choice, { ...io, baseDir }, hub);
+    return { baseDir, source: model.source, tag: model.tag };
+  } catch (error) {
+    const isUnreached = error instanceof UserError && error.cause instanceof HttpError;
+    if (!isUnreached || selection.source !== undefined) throw error;
+    const other = await modelThere(baseDir, selection, FOR_TALK);
+    if (!other) throw error;
+    const { source, tag } = other;
+    io.terminal.warn(
+      `cannot ask whether ${repository} has a fine-tuned model: ${
+        (error.cause as Error).message
+      }; ` +
+        `going on with its ${source} model ${tag}, which is here`,
+    );
+    return other;
+  }
+}
+
+/** The model of the first of these kinds that is whole in a base directory. */
+async function modelThere(
+  baseDir: string,
+  { tag, step }: Selection,
+  kinds: readonly CheckpointSource[],
+): Promise<HubModel | undefined> {
+  if (!await holds(join(baseDir, "tokenizer"), "tokenizer.pkl")) return undefined;
+  for (const source of kinds) {
+    const there = await findCheckpoint(baseDir, { source, tag, step }).catch(() => undefined);
+    if (there) return { baseDir, source, tag: there.tag };
+  }
 }

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { RunLock } from "../../lib/checkpoint/disk/mod.ts";
+import { UserError } from "../../lib/errors.ts";
 import { hubBaseDir, type ImportModel, type PulledModel, pullForChat } from "../../lib/pull/mod.ts";
 import {
   AT_ROOT,
@@ -278,7 +279,7 @@ Deno.test("a model to talk with has a base directory of its own, and is fetched 
       ...tokenizerIn("", OTHER_TOKENIZER),
     },
   });
-  const { io, client, hub, baseDir, files } = world;
+  const { io, client, hub, baseDir, files, console } = world;
   const open = (name: string, selection = {}) => {
     const none = { source: undefined, tag: undefined, step: undefined };
     return pullForChat(name, { ...none, ...selection }, io, client);
@@ -301,4 +302,13 @@ Deno.test("a model to talk with has a base directory of its own, and is fetched 
   assertEquals(hub.seen, []);
   assertEquals((await open("o/all", { source: "base" })).source, "base");
   assertEquals((await open("o/all", { tag: "d12" })).tag, "d12");
+  // A fine-tuned model may have been pushed since; without the hub, what is here is talked with.
+  const away = () => hub.listMischief.push(...Array(5).fill({ status: 502 }));
+  away();
+  assertEquals((await open("o/base-d8")).source, "base");
+  assertStringIncludes(console.stderr, "going on with its base model d8, which is here");
+  for (const selection of [{ source: "sft" }, { tag: "d9" }]) {
+    away();
+    await assertRejects(() => open("o/base-d8", selection), UserError, "502 Bad Gateway");
+  }
 });
