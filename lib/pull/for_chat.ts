@@ -27,7 +27,7 @@ export interface HubModel {
  * A repository's model to talk with, in a base directory of its own: the fine-tuned one unless
  * another kind is meant, else what the repository has. It is fetched once; when it is there, the hub
  * is not asked. Whether a repository has no fine-tuned one only the hub knows; where it cannot be
- * reached, the one that is there will do.
+ * asked, the one that is there will do.
  *
  * @throws {UserError} as {@linkcode runPull}.
  */
@@ -46,15 +46,14 @@ export async function pullForChat(
     const [model] = await runPull(repository, choice, { ...io, baseDir }, hub);
     return { baseDir, source: model.source, tag: model.tag };
   } catch (error) {
-    const isUnreached = error instanceof UserError && error.cause instanceof HttpError;
-    if (!isUnreached || selection.source !== undefined) throw error;
+    // Of the network or of the disk; of what the hub says there is no cause.
+    const cause = error instanceof UserError ? error.cause : undefined;
+    if (!(cause instanceof Error) || selection.source !== undefined) throw error;
     const other = await modelThere(baseDir, selection, FOR_TALK);
     if (!other) throw error;
     const { source, tag } = other;
     io.terminal.warn(
-      `cannot ask whether ${repository} has a fine-tuned model: ${
-        (error.cause as Error).message
-      }; ` +
+      `cannot ask whether ${repository} has a fine-tuned model: ${cause.message}; ` +
         `going on with its ${source} model ${tag}, which is here`,
     );
     return other;
