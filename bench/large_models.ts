@@ -5,7 +5,7 @@
  *     deno run -A bench/large_models.ts d12|d20 BASE_DIR
  *
  * d12 is nanochat's of May 2026 with 32,768 tokens, d20 its first speedrun of October 2025 with
- * 65,536. Beside it lies `conversations.jsonl`, for `--train-data` and `--val-data`.
+ * 65,536. Beside it lies `mixture.json`, for `--mixture`, and the conversations that it names.
  */
 import { join } from "@std/path";
 import { DiskFolder, saveBaseCheckpoint } from "../lib/checkpoint/disk/mod.ts";
@@ -80,4 +80,9 @@ const lines = Array.from({ length: 64 }, (_, i) => {
   const content = `Say ${i} in many words.`, answer = `${i} is a number. `.repeat(120);
   return JSON.stringify([{ role: "user", content }, { role: "assistant", content: answer }]);
 });
-await Deno.writeTextFile(join(baseDir, "conversations.jsonl"), `${lines.join("\n")}\n`);
+const file = "conversations.jsonl", rows = [{ file }];
+await Deno.writeTextFile(join(baseDir, file), `${lines.join("\n")}\n`);
+await Deno.writeTextFile(
+  join(baseDir, "mixture.json"),
+  JSON.stringify({ train: rows, validation: rows }),
+);
