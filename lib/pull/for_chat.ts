@@ -7,7 +7,7 @@ import { join } from "@std/path";
 import { findCheckpoint } from "../checkpoint/disk/mod.ts";
 import type { CheckpointSource } from "../checkpoint/mod.ts";
 import { UserError } from "../errors.ts";
-import { checkRepositoryName, HttpError, type Hub } from "../hub/mod.ts";
+import { checkRepositoryName, type Hub } from "../hub/mod.ts";
 import { holds } from "../training/mod.ts";
 import { FOR_TALK } from "./choose.ts";
 import type { Selection } from "./models.ts";
