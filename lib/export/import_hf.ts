@@ -148,7 +148,8 @@ async function checkTokenizer(tokenizer: Tokenizer, baseDir: string): Promise<bo
   file[Symbol.dispose]();
   if (areEqual(await Tokenizer.load(folder), tokenizer)) return false;
   throw new UserError(
-    `${folder.name}: is another tokenizer than the model's; import it into another base directory`,
+    `${folder.name}: is another tokenizer than the model's; import it into another base directory, ` +
+      "which NANOCHAT_BASE_DIR names",
   );
 }
 
