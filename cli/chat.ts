@@ -2,7 +2,7 @@
 
 import { runChat, type RunChatOptions } from "../lib/chat/mod.ts";
 import type { CheckpointSource } from "../lib/checkpoint/mod.ts";
-import { importHf } from "../lib/export/mod.ts";
+import { checkImport, importHf } from "../lib/export/mod.ts";
 import { type HubModel, pullForChat } from "../lib/pull/mod.ts";
 import { commandOf } from "./command.ts";
 import { adviseOn, wordError } from "./errors.ts";
@@ -64,6 +64,7 @@ async function fetchModel(
       ...io,
       terminal,
       importModel: importHf,
+      checkImport,
     });
   });
   return model!;

@@ -176,6 +176,10 @@ function groupBySteps(names: readonly string[], naming: Naming): Map<number, Fou
     if (meta) filesOf(meta[1]).meta = name;
     if (optimizer) addOptimizer(filesOf(optimizer[1]).optimizers, name, optimizer[2]);
   }
+  // Directories are listed in any order.
+  for (const files of steps.values()) {
+    files.optimizers = new Map([...files.optimizers].sort(([a], [b]) => a - b));
+  }
   return steps;
 }
 

@@ -42,7 +42,7 @@ export {
   isModelTag,
   type StepFiles,
 } from "./layout.ts";
-export { type CheckpointMeta, parseMeta } from "./meta.ts";
+export { type CheckpointMeta, parseMeta, toModelConfigJson } from "./meta.ts";
 export { unpickle, type UnpickleOptions } from "./pickle.ts";
 export { attributesAsMap, OrderedDict, type PickleGlobal } from "./pickle_globals.ts";
 export { SafetensorsFile } from "./safetensors.ts";

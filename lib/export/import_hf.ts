@@ -1,7 +1,7 @@
 /**
  * A folder of transformers as a checkpoint in a base directory.
  */
-import { basename, join, resolve } from "@std/path";
+import { basename, dirname, join, resolve } from "@std/path";
 import {
   checkpointDirectory,
   type CheckpointFiles,
@@ -15,7 +15,7 @@ import {
   findEra,
   type TensorSource,
 } from "../checkpoint/mod.ts";
-import { UserError } from "../errors.ts";
+import { optionError, UserError } from "../errors.ts";
 import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
 import { parameterSpecs } from "../model/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
@@ -25,7 +25,7 @@ import { writeCheckpoint } from "./export_nanochat.ts";
 import { fromClassName } from "./hf_names.ts";
 import { NewFolder } from "./new_folder.ts";
 import { withProgress } from "./progress.ts";
-import { type HfModel, readHfConfig } from "./read_hf_config.ts";
+import { checkModelType, type HfModel, readHfConfig } from "./read_hf_config.ts";
 import { readJsonFile } from "./read_json_file.ts";
 import { readTokenizerJson } from "./read_tokenizer_json.ts";
 import { BESIDE_WEIGHTS, bytesOfAll } from "./shards.ts";
@@ -44,6 +44,18 @@ export interface ImportOptions {
   otherwise?: { source: CheckpointSource; tag: string };
 }
 
+/** What a folder of transformers becomes. */
+interface Plan {
+  /** What its configuration says. */
+  model: HfModel;
+  /** Its tokenizer; the base directory gets it where it has none. */
+  tokenizer: Tokenizer;
+  /** Whether the base directory has none. */
+  bringsTokenizer: boolean;
+  /** The folder of its checkpoint. */
+  directory: string;
+}
+
 /**
  * Takes a folder of transformers into the base directory, as nanochat's files: one of its class
  * `nanochat`, or of the class that an export writes.
@@ -59,22 +71,8 @@ export async function importHf(
   { baseDir, terminal, signal }: Pick<RunIo, "baseDir" | "terminal" | "signal">,
 ): Promise<CheckpointFiles> {
   const { hf: folder } = options;
-  const path = join(folder, "config.json");
-  const raw = await readJsonFile(path);
-  if (raw === undefined) {
-    throw new UserError(`${folder}: holds no config.json; it should be a folder of transformers`);
-  }
-  const tokenizer = await readTokenizer(folder);
-  const model = readHfConfig(raw, path, tokenizer.vocabSize);
+  const { model, tokenizer, bringsTokenizer, directory } = await planImport(options, baseDir);
   for (const note of model.notes) terminal.warn(note);
-  const source = options.source ?? model.origin.source ?? options.otherwise?.source;
-  if (source === undefined) {
-    throw new UserError(`${path}: does not say whether it is a base model; say which source it is`);
-  }
-  const tag = options.tag ?? model.origin.tag ?? options.otherwise?.tag ??
-    basename(resolve(folder));
-  const directory = checkpointDirectory(baseDir, source, tag);
-  const bringsTokenizer = await checkTokenizer(tokenizer, baseDir);
 
   using weights = await openWeights(folder);
   const tensors = parametersOf(model, weights, folder);
@@ -88,6 +86,47 @@ export async function importHf(
   if (bringsTokenizer) await tokenizer.save(new DiskFolder(join(baseDir, "tokenizer")));
   await target.commit();
   return checkpointFiles(await fileNames(directory), directory, step);
+}
+
+/**
+ * Looks at all of a folder of transformers but its weights, which need not be there yet.
+ *
+ * @throws {UserError} as {@linkcode importHf}, for what is not a matter of the weights.
+ */
+export async function checkImport(
+  options: ImportOptions,
+  { baseDir }: Pick<RunIo, "baseDir">,
+): Promise<void> {
+  await planImport(options, baseDir);
+}
+
+/** What the folder becomes, by its small files. */
+async function planImport(options: ImportOptions, baseDir: string): Promise<Plan> {
+  const { hf: folder } = options;
+  const path = join(folder, "config.json");
+  const raw = await readJsonFile(path);
+  if (raw === undefined) {
+    throw new UserError(`${folder}: holds no config.json; it should be a folder of transformers`);
+  }
+  checkModelType(raw, path);
+  const tokenizer = await readTokenizer(folder);
+  const model = readHfConfig(raw, path, tokenizer.vocabSize);
+  const source = options.source ?? model.origin.source ?? options.otherwise?.source;
+  if (source === undefined) {
+    throw new UserError(
+      `source must be said, for ${path} does not say whether it is a base model`,
+      { detail: { kind: "option", option: "source" } },
+    );
+  }
+  const tag = options.tag ?? model.origin.tag ?? options.otherwise?.tag ??
+    basename(resolve(folder));
+  const directory = checkpointDirectory(baseDir, source, tag);
+  const there = await fileNames(directory).catch(() => []);
+  if (there.length > 0) {
+    throw optionError("tag", `one that ${dirname(directory)} does not hold yet`, tag);
+  }
+  const bringsTokenizer = await checkTokenizer(tokenizer, baseDir);
+  return { model, tokenizer, bringsTokenizer, directory };
 }
 
 /** The tokenizer of the folder. */
@@ -106,7 +145,8 @@ async function checkTokenizer(tokenizer: Tokenizer, baseDir: string): Promise<bo
   file[Symbol.dispose]();
   if (areEqual(await Tokenizer.load(folder), tokenizer)) return false;
   throw new UserError(
-    `${folder.name}: is another tokenizer than the model's; import it into another base directory`,
+    `${folder.name}: is another tokenizer than the model's; import it into another base directory, ` +
+      "which NANOCHAT_BASE_DIR names",
   );
 }
 

@@ -42,6 +42,6 @@
 export type { ConvertOptions, WeightDType } from "./convert.ts";
 export { type HfOptions, writeHfFolder } from "./export_hf.ts";
 export { writeNanochatFolder, writeSafetensorsFile } from "./export_nanochat.ts";
-export { importHf, type ImportOptions } from "./import_hf.ts";
+export { checkImport, importHf, type ImportOptions } from "./import_hf.ts";
 export { type ExportOptions, runExport, runImport } from "./run.ts";
 export { openStored, type StoredModel } from "./stored_model.ts";

@@ -20,10 +20,9 @@ export function modelCard(model: StoredModel): string {
   const raw = Object.entries(meta);
   const numbers = raw.filter(([, value]) => typeof value === "number");
   const measured = numbers.filter(([key]) => !SETTINGS.includes(key));
-  const settings = [
-    ...numbers.filter(([key]) => SETTINGS.includes(key)),
-    ...Object.entries({ ...meta.user_config as object }),
-  ];
+  const top = Object.fromEntries(numbers.filter(([key]) => SETTINGS.includes(key)));
+  // Both have sizes of batches; those at the top are what the run had.
+  const settings = Object.entries({ ...top, ...meta.user_config as object, ...top });
   const folder = "path/to/this/folder";
   const trusted = isClass ? "" : ", trust_remote_code=True";
   const remarks = isClass

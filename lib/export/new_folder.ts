@@ -1,9 +1,10 @@
 /**
  * A folder that appears whole or not at all: filled under a temporary name beside its place, then
- * renamed. Disposed of before that, it leaves nothing behind.
+ * renamed. Disposed of before that, it leaves nothing behind; what a killed process left is removed
+ * when the folder is begun again.
  */
 import { basename, dirname, join, resolve } from "@std/path";
-import { WriteError } from "../checkpoint/disk/mod.ts";
+import { LOCK_FILE, RunLock, WriteError } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
 import { checkFits } from "../training/mod.ts";
 
@@ -16,8 +17,8 @@ export class NewFolder implements AsyncDisposable {
     readonly path: string,
     /** Where it is filled. */
     readonly temporaryPath: string,
-    /** The folders above that were made for it, the innermost first. */
-    private readonly made: readonly string[],
+    /** Keeps another process from filling it too. */
+    private readonly lock: RunLock,
   ) {}
 
   /**
@@ -30,16 +31,11 @@ export class NewFolder implements AsyncDisposable {
     const place = resolve(path);
     await checkIsFree(path, place);
     // Hidden: what looks for models passes it over.
-    const name = `.${basename(place)}.${crypto.randomUUID().slice(0, 8)}.tmp`;
-    const temporaryPath = join(dirname(place), name);
-    const made = await missingFolders(dirname(place));
-    try {
-      await Deno.mkdir(temporaryPath, { recursive: true });
-    } catch (error) {
-      throw new WriteError(`${path}: cannot be written: ${(error as Error).message}`);
-    }
+    const temporaryPath = join(dirname(place), `.${basename(place)}.tmp`);
     await using stack = new AsyncDisposableStack();
-    const folder = stack.use(new NewFolder(place, temporaryPath, made));
+    const lock = await RunLock.acquire(temporaryPath);
+    const folder = stack.use(new NewFolder(place, temporaryPath, lock));
+    await removeRest(temporaryPath);
     await checkFits([{ directory: temporaryPath, bytes, name: path }]);
     stack.move();
     return folder;
@@ -66,6 +62,7 @@ export class NewFolder implements AsyncDisposable {
     await checkIsFree(this.path, this.path);
     // An empty folder makes way; one that is not stays and refuses.
     await Deno.remove(this.path).catch(() => {});
+    await this.lock[Symbol.asyncDispose]();
     try {
       await Deno.rename(this.temporaryPath, this.path);
     } catch (error) {
@@ -77,21 +74,18 @@ export class NewFolder implements AsyncDisposable {
   /** Removes what was not committed. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isCommitted) return;
-    await Deno.remove(this.temporaryPath, { recursive: true }).catch(() => {});
-    // An empty `base_checkpoints` would look as if there were models.
-    for (const folder of this.made) await Deno.remove(folder).catch(() => {});
+    await removeRest(this.temporaryPath).catch(() => {});
+    // With the folders that were made for it; a failed renaming has ended it before.
+    await this.lock[Symbol.asyncDispose]().catch(() => {});
+    await Deno.remove(this.temporaryPath).catch(() => {});
   }
 }
 
-/** The folders that a path lacks, the innermost first. */
-async function missingFolders(path: string): Promise<string[]> {
-  const missing: string[] = [];
-  let folder = path;
-  while (!await Deno.lstat(folder).then(() => true, () => false) && dirname(folder) !== folder) {
-    missing.push(folder);
-    folder = dirname(folder);
+/** Empties a folder but for its lock. */
+async function removeRest(folder: string): Promise<void> {
+  for await (const { name } of Deno.readDir(folder)) {
+    if (name !== LOCK_FILE) await Deno.remove(join(folder, name), { recursive: true });
   }
-  return missing;
 }
 
 /** Refuses a path at which there is anything but an empty folder. */

@@ -43,14 +43,7 @@ type Json = Record<string, unknown>;
  */
 export function readHfConfig(raw: unknown, path: string, tokens: number): HfModel {
   const json = Object(raw) as Json;
-  const { model_type: type } = json;
-  const isClass = type === CLASS_MODEL_TYPE;
-  if (!isClass && type !== OWN_MODEL_TYPE) {
-    throw new UserError(
-      `${path}: is of a model of type ${JSON.stringify(type) ?? "none"}; nanochat's are ` +
-        `"${CLASS_MODEL_TYPE}" and "${OWN_MODEL_TYPE}"`,
-    );
-  }
+  const isClass = checkModelType(raw, path) === CLASS_MODEL_TYPE;
   const notes: string[] = [];
   const C = size(json, "hidden_size", path), heads = size(json, "num_attention_heads", path);
   const wanted = wantedValues(json, C, heads, isClass);
@@ -101,6 +94,20 @@ export function readHfConfig(raw: unknown, path: string, tokens: number): HfMode
     },
     notes,
   };
+}
+
+/**
+ * Which class a configuration is of.
+ *
+ * @throws {UserError} if it is of another model than nanochat's.
+ */
+export function checkModelType(raw: unknown, path: string): string {
+  const { model_type: type } = Object(raw) as Json;
+  if (type === CLASS_MODEL_TYPE || type === OWN_MODEL_TYPE) return type;
+  throw new UserError(
+    `${path}: is of a model of type ${JSON.stringify(type) ?? "none"}; nanochat's are ` +
+      `"${CLASS_MODEL_TYPE}" and "${OWN_MODEL_TYPE}"`,
+  );
 }
 
 /** Keys whose values nanochat does not vary; where one is missing, both classes have this value. */

@@ -12,7 +12,8 @@ export async function readJsonFile(path: string): Promise<unknown> {
   try {
     text = await Deno.readTextFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    const { NotFound, NotADirectory } = Deno.errors;
+    if (error instanceof NotFound || error instanceof NotADirectory) return undefined;
     throw new UserError(`${path}: cannot be read: ${reasonOf(error)}`, { cause: error });
   }
   try {

@@ -141,7 +141,7 @@ export class HttpClient {
 
   #authorization(url: string): Record<string, string> {
     const { token, tokenOrigin } = this.#options;
-    if (!token || !tokenOrigin || new URL(url).origin !== new URL(tokenOrigin).origin) return {};
+    if (!token || !tokenOrigin || new URL(url).origin !== URL.parse(tokenOrigin)?.origin) return {};
     return { authorization: `Bearer ${token}` };
   }
 }

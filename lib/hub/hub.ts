@@ -57,16 +57,27 @@ export interface Wanted {
  * ```
  */
 export class Hub {
-  /** Its address, without a slash at the end. */
-  readonly endpoint: string;
   readonly #options: ConnectionOptions;
   readonly #http: HttpClient;
 
   /** Remembers how to reach it. */
   constructor(options: ConnectionOptions = {}) {
-    this.endpoint = (options.endpoint ?? HUB).replace(/\/+$/, "");
     this.#options = options;
-    this.#http = new HttpClient({ ...options, tokenOrigin: this.endpoint });
+    this.#http = new HttpClient({ ...options, tokenOrigin: options.endpoint ?? HUB });
+  }
+
+  /**
+   * Its address, without a slash at the end.
+   *
+   * @throws {UserError} If it is none of the web; only who asks the hub needs one.
+   */
+  get endpoint(): string {
+    const { endpoint = HUB } = this.#options;
+    if (/^https?:\/\/[^/]/i.test(endpoint) && URL.canParse(endpoint)) {
+      return endpoint.replace(/\/+$/, "");
+    }
+    const wanted = `such as ${HUB}, but is ${JSON.stringify(endpoint)}`;
+    throw new UserError(`the hub's address, HF_ENDPOINT, must be one of the web, ${wanted}`);
   }
 
   /**

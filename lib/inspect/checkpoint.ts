@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { basename } from "@std/path";
 import { findCheckpoint } from "../checkpoint/disk/mod.ts";
 import { describeEra } from "../checkpoint/mod.ts";
 import type { DeviceChoice } from "../device/mod.ts";
@@ -49,7 +50,8 @@ export async function inspectCheckpoint(
   const { model_config, user_config, ...rest } = raw as Record<string, Record<string, unknown>>;
 
   terminal.print(`Model        ${files.model}`);
-  terminal.print(`Optimizer    ${[...files.optimizers.values()].join(", ") || "not saved"}`);
+  const [first = "not saved", ...shares] = files.optimizers.values();
+  terminal.print(`Optimizer    ${[first, ...shares.map((path) => basename(path))].join(", ")}`);
   terminal.print(
     `Config       ${fields({ ...model_config, padded_vocab_size: tableRows(config, parts) })}`,
   );

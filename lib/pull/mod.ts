@@ -9,4 +9,4 @@ export { type HubModel, pullForChat } from "./for_chat.ts";
 export type { Selection } from "./models.ts";
 export type { PulledModel } from "./placement.ts";
 export { hubBaseDir, type PullIo, runPull } from "./run.ts";
-export type { ImportModel } from "./transformers.ts";
+export type { CheckImport, ImportModel } from "./transformers.ts";

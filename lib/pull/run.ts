@@ -13,7 +13,12 @@ import { Gathering } from "./gathering.ts";
 import { modelsIn } from "./models.ts";
 import { Placement, type PulledModel } from "./placement.ts";
 import { pullTokenizer } from "./tokenizer.ts";
-import { type ImportModel, pullTransformers, transformersFiles } from "./transformers.ts";
+import {
+  type CheckImport,
+  type ImportModel,
+  pullTransformers,
+  transformersFiles,
+} from "./transformers.ts";
 
 /** The world around a pull. */
 export interface PullIo extends Pick<RunIo, "terminal" | "baseDir" | "env"> {
@@ -21,6 +26,8 @@ export interface PullIo extends Pick<RunIo, "terminal" | "baseDir" | "env"> {
   signal?: AbortSignal;
   /** Makes nanochat models of those of transformers; without it they are refused. */
   importModel?: ImportModel;
+  /** Refuses, before weights are fetched, those of which none could be made. */
+  checkImport?: CheckImport;
 }
 
 /**

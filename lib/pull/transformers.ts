@@ -29,12 +29,22 @@ export type ImportModel = (
   io: { baseDir: string; terminal: Terminal; signal: AbortSignal },
 ) => Promise<{ directory: string; tag: string; step: number }>;
 
+/**
+ * Refuses what {@linkcode ImportModel} would, by all files but the weights; `checkImport` of
+ * `@nanochat/sft/export` does.
+ */
+export type CheckImport = (
+  model: Parameters<ImportModel>[0],
+  io: { baseDir: string },
+) => Promise<void>;
+
 /** The world around it. */
 export interface TransformersIo {
   baseDir: string;
   terminal: Terminal;
   signal?: AbortSignal;
   importModel?: ImportModel;
+  checkImport?: CheckImport;
 }
 
 /** The files of such a model, at the root of a repository. */
@@ -58,7 +68,8 @@ export async function pullTransformers(
   files: readonly RepositoryFile[],
   { source, tag }: Selection,
   gathering: Gathering,
-  { baseDir, terminal, importModel, signal = new AbortController().signal }: TransformersIo,
+  { baseDir, terminal, importModel, checkImport, signal = new AbortController().signal }:
+    TransformersIo,
 ): Promise<PulledModel> {
   if (importModel === undefined) {
     throw new UserError(
@@ -78,10 +89,15 @@ export async function pullTransformers(
   const made = files.reduce((sum, { size = 0 }) => sum + size, 0);
   const bytes = await gathering.missingBytes(files) + made;
   await checkFits([{ directory: baseDir, bytes }]);
-  for (const file of files) await gathering.fetch(file, file.path);
   const kind = /(?:^|[^a-z])(base|mid|rl)(?![a-z])/i.exec(name.split("/")[1])?.[1].toLowerCase();
   const otherwise = { source: (kind ?? "sft") as CheckpointSource, tag: tagOfRepository(name) };
   const model = { hf: gathering.folder, source, tag, otherwise };
+  const isWeights = ({ path }: RepositoryFile) => path.endsWith(".safetensors");
+  for (const file of files.filter((file) => !isWeights(file))) {
+    await gathering.fetch(file, file.path);
+  }
+  await checkImport?.(model, { baseDir });
+  for (const file of files.filter(isWeights)) await gathering.fetch(file, file.path);
   const { directory, step, ...imported } = await importModel(model, { baseDir, terminal, signal });
   const pulled = {
     source: sourceOfFolder(basename(dirname(directory)))!,

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Device, Hardware } from "../device/mod.ts";
+import { UserError } from "../errors.ts";
 import { Engine } from "../engine/mod.ts";
 import {
   Arena,
@@ -76,6 +77,8 @@ const RATES = { embeddingLr: 0, unembeddingLr: 0, matrixLr: 0 };
 
 /** More tokens than all but the longest problems of ChatCORE have; a guess, made before they are read. */
 export const LONGEST_PROBLEM = 1024;
+/** Bytes. */
+const NO_DEVICE_HAS = 2 ** 40;
 /** Problems that measuring ChatCORE takes at a time, and most tokens of an answer. */
 const MEASURED = { problems: 8, answer: 512 };
 
@@ -150,7 +153,8 @@ async function step(model: GPT, optimizer: Optimizer, pass: Pass): Promise<void>
  * @param device Where it would run.
  * @param rows Texts at a time.
  * @param capacity Most tokens of each; the model's own length unless given.
- * @throws {UserError} when the device cannot hold one of the tensors, however much it has free.
+ * @throws {UserError} when the device cannot hold one of the tensors, or all caches together,
+ * however much it has free.
  */
 export async function countAnswers(
   device: Hardware,
@@ -159,8 +163,14 @@ export async function countAnswers(
 ): Promise<AnswerMemory> {
   const counted = device.counting();
   const [model, weights] = added(counted, () => new GPT(counted, config, options));
-  await answer(model, rows, capacity);
   const cachePerToken = cacheBytesPerToken(new GPT(device.counting(), config, options));
+  const least = weights + rows * capacity * cachePerToken, { limit } = device.memory;
+  if (least > Math.min(limit, NO_DEVICE_HAS)) {
+    // As many texts are not even made up.
+    const detail = { kind: "memory", tensor: "the KV cache", bytes: least, limit } as const;
+    throw new UserError(`the device has no room for the KV cache of ${rows} texts`, { detail });
+  }
+  await answer(model, rows, capacity);
   return { weights, cachePerToken, total: counted.memory.peak, counted };
 }
 

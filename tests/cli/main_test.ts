@@ -33,7 +33,7 @@ Deno.test("bad input is one line on standard error, without a stack, and exit co
       [["export"], "give one of --hf, --safetensors and --nanochat"],
       [["export", "--hf", "a", "--nanochat", "b"], "give one of"],
       [["export", "--hf", "a", "--dtype", "int8"], "--dtype must be float32, bfloat16 or float16"],
-      [["import"], "--hf must be the path of a folder"],
+      [["import"], "give --hf, the folder to import"],
       [["import", "--hf", "no-such-folder"], "holds no config.json"],
     ] as [string[], string][]
   ) {

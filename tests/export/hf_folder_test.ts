@@ -96,7 +96,8 @@ Deno.test(
         ...meta,
         val_bpb: 0.4321,
         chatcore_metric: 0.25,
-        user_config: { run: "a | <b>\n# c", depth: 4, nothing: null },
+        max_seq_len: 256,
+        user_config: { run: "a | <b>\n# c", depth: 4, nothing: null, max_seq_len: 256 },
       },
     }),
     {},
@@ -112,12 +113,15 @@ Deno.test(
           "| chatcore_metric | 0.25 |",
           "| run | a \\| \\<b\\> # c |",
           "| depth | 4 |",
+          "| max_seq_len | 256 |",
           "trust_remote_code=True",
           "apply_chat_template",
           "since March 2026",
         ]
       ) assertStringIncludes(card, words);
       assert(!card.includes("nothing"));
+      // Both the meta file and its user_config have it.
+      assertEquals(card.split("max_seq_len").length, 2);
     },
   ),
 );

@@ -173,7 +173,7 @@ Deno.test(
     await assertRejects(onFile, UserError, "is no folder");
 
     await runImport({ hf }, world(to).io);
-    await assertRejects(() => runImport({ hf }, world(to).io), UserError, "is there already");
+    await assertRejects(() => runImport({ hf }, world(to).io), UserError, "tag must be one that");
     // The same tokenizer is shared.
     await runImport({ hf, tag: "d3" }, world(to).io);
     await change(join(hf, "tokenizer.json"), (json) => {

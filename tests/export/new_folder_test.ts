@@ -1,4 +1,4 @@
-/** A folder for which the disk has no room is refused before anything is written. */
+/** A folder that is filled beside its place. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { UserError } from "../../lib/errors.ts";
@@ -27,3 +27,38 @@ Deno.test("a folder for which there is no room is refused, and leaves nothing", 
     ]);
   });
 });
+
+/** The names of what lies in a folder. */
+function namesIn(folder: string): string[] {
+  return Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
+}
+
+Deno.test("what a killed process left of it is removed, and nothing of it comes along", () =>
+  inTempDir(async (dir) => {
+    const path = join(dir, "hf");
+    {
+      await using folder = await NewFolder.create(path, 1);
+      await Deno.mkdir(folder.file("half"));
+      await folder.write("half/model.safetensors", "half");
+      // As a process leaves it that is killed: the lock ends with it.
+      await Deno.rename(folder.temporaryPath, join(dir, "kept"));
+    }
+    await Deno.rename(join(dir, "kept"), join(dir, ".hf.tmp"));
+    await using folder = await NewFolder.create(path, 1);
+    await folder.write("config.json", "{}");
+    await folder.commit();
+    assertEquals(namesIn(dir), ["hf"]);
+    assertEquals(namesIn(path), ["config.json"]);
+  }));
+
+Deno.test("another process that fills it is named; broken off, nothing is left", () =>
+  inTempDir(async (dir) => {
+    const path = join(dir, "new/hf");
+    {
+      await using folder = await NewFolder.create(path, 1);
+      await folder.write("config.json", "{}");
+      await assertRejects(() => NewFolder.create(path, 1), UserError, `process ${Deno.pid}`);
+      assertEquals(namesIn(folder.temporaryPath), ["config.json", "run.lock"]);
+    }
+    assertEquals(namesIn(dir), []);
+  }));

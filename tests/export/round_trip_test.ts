@@ -123,6 +123,24 @@ Deno.test(
   }),
 );
 
+for (const name of ["values", "lambdas"]) {
+  Deno.test(
+    `${name}: what a person said of the window pattern comes back too`,
+    withSmall(smallEra(name), async (from, dir) => {
+      const { source } = smallEra(name), windowPattern = "SL";
+      const hf = join(dir, "hf"), to = join(dir, "to"), nanochat = join(dir, "nanochat");
+      await runExport({ hf, source, windowPattern }, world(from).io);
+      await runImport({ hf }, world(to).io);
+      await runExport({ nanochat, source, windowPattern }, world(from).io);
+      for (const place of [to, nanochat]) {
+        const { meta, era } = await contentOf(place, source);
+        assertEquals((meta.model_config as Record<string, unknown>).window_pattern, "SL");
+        assertEquals([era.parts.windows, era.guessed.includes("windowPattern")], ["half", false]);
+      }
+    }),
+  );
+}
+
 Deno.test(
   "a window pattern that a person said comes back too",
   withSmall(smallEra("values"), async (from, dir) => {

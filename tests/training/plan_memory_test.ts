@@ -131,6 +131,11 @@ Deno.test("a run that does not fit is refused with the rows that would", async (
   // It may be that fewer and shorter texts are asked for than are planned.
   const weights = await planAnswers(small, shape, { rows: 64, capacity: 4096, isGuess: true });
   assertMatch(weights, /^memory: weights .*, KV cache 256 bytes a token; .* for 64 texts of 4096 /);
+  // Far more than any device has is told without making it up.
+  for (const device of [unlimited, small]) {
+    const line = await planAnswers(device, shape, { rows: 1e9, isGuess: true });
+    assertMatch(line, /; more than it has for 1000000000 texts of 64 tokens/);
+  }
   for (const device of [unlimited, small, tiny]) await device.close();
 });
 

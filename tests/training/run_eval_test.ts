@@ -41,6 +41,13 @@ Deno.test("eval --markdown prints a Markdown table", async () => {
   assertEquals(lines[5], "| GSM8K | 0.00% | 0/5 |");
 });
 
+Deno.test("eval with weights in bfloat16 measures both kinds of tasks, as in float32", async () => {
+  const rounded = await evaluate({ maxProblems: 12, weights: "bfloat16" });
+  assertMatch(rounded.lines[2], /^Weights: bfloat16/);
+  const { scores } = await evaluate({ maxProblems: 12 });
+  assertEquals(rounded.scores, scores);
+});
+
 Deno.test("eval that is stopped reports nothing more", async () => {
   const { scores, lines } = await evaluate({}, true);
   assertEquals([scores.size, lines.length], [0, 1]); // the device; no model is loaded for nothing

@@ -5,7 +5,7 @@ import { UserError } from "../../errors.ts";
 import { reportWriteErrors } from "./staged_file.ts";
 
 /** The lock's file in a directory of checkpoints. */
-const LOCK_FILE = "run.lock";
+export const LOCK_FILE = "run.lock";
 
 /** Who holds a lock, as its file says. */
 interface Holder {

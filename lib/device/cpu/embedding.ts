@@ -49,7 +49,8 @@ export function embeddingOperations(pool: Pool, memory: CpuMemory): Pick<Operati
       const [rows, columns] = rowsOf(out), [limit] = rowsOf(x);
       checkShapes(rowsOf(x)[1] === columns, "gatherRows", out, x);
       checkShapes(start + rows <= index.size, "gatherRows", out, index);
-      gatherRows(at(out), at(x), at(index) + 4 * start, rows, columns, limit);
+      const gather = isBfloat16(x) ? gatherBfloat16Rows : gatherRows;
+      gather(at(out), weightsAt(x), at(index) + 4 * start, rows, columns, limit);
     },
     scatterRows: ({ out, x, index, start = 0 }) => {
       const [rows, columns] = rowsOf(x), [limit] = rowsOf(out);

@@ -149,6 +149,15 @@ Deno.test("every kind of model has its folder, and fine-tuned ones had another f
   });
 });
 
+Deno.test("shares of the optimizer's state are in the order of their ranks", () =>
+  inTempDir(async (dir) => {
+    const folder = "base_checkpoints/d1", ranks = [10, 3, 0, 11, 1, 2, 9, 8, 7, 6, 5, 4];
+    await touch(dir, `${folder}/model_000010.pt`, `${folder}/meta_000010.json`);
+    for (const rank of ranks) await touch(dir, `${folder}/optim_000010_rank${rank}.pt`);
+    const { optimizers } = await findCheckpoint(dir, { source: "base" });
+    assertEquals([...optimizers.keys()], ranks.toSorted((a, b) => a - b));
+  }));
+
 Deno.test("optimizer state without a rank is rank 0's, unless others of the step have ranks", async () => {
   await inTempDir(async (dir) => {
     const folder = "base_checkpoints/d4";

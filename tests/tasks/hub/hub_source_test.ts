@@ -197,6 +197,15 @@ Deno.test("without a network one line says which file to place where", async () 
   await Deno.remove(baseDir, { recursive: true });
 });
 
+Deno.test("an address that is none of the web is told, and only to who asks the hub", async () => {
+  for (const endpoint of ["mirror", "localhost:80", "http://", "file:///data"]) {
+    await using world = await setUp({ endpoint, token: "hf_secret" });
+    const error = await assertRejects(() => world.rows(), UserError, "HF_ENDPOINT");
+    assertStringIncludes(error.message, JSON.stringify(endpoint));
+    assert((await text(await world.source.open("words_alpha.txt"))).startsWith("bee"));
+  }
+});
+
 Deno.test("the token goes to the hub and to nobody else", async () => {
   await using elsewhere = new FakeHub();
   await using world = await setUp({ token: "hf_secret" });
