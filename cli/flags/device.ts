@@ -1,0 +1,68 @@
+/**
+ * Flags of devices and of what is printed.
+ *
+ * @module
+ */
+import { absent, type Flag } from "../flag.ts";
+import { count, notEmpty, oneOf, positive } from "../flag_rules.ts";
+
+/** The same default in every command that opens a device. */
+const inModelCommands = <Default>(value: Default) => (
+  { sft: value, base: value, chat: value, eval: value, inspect: value }
+);
+
+/** Where a program computes, and what it prints. */
+export const DEVICE_AND_OUTPUT = {
+  seed: {
+    value: "number:integer",
+    rule: count,
+    words: "Decides what is drawn at random.",
+    of: { chat: 42, base: 42 },
+  },
+  deviceType: {
+    value: "name:string",
+    rule: oneOf("webgpu", "cpu"),
+    none: "", // as in nanochat
+    words: "webgpu or cpu.",
+    of: inModelCommands(absent("a GPU if there is one")),
+  },
+  threads: {
+    value: "count:integer",
+    rule: positive,
+    words: "Threads of the CPU device.",
+    of: inModelCommands(absent("one per core")),
+  },
+  blas: {
+    value: "library:string",
+    rule: notEmpty("auto, off or the path of a library"),
+    words: "BLAS of the CPU device: auto, off or a file.",
+    of: inModelCommands("off"),
+  },
+  run: {
+    value: "name:string",
+    rule: notEmpty("a name"),
+    words: "Name of the run, kept with its metrics.",
+    of: { sft: "dummy" },
+  },
+  json: {
+    words: "Print one JSON object instead of a table.",
+    of: { eval: false },
+  },
+  markdown: {
+    words: "Print a Markdown table.",
+    of: { eval: false },
+  },
+  quiet: {
+    words: "Print only results and warnings.",
+    of: {
+      sft: false,
+      base: false,
+      chat: false,
+      eval: false,
+      pull: false,
+      "tok-train": false,
+      export: false,
+      import: false,
+    },
+  },
+} as const satisfies Record<string, Flag>;
