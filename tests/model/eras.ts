@@ -5,6 +5,7 @@ import {
   checkParameters,
   type CheckpointMeta,
   readStateDict,
+  type Said,
   type StateDict,
   type TorchFile,
 } from "../../lib/checkpoint/mod.ts";
@@ -22,8 +23,8 @@ export const eraFolder = (name: string): string => join(ROOT, name);
 
 /** What `expected.json` says that no number of `expected.safetensors` does. */
 interface ExpectedEra {
-  /** What a person must say, for the files do not. */
-  flags?: { softcap?: number };
+  /** What a person must say, for the files do not, as flags of the command line. */
+  flags?: { softcap?: number; window_pattern?: string };
   window_sizes: number[] | null;
   /** How many numbers the model's parameters are. */
   parameters: number;
@@ -54,12 +55,12 @@ export async function readEra(
 /** Opens the model of step 10 in a folder, which is one of nanochat and complete. */
 export async function openEra(
   folder: string,
-  softcap?: number,
+  said: Said = {},
 ): Promise<StateDict & { file: TorchFile; meta: CheckpointMeta }> {
   const meta = await readMeta(join(folder, "meta_000010.json"));
   const file = await openTorchFile(join(folder, "model_000010.pt"));
-  const opened = readStateDict(file, meta.modelConfig, { meta: meta.raw, softcap });
-  checkParameters(opened.tensors, parameterSpecs(meta.modelConfig, opened.parts), file.name);
+  const opened = readStateDict(file, meta.modelConfig, { meta: meta.raw, ...said });
+  checkParameters(opened.tensors, parameterSpecs(opened.era.config, opened.parts), file.name);
   return { ...opened, file, meta };
 }
 
@@ -68,9 +69,10 @@ export async function loadEra(
   device: Device,
   name: string,
   options: { parts?: Partial<ModelParts>; training?: boolean } = {},
-): Promise<{ model: GPT; era: StateDict["era"] }> {
-  const { expected } = await readEra(name);
-  const opened = await openEra(eraFolder(name), expected.flags?.softcap);
+): Promise<{ model: GPT; era: StateDict["era"]; said: Said }> {
+  const { expected: { flags } } = await readEra(name);
+  const said = { softcap: flags?.softcap, windowPattern: flags?.window_pattern };
+  const opened = await openEra(eraFolder(name), said);
   using _ = opened.file;
   const { tensors, parts, era } = opened;
   const model = new GPT(device, era.config, {
@@ -78,5 +80,5 @@ export async function loadEra(
     training: options.training,
   });
   await model.load((name, start, count) => tensors.get(name)!.readFloat32(start, count));
-  return { model, era };
+  return { model, era, said };
 }

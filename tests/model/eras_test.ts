@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { join } from "@std/path";
-import { openTorchFile, saveBaseCheckpoint } from "../../lib/checkpoint/disk/mod.ts";
+import { saveBaseCheckpoint } from "../../lib/checkpoint/disk/mod.ts";
 import { openParts, type StoredTensor } from "../../lib/checkpoint/mod.ts";
 import type { Device, Tensor } from "../../lib/device/mod.ts";
 import { CachedPass, type GPT, Pass, windowSizes } from "../../lib/model/mod.ts";
@@ -12,7 +12,7 @@ import { devices } from "../device/devices.ts";
 import { Float64Device } from "../device/float64_device.ts";
 import { inTempDir } from "../temp_dir.ts";
 import { ERA_FOLDERS, eraFolder, type EraNumbers, loadEra, openEra, readEra } from "./eras.ts";
-import { maxError, relativeError } from "./parity.ts";
+import { maxError } from "./parity.ts";
 
 for (const name of ERA_FOLDERS) {
   Deno.test(`${name}: its windows and the number of its parameters`, async () => {
@@ -26,7 +26,7 @@ for (const name of ERA_FOLDERS) {
   Deno.test(`${name}: it is saved as it was, and then needs to be told nothing`, async () => {
     await inTempDir(async (dir) => {
       const { meta } = await readEra(name);
-      const { model, era } = await loadEra(new Float64Device(), name);
+      const { model, era, said } = await loadEra(new Float64Device(), name);
       const { directory } = await saveBaseCheckpoint(dir, "d1", {
         step: 10,
         modelConfig: model.config,
@@ -35,15 +35,19 @@ for (const name of ERA_FOLDERS) {
         meta: { user_config: { ...Object(meta.raw.user_config), ...openParts(model.parts) } },
       });
       const saved = JSON.parse(await Deno.readTextFile(join(directory, "meta_000010.json")));
-      const config = Object(meta.raw.model_config);
+      const config = { ...Object(meta.raw.model_config) };
+      if (config.window_pattern) config.window_pattern = config.window_pattern.toUpperCase();
       // A model that was taken to have no windows says so where its nanochat knows the word.
       const isSilent = !("window_pattern" in config) && era.parts.windows !== "none";
-      assertEquals(saved.model_config, isSilent ? { ...config, window_pattern: "L" } : config);
+      const window_pattern = said.windowPattern ?? "L";
+      assertEquals(saved.model_config, isSilent ? { ...config, window_pattern } : config);
 
-      using before = await openTorchFile(join(eraFolder(name), "model_000010.pt"));
+      const before = await openEra(eraFolder(name), said);
       const again = await openEra(directory);
+      using _ = before.file;
       using after = again.file;
-      const [old, now] = [before, after].map(({ root }) => root as Map<string, StoredTensor>);
+      // Without the names of what wrapped the model.
+      const old = before.tensors, now = after.root as Map<string, StoredTensor>;
       assertEquals([...now.keys()], [...old.keys()]);
       for (const [key, tensor] of now) {
         assertEquals(tensor.shape, old.get(key)!.shape);
@@ -120,13 +124,20 @@ async function checkGradients(model: GPT, numbers: EraNumbers): Promise<void> {
   model.zeroGradients();
   pass.train(loss, 1);
   const known = [...numbers.values.keys()].filter((key) => key.startsWith("grad."));
+  // Some are zero but for rounding: that of backout's share, where its layer is the last.
+  const least = Math.hypot(...known.map((key) => norm(numbers.values.get(key)!))) * 1e-7;
   assertEquals(known.sort(), [...model.parameters.keys()].map((key) => `grad.${key}`).sort());
   for (const { name, gradient } of model.parameters.values()) {
     const wanted = numbers.values.get(`grad.${name}`)!;
-    assertLess(relativeError(await floats(device, gradient!), wanted), 1e-4, name);
+    const error = (await floats(device, gradient!)).map((value, i) => value - wanted[i]);
+    assertLess(norm(error), 1e-4 * norm(wanted) + least, name);
   }
   device.free(loss);
   pass.free();
+}
+
+function norm(values: Float32Array): number {
+  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
 }
 
 /** The last logits of a row that is longer than the model's sequences. */
