@@ -49,28 +49,23 @@ export async function openStored(
   baseDir: string,
 ): Promise<StoredModel> {
   const files = await findCheckpoint(baseDir, { source, tag, step });
-  return await openFiles(
-    files,
-    { source, softcap, windowPattern },
-    (vocabSize) => openTokenizer(baseDir, files, vocabSize),
-  );
+  const tokenizer = await openTokenizer(baseDir, files);
+  return await openFiles(files, { source, tokenizer }, { softcap, windowPattern });
 }
 
-/** As {@linkcode openStored}, from known files and with a tokenizer of so many tokens. */
+/** As {@linkcode openStored}, from known files and with a known tokenizer. */
 export async function openFiles(
   files: CheckpointFiles,
-  { source, ...said }: Pick<StoredModel, "source"> & Said,
-  tokenizerOf: (vocabSize: number) => Promise<Tokenizer>,
+  known: Pick<StoredModel, "source" | "tokenizer">,
+  said: Said,
 ): Promise<StoredModel> {
   using opened = new DisposableStack();
   const { meta: { raw }, era, tensors } = opened.use(await openCheckpoint(files, said));
   const { config, parts } = era;
-  const tokenizer = await tokenizerOf(config.vocabSize);
   const meta = Object.fromEntries(Object.entries(raw).filter(([key]) => !RUN_KEYS.includes(key)));
   const kept = opened.move();
   return {
-    source,
-    tokenizer,
+    ...known,
     files,
     meta: withSaid(meta, said, era),
     era,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { bfloat16ToFloat32, float32ToBfloat16 } from "../bfloat16.ts";
 import type { Tensor } from "../device/mod.ts";
 import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
 import type { Arena } from "./arena.ts";
@@ -37,14 +38,9 @@ export function rotaryTables(
       sin[t * half + j] = Math.sin(angle);
     }
   }
-  if (rotaryRounding === "bfloat16") [cos, sin].forEach(roundToBfloat16);
-  return { cos, sin };
-}
-
-/** Rounds numbers in place to the nearest bfloat16, halves to the even one. */
-function roundToBfloat16(numbers: Float32Array): void {
-  const bits = new Uint32Array(numbers.buffer);
-  bits.forEach((word, i) => bits[i] = (word + 0x7fff + (word >>> 16 & 1)) & 0xffff0000);
+  if (rotaryRounding === "float32") return { cos, sin };
+  const [roundedCos, roundedSin] = [cos, sin].map(float32ToBfloat16).map(bfloat16ToFloat32);
+  return { cos: roundedCos, sin: roundedSin };
 }
 
 /** The tables of {@link rotaryTables} as tensors of a pass over T positions. */

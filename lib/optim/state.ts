@@ -79,7 +79,8 @@ function slots(part: AdamW | Muon): Slot[] {
  * The state as a tree for the torch writer.
  *
  * @param optimizer Whose state.
- * @param now The multiplier and momentum of the last step, recorded with the groups.
+ * @param now The multiplier and momentum where the run stands, recorded with the groups; nanochat sets
+ * them anew.
  */
 export function optimizerState(
   optimizer: Optimizer,

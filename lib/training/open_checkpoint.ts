@@ -53,16 +53,17 @@ export async function openCheckpoint(
 }
 
 /**
- * Loads the tokenizer of a base directory for a checkpoint there.
+ * Loads the tokenizer of a base directory for a checkpoint there. This comes before
+ * {@linkcode openCheckpoint}: a wrong vocabulary makes wrong shapes too, and of those a person would
+ * not learn what to do.
  *
- * @param vocabSize Tokens that the checkpoint's model knows.
  * @throws {UserError} when there is none, or the model was trained with another.
  */
 export async function openTokenizer(
   baseDir: string,
-  { model }: CheckpointFiles,
-  vocabSize: number,
+  { model, meta }: CheckpointFiles,
 ): Promise<Tokenizer> {
+  const { modelConfig: { vocabSize } } = await readMeta(meta);
   const directory = join(baseDir, "tokenizer");
   const tokenizer = await Tokenizer.load(new DiskFolder(directory));
   if (tokenizer.vocabSize === vocabSize) return tokenizer;

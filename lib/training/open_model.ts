@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type CheckpointFiles, findCheckpoint, readMeta } from "../checkpoint/disk/mod.ts";
+import { type CheckpointFiles, findCheckpoint } from "../checkpoint/disk/mod.ts";
 import type { CheckpointMeta, CheckpointSource, Era, Said } from "../checkpoint/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { GPT, type WeightType } from "../model/mod.ts";
@@ -69,9 +69,7 @@ export interface FoundModel extends Omit<OpenedModel, "model" | "rounded"> {
  */
 export async function findModel(baseDir: string, options: WhichModel): Promise<FoundModel> {
   const files = await findCheckpoint(baseDir, options);
-  const { modelConfig: { vocabSize } } = await readMeta(files.meta);
-  // First, for a wrong vocabulary makes wrong shapes too.
-  const tokenizer = await openTokenizer(baseDir, files, vocabSize);
+  const tokenizer = await openTokenizer(baseDir, files);
   using found = await openCheckpoint(files, options);
   const { meta, era, era: { config, parts } } = found;
   const shape = { config, parts };

@@ -6,6 +6,7 @@ import { checkParameters } from "../../lib/checkpoint/state_dict.ts";
 import type { StoredTensor } from "../../lib/checkpoint/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { type ModelConfig, type ModelParts, parameterSpecs } from "../../lib/model/mod.ts";
+import { FIRST } from "../model/first_parts.ts";
 
 const config: ModelConfig = {
   sequenceLen: 64,
@@ -18,16 +19,6 @@ const config: ModelConfig = {
 };
 const WITH_PATTERN = { model_config: { window_pattern: "SL" } };
 
-const FIRST: ModelParts = {
-  smear: false,
-  backout: false,
-  lambdas: false,
-  valueGate: null,
-  rotaryBase: 10000,
-  rotaryRounding: "bfloat16",
-  qkScale: 1,
-  windows: "none",
-};
 const LAMBDAS: ModelParts = { ...FIRST, lambdas: true };
 const WINDOWS: ModelParts = { ...LAMBDAS, windows: "half" };
 const VALUES: ModelParts = { ...WINDOWS, valueGate: { channels: 32, scale: 2 }, softcap: 15 };

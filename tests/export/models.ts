@@ -16,7 +16,7 @@ export async function openFixture(
   { source = "base", softcap }: { source?: CheckpointSource; softcap?: number } = {},
 ): Promise<StoredModel> {
   const files = checkpointFiles(await fileNames(folder), folder);
-  return await openFiles(files, { source, softcap }, () => Promise.resolve(tokenizer));
+  return await openFiles(files, { source, tokenizer }, { softcap });
 }
 
 /** The path of a file in a folder of fixtures. */

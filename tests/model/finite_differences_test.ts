@@ -7,6 +7,7 @@ import { GPT, type ModelConfig, type ModelParts, Pass } from "../../lib/model/mo
 import { PythonRandom } from "../../lib/random/mod.ts";
 import { Float64Device } from "../device/float64_device.ts";
 import { data } from "../device/float64_tensor.ts";
+import { FIRST } from "./first_parts.ts";
 
 const config = {
   sequenceLen: 160,
@@ -23,15 +24,6 @@ for (const nEmbd of [32, 24]) {
     checkGradients({ ...config, nEmbd });
   });
 }
-
-const FIRST: ModelParts = {
-  smear: false,
-  backout: false,
-  lambdas: false,
-  valueGate: null,
-  qkScale: 1,
-  windows: "none",
-};
 
 Deno.test("every gradient agrees with finite differences, without lambdas or value embeddings", () => {
   checkGradients({ ...config, nEmbd: 32 }, FIRST);

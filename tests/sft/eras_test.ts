@@ -11,6 +11,7 @@ import type { ModelParts } from "../../lib/model/mod.ts";
 import type { SftOptions } from "../../lib/sft/mod.ts";
 import { openModel } from "../../lib/training/mod.ts";
 import { Float64Device } from "../device/float64_device.ts";
+import { FIRST } from "../model/first_parts.ts";
 import { MemoryTerminal } from "../tracking/memory_terminal.ts";
 import { smallBaseDir } from "../training/small_base_dir.ts";
 import { watchRun } from "./run_helpers.ts";
@@ -28,16 +29,6 @@ const FLAGS: Partial<SftOptions> = {
   spellingBeeSize: 0,
 };
 
-const FIRST: ModelParts = {
-  smear: false,
-  backout: false,
-  lambdas: false,
-  valueGate: null,
-  rotaryBase: 10000,
-  rotaryRounding: "bfloat16",
-  qkScale: 1,
-  windows: "none",
-};
 const VALUES: ModelParts = {
   ...FIRST,
   lambdas: true,

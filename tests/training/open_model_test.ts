@@ -1,7 +1,15 @@
 /** How the weights of a checkpoint are kept on a device. */
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { join } from "@std/path";
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
-import { openModel } from "../../lib/training/mod.ts";
+import { openStored } from "../../lib/export/mod.ts";
+import { findModel, openModel } from "../../lib/training/mod.ts";
 import { weightType } from "../../lib/training/weight_type.ts";
 import { UserError } from "../../lib/errors.ts";
 import { Float64Device } from "../device/float64_device.ts";
@@ -53,4 +61,16 @@ Deno.test("the weights of large models are in bfloat16 on the CPU, unless float3
     'weights must be float32 unless the device is the CPU, but is "bfloat16"',
   );
   await cpu.close();
+});
+
+Deno.test("a model of another vocabulary is told by its tokenizer, which says what to do", async () => {
+  const baseDir = await smallBaseDir();
+  const path = join(baseDir, "base_checkpoints/d2/meta_000007.json");
+  const text = await Deno.readTextFile(path);
+  await Deno.writeTextFile(path, text.replace('"vocab_size":4096', '"vocab_size":4000'));
+  const options = { source: "base" } as const;
+  for (const open of [() => findModel(baseDir, options), () => openStored(options, baseDir)]) {
+    const { message } = await assertRejects(open, UserError, "use the tokenizer that the model");
+    assertStringIncludes(message, "was trained with 4000 tokens, but the tokenizer in");
+  }
 });

@@ -1,7 +1,7 @@
 /** Copying and adding rows that are chosen by an index. */
 import { ARGUMENTS } from "./pool";
 import { overRows, rowsPerItem } from "./rows";
-import { addScaled, addScaledBfloat16 } from "./simd";
+import { addScaled } from "./simd";
 
 @unmanaged
 class Arguments {
@@ -15,6 +15,8 @@ class Arguments {
   /** Rows of the tensor that the index chooses from. */
   limit: i32;
   time: i32;
+  /** Whether x is bfloat16. */
+  bfloat16: bool;
 }
 
 const args = changetype<Arguments>(ARGUMENTS);
@@ -46,7 +48,7 @@ function overChosenRows(
   overRows(rows, columns, item);
 }
 
-/** out[r] = x[index[r]]; x has `limit` rows. */
+/** out[r] = x[index[r]]; x has `limit` rows, of bfloat16 if said so. */
 export function gatherRows(
   out: usize,
   x: usize,
@@ -54,7 +56,9 @@ export function gatherRows(
   rows: i32,
   columns: i32,
   limit: i32,
+  bfloat16: bool,
 ): void {
+  args.bfloat16 = bfloat16;
   overChosenRows(out, x, index, rows, columns, limit, gatherItem);
 }
 
@@ -62,28 +66,9 @@ function gatherItem(item: i32): void {
   const stride = <usize> args.columns << 2, each = rowsPerItem(args.columns);
   const end = min(args.rows, (item + 1) * each);
   for (let row = item * each; row < end; row++) {
-    memory.copy(args.out + <usize> row * stride, args.x + chosen(row) * stride, stride);
-  }
-}
-
-/** As {@link gatherRows}, for an x in bfloat16. */
-export function gatherBfloat16Rows(
-  out: usize,
-  x: usize,
-  index: usize,
-  rows: i32,
-  columns: i32,
-  limit: i32,
-): void {
-  overChosenRows(out, x, index, rows, columns, limit, gatherBfloat16Item);
-}
-
-function gatherBfloat16Item(item: i32): void {
-  const stride = <usize> args.columns << 2, each = rowsPerItem(args.columns);
-  const end = min(args.rows, (item + 1) * each);
-  for (let row = item * each; row < end; row++) {
-    const from = args.x + chosen(row) * (stride >> 1);
-    addScaledBfloat16(args.out + <usize> row * stride, 1, from, args.columns, true);
+    const to = args.out + <usize> row * stride, from = chosen(row) * stride;
+    if (args.bfloat16) addScaled<u16>(to, 1, args.x + (from >> 1), args.columns, true);
+    else memory.copy(to, args.x + from, stride);
   }
 }
 

@@ -17,7 +17,6 @@ export { smear, smearBackward } from "./smear";
 export {
   appendCache,
   embeddingBackward,
-  gatherBfloat16Rows,
   gatherRows,
   scatterRows,
 } from "./embedding";

@@ -234,12 +234,18 @@ export function sumOf(x: usize, count: i32): f64 {
   return total;
 }
 
-/** y += a·x, and y = a·x with `overwrite`. */
+/** y += a·x, and y = a·x with `overwrite`. T is f32, or u16 for an x in bfloat16. */
 @inline
-export function addScaled(y: usize, a: f32, x: usize, count: i32, overwrite: bool = false): void {
+export function addScaled<T = f32>(
+  y: usize,
+  a: f32,
+  x: usize,
+  count: i32,
+  overwrite: bool = false,
+): void {
   const factor = splat(a);
   for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
-    const scaled = load4(x + at, left);
+    const scaled = sizeof<T>() == 2 ? loadBfloat16(x + (at >> 1), left) : load4(x + at, left);
     const sum = overwrite
       ? f32x4.mul(factor, scaled)
       : fma(factor, scaled, load4(y + at, left));
@@ -267,23 +273,4 @@ export function loadBfloat16(at: usize, left: i32): v128 {
   if (left == 1) few = v128.load_lane<u16>(at, few, 0);
   else few = v128.load32_zero(at);
   return widenLow(left == 3 ? v128.load_lane<u16>(at, few, 2, 4) : few);
-}
-
-/** As {@link addScaled}, for an x in bfloat16. */
-@inline
-export function addScaledBfloat16(
-  y: usize,
-  a: f32,
-  x: usize,
-  count: i32,
-  overwrite: bool = false,
-): void {
-  const factor = splat(a);
-  for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
-    const scaled = loadBfloat16(x + (at >> 1), left);
-    const sum = overwrite
-      ? f32x4.mul(factor, scaled)
-      : fma(factor, scaled, load4(y + at, left));
-    store4(y + at, sum, left);
-  }
 }

@@ -1,7 +1,7 @@
 /** Adding gated embeddings to the values of attention. */
 import { ARGUMENTS } from "./pool";
 import { overRows, rowItems, rowsPerItem } from "./rows";
-import { addScaled, addScaledBfloat16, dot, sigmoid1 } from "./simd";
+import { addScaled, dot, sigmoid1 } from "./simd";
 
 @unmanaged
 class Arguments {
@@ -91,7 +91,7 @@ function addItem(item: i32): void {
       const to = args.v + headAt(row, head), from = headAt(id, head);
       const factor = args.scale * gateOf(row, head);
       if (args.bfloat16) {
-        addScaledBfloat16(to, factor, args.table + (from >> 1), args.headSize);
+        addScaled<u16>(to, factor, args.table + (from >> 1), args.headSize);
       } else {
         addScaled(to, factor, args.table + from, args.headSize);
       }

@@ -16,7 +16,6 @@ type Names = "embedding" | "embeddingBackward" | "bigramIds" | "gatherRows" | "s
 /** Embedding {@link Operations} in WebAssembly. */
 export function embeddingOperations(pool: Pool, memory: CpuMemory): Pick<Operations, Names> {
   const gatherRows = pool.kernel("gatherRows");
-  const gatherBfloat16Rows = pool.kernel("gatherBfloat16Rows");
   const scatterRows = pool.kernel("scatterRows");
   const embeddingBackward = pool.kernel("embeddingBackward");
 
@@ -24,8 +23,8 @@ export function embeddingOperations(pool: Pool, memory: CpuMemory): Pick<Operati
     embedding: ({ out, table, ids }) => {
       const [limit, columns] = rowsOf(table);
       checkShapes(out.size === ids.size * columns, "embedding", out, table, ids);
-      const gather = isBfloat16(table) ? gatherBfloat16Rows : gatherRows;
-      gather(at(out), weightsAt(table), at(ids), ids.size, columns, limit);
+      const sizes = [ids.size, columns, limit];
+      gatherRows(at(out), weightsAt(table), at(ids), ...sizes, isBfloat16(table));
     },
     embeddingBackward: ({ dtable, dout, groups }) => {
       const { tokens, starts, rows, count } = groups;
@@ -49,8 +48,8 @@ export function embeddingOperations(pool: Pool, memory: CpuMemory): Pick<Operati
       const [rows, columns] = rowsOf(out), [limit] = rowsOf(x);
       checkShapes(rowsOf(x)[1] === columns, "gatherRows", out, x);
       checkShapes(start + rows <= index.size, "gatherRows", out, index);
-      const gather = isBfloat16(x) ? gatherBfloat16Rows : gatherRows;
-      gather(at(out), weightsAt(x), at(index) + 4 * start, rows, columns, limit);
+      const sizes = [rows, columns, limit];
+      gatherRows(at(out), weightsAt(x), at(index) + 4 * start, ...sizes, isBfloat16(x));
     },
     scatterRows: ({ out, x, index, start = 0 }) => {
       const [rows, columns] = rowsOf(x), [limit] = rowsOf(out);
