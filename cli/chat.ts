@@ -6,7 +6,7 @@ import { checkImport, importHf } from "../lib/export/mod.ts";
 import { type HubModel, pullForChat } from "../lib/pull/mod.ts";
 import { commandOf } from "./command.ts";
 import { adviseOn, wordError } from "./errors.ts";
-import { baseDir, exitCode, SIGNALS, systemTerminal, withSystemIo, writeAll } from "./io.ts";
+import { baseDir, endBySignals, systemTerminal, withSystemIo, writeAll } from "./io.ts";
 import { type LineSource, openLines } from "./line_editor.ts";
 import { chatOptions } from "./options.ts";
 
@@ -25,8 +25,7 @@ export function chatCommand(run: typeof runChat = runChat) {
       const model = hub === undefined
         ? undefined
         : await fetchModel(hub, given.source, options, quiet);
-      // Leaving by `Deno.exit` gives the terminal back as it was.
-      for (const [signal, leave] of LEAVING) Deno.addSignalListener(signal, leave);
+      const unlisten = endBySignals(() => lines?.close());
       try {
         const meant = model && { source: model.source, modelTag: model.tag };
         await run({ ...options, ...meant }, {
@@ -43,7 +42,7 @@ export function chatCommand(run: typeof runChat = runChat) {
         });
       } finally {
         lines?.close();
-        for (const [signal, leave] of LEAVING) Deno.removeSignalListener(signal, leave);
+        unlisten();
       }
     },
   });
@@ -69,5 +68,3 @@ async function fetchModel(
   });
   return model!;
 }
-
-const LEAVING = SIGNALS.map((signal) => [signal, () => Deno.exit(exitCode(signal))] as const);

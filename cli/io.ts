@@ -114,6 +114,33 @@ export async function withSystemIo(
   if (received) throw new Interrupted(received);
 }
 
+/**
+ * Lets the first signal end the program, whatever it is at, when the terminal is as it was.
+ *
+ * The end is the system's: `Deno.exit` runs the exit handlers of the GPU's driver, and a software
+ * driver that still compiles a kernel on a thread of its own crashes in them.
+ *
+ * @param restore Gives the terminal back.
+ * @returns Takes the listeners away again.
+ */
+export function endBySignals(restore: () => void): () => void {
+  const listeners = SIGNALS.map((signal) => {
+    const listener = () => {
+      restore();
+      unlisten();
+      // Windows has no end by a signal that says by which one.
+      if (Deno.build.os === "windows") Deno.exit(exitCode(signal));
+      Deno.kill(Deno.pid, signal);
+    };
+    Deno.addSignalListener(signal, listener);
+    return { signal, listener };
+  });
+  const unlisten = () => {
+    for (const { signal, listener } of listeners) Deno.removeSignalListener(signal, listener);
+  };
+  return unlisten;
+}
+
 /** nanochat's folder: `$NANOCHAT_BASE_DIR`, else `~/.cache/nanochat`. */
 export function baseDir(): string {
   const home = Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE") ?? ".";

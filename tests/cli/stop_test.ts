@@ -18,6 +18,7 @@ async function stop(
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", program, ...args],
     env: { NANOCHAT_BASE_DIR: baseDir },
+    stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
@@ -34,6 +35,7 @@ async function stop(
   child.kill(when.signal ?? "SIGINT");
   const { code } = await child.status;
   await drained;
+  await child.stdin.abort();
   return { code, output };
 }
 
@@ -111,3 +113,17 @@ test("a tokenizer that is not whole is not written", () =>
     assertEquals(code, 130, output);
     assertEquals([...Deno.readDirSync(baseDir)].map(({ name }) => name), ["numbers.txt"]);
   }));
+
+test("chat ends at once, waiting for what is said", async () => {
+  const baseDir = await smallBaseDir();
+  for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    const when = { printed: "Ctrl-D", signal };
+    const { code, output } = await stop(
+      baseDir,
+      ["chat", "--source", "base", "--device-type", "cpu"],
+      when,
+    );
+    assertEquals(code, exitCode, output);
+  }
+  await Deno.remove(baseDir, { recursive: true });
+});

@@ -30,7 +30,7 @@ async function copy(from: string, to: string, names: string[]): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
   for (const name of names) {
     await Deno.writeFile(join(to, name), await Deno.readFile(join(from, name)));
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
@@ -55,11 +55,11 @@ Deno.test("checkpoints that name no run are one run, as new as its last file", a
     await saveCheckpoint(dir, "d1", contents(700));
     await saveCheckpoint(dir, "d1", contents(600));
     assertEquals(await found(dir), 700);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 50));
     const { directory, model } = await saveCheckpoint(dir, "d1", contents(10, NEW));
     assertEquals(await found(dir), 10);
     // nanochat's run of later, with fewer steps than the run before it.
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 50));
     await Deno.copyFile(model, join(directory, "model_000005.pt"));
     const json = JSON.stringify({ step: 5, model_config: { ...MODEL_CONFIG } });
     await Deno.writeTextFile(join(directory, "meta_000005.json"), json);
@@ -86,6 +86,8 @@ Deno.test("a copy of the folder, whatever its files' times, holds the same newes
     await saveCheckpoint(dir, "d1", contents(700));
     await saveCheckpoint(dir, "d1", contents(300, OLD));
     const { directory } = await saveCheckpoint(dir, "d1", contents(10, NEW));
+    // Times of files go by the system's clock ticks, of 1 to 10 ms.
+    await new Promise((resolve) => setTimeout(resolve, 50));
     const names = [...Deno.readDirSync(directory)].map(({ name }) => name);
     const isOld = (name: string) => name.includes("700");
     const orders = [names, names.toReversed(), names.toSorted((a) => isOld(a) ? 1 : -1)];
