@@ -79,22 +79,13 @@ export async function withSystemIo(
   const terminal = systemTerminal(quiet);
   const controller = new AbortController();
   let received: Deno.Signal | undefined;
-  const listeners = SIGNALS.map((signal) => {
-    const listener = () => {
-      if (received) return;
-      received = signal;
-      terminal.warn("stopping; press Ctrl-C again to stop at once");
-      unlisten((signal) => signal !== "SIGHUP");
-      controller.abort();
-    };
-    Deno.addSignalListener(signal, listener);
-    return { signal, listener };
+  const unlisten = listenToSignals((signal) => {
+    if (received) return;
+    received = signal;
+    terminal.warn("stopping; press Ctrl-C again to stop at once");
+    unlisten((signal) => signal !== "SIGHUP");
+    controller.abort();
   });
-  const unlisten = (isMeant: (signal: Deno.Signal) => boolean = () => true) => {
-    for (const { signal, listener } of listeners) {
-      if (isMeant(signal)) Deno.removeSignalListener(signal, listener);
-    }
-  };
   try {
     await run({
       terminal,
@@ -115,7 +106,7 @@ export async function withSystemIo(
 }
 
 /**
- * Lets the first signal end the program, whatever it is at, when the terminal is as it was.
+ * Lets the first signal end the program, whatever it is at, once the terminal is given back.
  *
  * The end is the system's: `Deno.exit` runs the exit handlers of the GPU's driver, and a software
  * driver that still compiles a kernel on a thread of its own crashes in them.
@@ -124,21 +115,28 @@ export async function withSystemIo(
  * @returns Takes the listeners away again.
  */
 export function endBySignals(restore: () => void): () => void {
-  const listeners = SIGNALS.map((signal) => {
-    const listener = () => {
-      restore();
-      unlisten();
-      // Windows has no end by a signal that says by which one.
-      if (Deno.build.os === "windows") Deno.exit(exitCode(signal));
-      Deno.kill(Deno.pid, signal);
-    };
-    Deno.addSignalListener(signal, listener);
-    return { signal, listener };
+  const unlisten = listenToSignals((signal) => {
+    restore();
+    unlisten();
+    // Windows has no end by a signal that says by which one.
+    if (Deno.build.os === "windows") Deno.exit(exitCode(signal));
+    Deno.kill(Deno.pid, signal);
   });
-  const unlisten = () => {
-    for (const { signal, listener } of listeners) Deno.removeSignalListener(signal, listener);
-  };
   return unlisten;
+}
+
+/** Stops listening: to all signals, or to those that are meant. */
+type Unlisten = (isMeant?: (signal: Deno.Signal) => boolean) => void;
+
+/** Does something at each of {@linkcode SIGNALS}. */
+function listenToSignals(act: (signal: Deno.Signal) => void): Unlisten {
+  const listeners = SIGNALS.map((signal) => [signal, () => act(signal)] as const);
+  for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
+  return (isMeant = () => true) => {
+    for (const [signal, listener] of listeners) {
+      if (isMeant(signal)) Deno.removeSignalListener(signal, listener);
+    }
+  };
 }
 
 /** nanochat's folder: `$NANOCHAT_BASE_DIR`, else `~/.cache/nanochat`. */
