@@ -6,8 +6,8 @@ import { OtherProject } from "./other_project.ts";
 
 const root = fromFileUrl(new URL("..", import.meta.url));
 
-/** What every folder of `lib/` may import: files of `lib/` itself, and random numbers. */
-const GROUND = ["lib", "lib/random"];
+/** What every folder of `lib/` may import: files of `lib/` itself, random numbers, and ranks. */
+const GROUND = ["lib", "lib/random", "lib/ranks"];
 /** The parts that know nothing of each other's work, but for the arrows named. */
 const PARTS: Record<string, string[]> = {
   "lib/checkpoint": [],
@@ -26,6 +26,7 @@ const ALLOWED: Record<string, string[]> = {
   "kernels": [],
   "lib": [],
   "lib/random": [],
+  "lib/ranks": [],
   ...PARTS,
   "lib/engine": ["lib/device", "lib/model", "lib/tokenizer"],
   "lib/eval": ["lib/device", "lib/engine", "lib/model", "lib/tasks", "lib/tokenizer"],

@@ -1,0 +1,18 @@
+/**
+ * Several processes that train one model: {@linkcode Ranks}, what they hand each other, over MPI or
+ * alone.
+ *
+ * @example
+ * ```ts
+ * import { SINGLE } from "@nanochat/sft/ranks";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const losses = Float64Array.of(1.5, 2);
+ * await SINGLE.sum(losses);
+ * assertEquals([...losses], [1.5, 2]);
+ * ```
+ *
+ * @module
+ */
+export { type Elements, Ranks } from "./ranks.ts";
+export { SINGLE } from "./single.ts";
