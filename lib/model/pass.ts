@@ -190,6 +190,17 @@ export class Pass {
    * @throws {Error} if the pass was made without `training`.
    */
   train(lossSum: Tensor, scale: number): void {
+    for (const _ of this.training(lossSum, scale));
+  }
+
+  /**
+   * {@link train}, one part at a time: gives how many lists of {@link backwardOrder} have final
+   * gradients as soon as more of them do, so that they can be handed on while the rest is computed.
+   * It is done when all are; a batch without counted targets gives nothing.
+   *
+   * @throws {Error} if the pass was made without `training`.
+   */
+  *training(lossSum: Tensor, scale: number): Generator<number> {
     const gradients = this.#gradients;
     if (!gradients) throw new Error("the pass was made for inference");
     const { index, targets, count } = this.batch;
@@ -199,10 +210,11 @@ export class Pass {
     const gradient = { dFinal: gradients.dMixedIn.x0, scale: scale / count };
     this.head.run({ final: this.final, index, targets, count, gradient });
     this.#addLosses(lossSum, scale / count);
-    this.#backward(gradients);
+    yield 1;
+    yield* this.#backward(gradients);
   }
 
-  #backward(gradients: Gradients): void {
+  *#backward(gradients: Gradients): Generator<number> {
     const { model, model: { device, config, parts } } = this;
     const { dx, dMixedIn, dMixedIn: { x0: dx0, bigrams: dBigrams }, dRemembered } = gradients;
     const remembered = this.#remembered;
@@ -222,6 +234,7 @@ export class Pass {
       }
       const window = this.#windows[layer];
       backwardBlock(model, layer, inputs, this.#layers[layer], scratch, window, dx, dMixedIn);
+      yield 1 + config.nLayer - layer;
     }
     if (parts.lambdas) device.combine({ out: dx, x: dx, y: dx0, a: 1, b: 1 });
     const x = this.#embed();
@@ -245,6 +258,7 @@ export class Pass {
       const { groups } = this.batch.bigrams, dtable = model.gradient(BIGRAM_TABLE);
       device.embeddingBackward({ dtable, dout: dBigrams, groups });
     }
+    yield 2 + config.nLayer;
   }
 
   /** Gives the memory of the pass back. */
