@@ -31,4 +31,6 @@ export {
   missingShares,
 } from "./load.ts";
 export type { IncomingTensor, OptimizerShare } from "./saved/shares.ts";
-export { type OptimizerState, optimizerState } from "./state.ts";
+export type { RankOptimizer } from "./sharded/rank_optimizer.ts";
+export { ShardStates } from "./sharded/state.ts";
+export { type OptimizerState, optimizerState, type StateTime } from "./state.ts";
