@@ -7,7 +7,7 @@ import type { CheckpointFiles } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
 import type { Pass } from "../model/mod.ts";
 import type { RunIo } from "./io.ts";
-import type { RunEnd } from "./loop.ts";
+import type { RunEnd } from "./run_progress.ts";
 
 /**
  * Measures something of a run. A measurement that fails is a warning: what is trained is worth
