@@ -206,7 +206,7 @@ export async function pretrain(
       rest: async (at, _, end) => {
         const { step } = at;
         // What was learned is safe before it is measured.
-        if (step > 0 && await areWorthSaving(pass, step, end, terminal)) {
+        if (step > 0 && await areWorthSaving(pass, step, end, io)) {
           await checkpoints.save(contents(at), end !== undefined);
         }
         valBpb = undefined;
