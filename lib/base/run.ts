@@ -17,6 +17,7 @@ import {
 } from "../optim/mod.ts";
 import { NEWEST_PARTS } from "../model_parts.ts";
 import { pause } from "../pause.ts";
+import { SINGLE } from "../ranks/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import {
@@ -24,6 +25,7 @@ import {
   areWorthSaving,
   attempt,
   endedBy,
+  evaluationSteps,
   isMultiple,
   openSinks,
   planTraining,
@@ -36,7 +38,7 @@ import {
   validationBpb,
   withDevice,
 } from "../training/mod.ts";
-import { DocumentLoader } from "./document_loader.ts";
+import { DocumentLoader, type DocumentLoaderOptions } from "./document_loader.ts";
 import { readDocuments, type TokenizedDocuments, tokenizeDocuments } from "./documents.ts";
 import type { BaseOptions } from "./options.ts";
 
@@ -138,6 +140,7 @@ export async function pretrain(
   io: RunIo,
 ): Promise<BaseResult> {
   const { terminal, baseDir, signal } = io;
+  const { rank, worldSize } = io.ranks ?? SINGLE;
   const { maxSeqLen: T, deviceBatchSize: B } = options;
   const tag = options.modelTag ?? `d${options.depth}`;
   await using checkpoints = await RunCheckpoints.open({ baseDir, source: "base", tag, terminal });
@@ -181,8 +184,8 @@ export async function pretrain(
   let valBpb: number | undefined;
 
   const validate = () => {
-    const steps = Math.max(1, Math.floor(options.evalTokens / (B * T)));
-    const batches = heldOutBatches(documents.heldOut, B, T);
+    const steps = evaluationSteps(options.evalTokens, pass, worldSize);
+    const batches = heldOutBatches(documents.heldOut, { B, T, rank, worldSize });
     return validationBpb(pass, batches, steps, tokenizer.tokenBytes, io);
   };
 
@@ -206,7 +209,7 @@ export async function pretrain(
       rest: async (at, _, end) => {
         const { step } = at;
         // What was learned is safe before it is measured.
-        if (step > 0 && await areWorthSaving(pass, step, end, terminal)) {
+        if (step > 0 && await areWorthSaving(pass, step, end, io)) {
           await checkpoints.save(contents(at), end !== undefined);
         }
         valBpb = undefined;
@@ -228,8 +231,8 @@ export async function pretrain(
   }
 }
 
-function* heldOutBatches(documents: Int32Array[], B: number, T: number) {
-  const loader = new DocumentLoader(documents, { B, T });
+function* heldOutBatches(documents: Int32Array[], options: DocumentLoaderOptions) {
+  const loader = new DocumentLoader(documents, options);
   for (;;) yield loader.next();
 }
 

@@ -273,7 +273,7 @@ async function fineTune(
       isDue: (step) => measurements.isDue(step) || checkpoints.isDue(step),
       rest: async (at, loader, end) => {
         // What was learned is safe before anything is measured.
-        if (at.step > start.step && await areWorthSaving(pass, at.step, end, terminal)) {
+        if (at.step > start.step && await areWorthSaving(pass, at.step, end, io)) {
           await checkpoints.save(contents(at, loader), end !== undefined);
         }
         if (end === "stopped" || end === "failed") return;

@@ -9,9 +9,9 @@ export { type CheckedMixtures, checkMixtures } from "./check_mixtures.ts";
 export type { CheckOptions, TaskCheck } from "./check_task.ts";
 export { RunCheckpoints, type RunPlace, type SavingOptions, warnOfUnsaved } from "./checkpoints.ts";
 export { hubConnection, openDataSource } from "./data_source.ts";
-export { validate, validationBpb, type ValidationOptions } from "./evaluation.ts";
+export { evaluationSteps, validate, validationBpb, type ValidationOptions } from "./evaluation.ts";
 export { areWorthSaving, attempt, endedBy } from "./failures.ts";
-export type { RunIo } from "./io.ts";
+export type { MeasurementIo, RunIo } from "./io.ts";
 export {
   isMultiple,
   runTrainingLoop,
