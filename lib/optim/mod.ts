@@ -32,3 +32,4 @@ export {
 } from "./load.ts";
 export type { IncomingTensor, OptimizerShare } from "./saved/shares.ts";
 export { type OptimizerState, optimizerState } from "./state.ts";
+export { type OwnedGroups, ownedGroups, type Stretch } from "./sharded/ownership.ts";
