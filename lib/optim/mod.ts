@@ -33,3 +33,4 @@ export {
 export type { IncomingTensor, OptimizerShare } from "./saved/shares.ts";
 export { type OptimizerState, optimizerState } from "./state.ts";
 export { type GradientExchange, ShardedOptimizer } from "./sharded/mod.ts";
+export { type OwnedGroups, ownedGroups, type Stretch } from "./sharded/ownership.ts";

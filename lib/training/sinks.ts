@@ -7,12 +7,7 @@ import { join } from "@std/path";
 import { UserError } from "../errors.ts";
 import { SINGLE } from "../ranks/mod.ts";
 import { type JsonlOptions, JsonlSink } from "../tracking/jsonl.ts";
-import {
-  ConsoleSink,
-  type Metrics,
-  type MetricSink,
-  SinkGroup,
-} from "../tracking/mod.ts";
+import { ConsoleSink, type Metrics, type MetricSink, SinkGroup } from "../tracking/mod.ts";
 import type { RunIo } from "./io.ts";
 
 /** The name of a run's log, beside its checkpoints. */
