@@ -16,4 +16,4 @@
  */
 export { type Elements, Ranks } from "./ranks.ts";
 export { SINGLE } from "./single.ts";
-export { type Company, together } from "./together.ts";
+export { type Company, isStopped, together } from "./together.ts";

@@ -20,6 +20,14 @@ export interface Company {
 /** How a rank's work ended. */
 const ENDS = { done: 0, stopped: 1, failed: 2 };
 
+/** What a rank throws that has no signal, when another one was stopped. */
+const STOPPED = new DOMException("another rank was stopped", "AbortError");
+
+/** Whether an error says that this rank or another one was stopped. */
+export function isStopped({ signal }: Pick<Company, "signal">, error: unknown): boolean {
+  return signal?.aborted && error === signal.reason || error === STOPPED;
+}
+
 /**
  * Runs something on every rank. Where it fails on one it fails on all, so that none waits for it in
  * the next collective: the one throws its error, and the others theirs, which names the rank. Where
@@ -27,7 +35,7 @@ const ENDS = { done: 0, stopped: 1, failed: 2 };
  *
  * @returns What it gave on this rank.
  * @throws {UserError} that of the first rank on which it failed; the signal's reason where one was
- * stopped, an `AbortError` where this one has no signal.
+ * stopped, see {@link isStopped}.
  */
 export async function together<T>(
   { ranks = SINGLE, signal, stop }: Company,
@@ -40,7 +48,7 @@ export async function together<T>(
     result = await run();
   } catch (thrown) {
     error = thrown;
-    end = signal?.aborted && thrown === signal.reason ? ENDS.stopped : ENDS.failed;
+    end = isStopped({ signal }, thrown) ? ENDS.stopped : ENDS.failed;
   }
   const ends = (await ranks.gather(Uint8Array.of(end))).map(([end]) => end);
   const failed = ends.indexOf(ENDS.failed);
@@ -50,7 +58,7 @@ export async function together<T>(
   }
   if (ends.includes(ENDS.stopped)) {
     stop?.();
-    throw signal?.reason ?? new DOMException("another rank was stopped", "AbortError");
+    throw signal?.reason ?? STOPPED;
   }
   return result!;
 }
