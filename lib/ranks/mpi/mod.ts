@@ -20,10 +20,10 @@ import { type MpiKind, openMpiLibrary } from "./library.ts";
 import { MpiRanks } from "./mpi_ranks.ts";
 
 export { MpiRanks } from "./mpi_ranks.ts";
-export type { MpiKind } from "./library.ts";
+export type { MpiKind, MpiLibrary, Requests } from "./library.ts";
 
 /** Reads an environment variable. */
-type Env = (name: string) => string | undefined;
+export type Env = (name: string) => string | undefined;
 
 /** How many processes launchers say they started, and which library they are made for. */
 const LAUNCHERS: readonly { size: string; kinds: readonly MpiKind[] }[] = [
@@ -67,7 +67,7 @@ export async function openMpi(env: Env): Promise<MpiRanks> {
   if (ranks.worldSize !== launcher.size) {
     throw new UserError(
       `${launcher.size} processes were started, but ${library.kind} finds ${ranks.worldSize}: ` +
-        "start them with the mpirun of the same MPI, or with srun --mpi=pmix (or pmi2)",
+        "start them with the mpirun of that MPI, or have srun speak its PMI, pmix or pmi2",
     );
   }
   const local = LOCAL.map((names) => names.map((name) => Number(env(name) ?? NaN)))

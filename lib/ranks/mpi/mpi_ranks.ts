@@ -32,7 +32,9 @@ interface Pending {
  * of the event loop, so that many are on their way, the device works on, and signals are served.
  */
 export class MpiRanks extends Ranks {
+  /** Which process this is, from 0. */
   readonly rank: number;
+  /** How many there are. */
   readonly worldSize: number;
   #localRank = 0;
   #localSize = 1;
@@ -47,10 +49,12 @@ export class MpiRanks extends Ranks {
     this.worldSize = mpi.size();
   }
 
+  /** Which of its machine's processes this is, from 0; known once they met. */
   get localRank(): number {
     return this.#localRank;
   }
 
+  /** How many processes its machine has; known once they met. */
   get localSize(): number {
     return this.#localSize;
   }
@@ -81,6 +85,7 @@ export class MpiRanks extends Ranks {
     this.#localSize = local?.size ?? this.#hosts.filter(isHere).length;
   }
 
+  /** See {@linkcode Ranks.gather}. */
   gather<T extends Elements>(own: T, lengths?: readonly number[]): Promise<T[]> {
     const { worldSize } = this;
     return this.exchange(
@@ -89,6 +94,7 @@ export class MpiRanks extends Ranks {
     );
   }
 
+  /** See {@linkcode Ranks.exchange}. */
   async exchange<T extends Elements>(
     outgoing: readonly T[],
     lengths: readonly number[],
