@@ -140,7 +140,7 @@ export async function pretrain(
   io: RunIo,
 ): Promise<BaseResult> {
   const { terminal, baseDir, signal } = io;
-  const { rank, worldSize } = io.ranks ?? SINGLE;
+  const { ranks = SINGLE } = io, { rank, worldSize } = ranks;
   const { maxSeqLen: T, deviceBatchSize: B } = options;
   const tag = options.modelTag ?? `d${options.depth}`;
   await using checkpoints = await RunCheckpoints.open({ baseDir, source: "base", tag, terminal });
@@ -161,7 +161,7 @@ export async function pretrain(
     ),
   );
   const pass = new Pass(model, B, T, { training: true });
-  const loader = new DocumentLoader(documents.train, { B, T });
+  const loader = new DocumentLoader(documents.train, { B, T, rank, worldSize });
   const contents = ({ step, progress }: RunProgress): CheckpointContents => {
     const multiplier = lrMultiplier(progress, options);
     const mu = momentumCoefficient(Math.max(0, step - 1));
@@ -180,7 +180,7 @@ export async function pretrain(
     };
   };
   await checkpoints.plan(options, contents(START), 0);
-  const sinks = openSinks(checkpoints.directory, terminal, checkpoints.log);
+  const sinks = openSinks(checkpoints.directory, io, checkpoints.log);
   let valBpb: number | undefined;
 
   const validate = () => {
@@ -193,10 +193,12 @@ export async function pretrain(
     const { step } = await runTrainingLoop({
       pass,
       optimizer,
-      accumulationSteps: accumulationSteps(options),
+      accumulationSteps: accumulationSteps(options, worldSize),
       numIterations: options.numIterations,
       schedule: options,
       signal,
+      stop: io.stop,
+      ranks,
       now: io.now,
       nextBatch: () => {
         const batch = loader.next();

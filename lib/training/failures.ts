@@ -8,7 +8,7 @@ import { UserError } from "../errors.ts";
 import type { Pass } from "../model/mod.ts";
 import { isStopped, SINGLE, together } from "../ranks/mod.ts";
 import type { MeasurementIo } from "./io.ts";
-import type { RunEnd } from "./loop.ts";
+import type { RunEnd } from "./run_progress.ts";
 
 /**
  * Measures something of a run, on every rank. A measurement that fails is a warning: what is trained

@@ -14,13 +14,11 @@ export { areWorthSaving, attempt, endedBy } from "./failures.ts";
 export type { MeasurementIo, RunIo } from "./io.ts";
 export {
   isMultiple,
-  type RunEnd,
-  type RunProgress,
   runTrainingLoop,
-  START,
   type TrainingBatch,
   type TrainingLoopOptions,
 } from "./loop.ts";
+export { type RunEnd, type RunProgress, START } from "./run_progress.ts";
 export { type MeasurementOptions, RunMeasurements } from "./measurements.ts";
 export { type MixtureOptions, type RunMixtures, trainingMixture } from "./mixture.ts";
 export { demoDir, holds, modelFolders, whereModelsAre } from "./model_folders.ts";
