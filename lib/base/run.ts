@@ -70,7 +70,8 @@ export async function runBase(
   const tokenizer = await Tokenizer.load(new DiskFolder(join(io.baseDir, "tokenizer")));
   const { deviceBatchSize: rows } = options;
   // Refuses sizes that do not fit before anything is read.
-  accumulationSteps({ ...options, deviceBatchSize: rows === "auto" ? 1 : rows });
+  const sizes = { ...options, deviceBatchSize: rows === "auto" ? 1 : rows };
+  accumulationSteps(sizes, io.ranks?.worldSize);
   return await withDevice(options, io, async (device) => {
     const config = baseConfig(options, tokenizer.vocabSize);
     const planned = await planTraining(device, { config, parts: NEWEST_PARTS }, options, io);
