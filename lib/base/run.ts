@@ -67,7 +67,8 @@ export async function runBase(
   const tokenizer = await Tokenizer.load(new DiskFolder(join(io.baseDir, "tokenizer")));
   const { deviceBatchSize: rows } = options;
   // Refuses sizes that do not fit before anything is read.
-  accumulationSteps({ ...options, deviceBatchSize: rows === "auto" ? 1 : rows });
+  const sizes = { ...options, deviceBatchSize: rows === "auto" ? 1 : rows };
+  accumulationSteps(sizes, io.ranks?.worldSize);
   return await withDevice(options, io, async (device) => {
     const config = baseConfig(options, tokenizer.vocabSize);
     const planned = await planTraining(device, { config, parts: NEWEST_PARTS }, options, io);
@@ -156,7 +157,7 @@ export async function pretrain(
   describe(model, terminal);
   const parameters = [...model.parameters.values()];
   const groups = parameterGroups(parameters, model.config.nEmbd, options, options.weightDecay);
-  const optimizer = await freshOptimizer(model, groups, undefined, io);
+  const optimizer = await freshOptimizer(model, groups, {}, io);
   const pass = new Pass(model, B, T, { training: true });
   const loader = new DocumentLoader(documents.train, { B, T, rank, worldSize });
   const contents = (at: RunProgress): RankContents => ({

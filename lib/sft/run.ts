@@ -178,7 +178,7 @@ async function open(
     if (!resume) terminal.info(note);
   }, which.source);
   const measures = options.chatcoreEvery > 0, { muon } = RECIPES[options.recipe];
-  const settings = await planTraining(device, found.shape, wanted, { terminal, measures, muon });
+  const settings = await planTraining(device, found.shape, wanted, { ...io, measures, muon });
   const opened = await found.load(device, { training: true, signal });
   return { opened, settings };
 }

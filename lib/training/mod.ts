@@ -31,7 +31,12 @@ export {
   openModel,
   type WhichModel,
 } from "./open_model.ts";
-export { freshOptimizer, openOptimizer, type OptimizerStart } from "./open_optimizer.ts";
+export {
+  freshOptimizer,
+  openOptimizer,
+  type OptimizerStart,
+  type OptimizerVariant,
+} from "./open_optimizer.ts";
 export { openCheckpoint, type OpenedCheckpoint, openTokenizer } from "./open_checkpoint.ts";
 export { type Recipe, RECIPE_NAMES, type RecipeName, RECIPES } from "./recipes.ts";
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";

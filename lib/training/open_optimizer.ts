@@ -11,25 +11,26 @@ import {
   type LearningRates,
   loadOptimizerShares,
   missingShares,
-  type MuonOptions,
   Optimizer,
   type OptimizerShare,
   type ParameterGroup,
   parameterGroups,
   ShardedOptimizer,
+  type ShardedOptions,
 } from "../optim/mod.ts";
 import { type Company, SINGLE, together } from "../ranks/mod.ts";
 import type { Terminal } from "../tracking/mod.ts";
 import type { OpenedModel } from "./open_model.ts";
 
-/** Which state an optimizer begins with. */
-export interface OptimizerStart {
+/** How an optimizer is varied: Muon, and what ranks send each other. */
+export type OptimizerVariant = Omit<ShardedOptions, "order">;
+
+/** Which state an optimizer begins with, and how it is varied. */
+export interface OptimizerStart extends OptimizerVariant {
   /** Whether it takes over what was saved with the model. */
   isWarm: boolean;
   /** Whether the run goes on with one that was saved, which is another run without its state. */
   isResumed: boolean;
-  /** How Muon is varied. */
-  muon?: MuonOptions;
 }
 
 /**
@@ -40,13 +41,13 @@ export interface OptimizerStart {
 export async function freshOptimizer(
   model: GPT,
   groups: readonly ParameterGroup[],
-  muon: MuonOptions | undefined,
+  variant: OptimizerVariant,
   io: Company,
 ): Promise<Optimizer | ShardedOptimizer> {
   const { device } = model, { ranks = SINGLE } = io;
-  if (ranks.worldSize === 1) return new Optimizer(device, groups, muon);
-  const order = backwardOrder(model);
-  return await together(io, () => ShardedOptimizer.open(device, groups, ranks, { muon, order }));
+  if (ranks.worldSize === 1) return new Optimizer(device, groups, variant.muon);
+  const options = { ...variant, order: backwardOrder(model) };
+  return await together(io, () => ShardedOptimizer.open(device, groups, ranks, options));
 }
 
 /**
@@ -75,12 +76,12 @@ export function openOptimizer(
 export async function openOptimizer(
   { model, files }: Pick<OpenedModel, "model" | "files">,
   rates: LearningRates,
-  { isWarm, isResumed, muon }: OptimizerStart,
+  { isWarm, isResumed, ...variant }: OptimizerStart,
   io: { terminal: Terminal } & Company,
 ): Promise<Optimizer | ShardedOptimizer> {
   const { terminal, signal, stop, ranks = SINGLE } = io;
   const groups = parameterGroups([...model.parameters.values()], model.config.nEmbd, rates);
-  const optimizer = await freshOptimizer(model, groups, muon, io);
+  const optimizer = await freshOptimizer(model, groups, variant, io);
   if (!isWarm) return optimizer;
   const count = files.optimizers.size;
   try {
