@@ -166,8 +166,7 @@ for (const { name: folder } of [...Deno.readDirSync(RANKS)].filter((entry) => en
   const reference = await referenceOf(join(RANKS, folder));
   const { directory, worldSize, steps } = reference;
   for (const { name, device } of devices) {
-    // A software GPU takes its time for each rank.
-    const ignore = device === undefined || device.kind === "webgpu" && worldSize > 4;
+    const ignore = device === undefined;
     Deno.test({
       name: `${name}: the steps and files of ${folder}`,
       ignore,
