@@ -7,8 +7,9 @@ import { bfloat16ToFloat32, float32ToBfloat16 } from "../../bfloat16.ts";
 import type { Device } from "../../device/mod.ts";
 import type { Ranks } from "../../ranks/mod.ts";
 import type { OptimizerParameter } from "../groups.ts";
-import type { Stretch } from "./ownership.ts";
+import { heeded, InFlight } from "./in_flight.ts";
 import { addTo, lengthOf, pack, type Segment, segmentsOf, type TouchedRows } from "./segments.ts";
+import type { Piece, Wave } from "./waves.ts";
 
 /** Type in which ranks send each other gradients; they are summed in float32. */
 export type ReduceDtype = "float32" | "bfloat16";
@@ -17,8 +18,8 @@ export type ReduceDtype = "float32" | "bfloat16";
 export interface Bucket {
   /** Those of them that ranks divide. */
   parameters: OptimizerParameter[];
-  /** What each rank sums of them, by rank. */
-  stretches: Stretch[][];
+  /** What each rank sums of them, at a time. */
+  waves: Wave[];
 }
 
 /** What gradients are exchanged with. */
@@ -28,7 +29,7 @@ export interface ExchangeOptions {
   /** In the order in which the backward pass finishes them. */
   buckets: readonly Bucket[];
   /** What every rank sums, all of it. */
-  replicated: readonly Stretch[];
+  replicated: readonly Piece[];
   reduceDtype: ReduceDtype;
 }
 
@@ -38,19 +39,20 @@ export interface ExchangeOptions {
  */
 export class GradientExchange {
   /** The sums of what this rank updates; whole once {@link finish} is. */
-  readonly sums: Map<Stretch, Float32Array> = new Map();
+  readonly sums: Map<Piece, Float32Array> = new Map();
   readonly #options: ExchangeOptions;
   /** Which rows of tables each rank touched. */
   readonly #touched: Promise<TouchedRows>;
   /** Done when all that is ready has begun. */
   #begun: Promise<unknown>;
-  readonly #exchanges: Promise<void>[] = [];
+  readonly #inFlight = new InFlight();
+  #isFinite = true;
   #ready = 0;
 
   /** Begins with the rows that this rank touched. */
   constructor(options: ExchangeOptions, touched: ReadonlyMap<string, Int32Array>) {
     this.#options = options;
-    this.#touched = gatherRows(options.ranks, touched);
+    this.#touched = heeded(gatherRows(options.ranks, touched));
     this.#begun = this.#touched;
   }
 
@@ -62,14 +64,14 @@ export class GradientExchange {
     const { device, ranks, buckets: all, replicated } = this.#options;
     if (buckets <= this.#ready) return;
     for (; this.#ready < buckets; this.#ready++) {
-      const bucket = all[this.#ready];
-      const gradients = this.#stage(bucket.parameters);
-      this.#begin(async () => this.#exchange(bucket.stretches, await gradients));
+      const { parameters, waves } = all[this.#ready];
+      const gradients = this.#stage(parameters);
+      for (const wave of waves) this.#begin(wave, gradients);
     }
     if (this.#ready === all.length && replicated.length > 0) {
-      const gradients = this.#stage(replicated.map(({ parameter }) => parameter));
-      const everywhere = Array<readonly Stretch[]>(ranks.worldSize).fill(replicated);
-      this.#begin(async () => this.#exchange(everywhere, await gradients, "float32"));
+      const gradients = this.#stage(replicated.map(({ stretch }) => stretch.parameter));
+      const everywhere = Array<readonly Piece[]>(ranks.worldSize).fill(replicated);
+      this.#begin(everywhere, gradients, "float32");
     }
     device.submit();
   }
@@ -82,50 +84,51 @@ export class GradientExchange {
   async finish(): Promise<boolean> {
     this.ready(this.#options.buckets.length);
     await this.#begun;
-    await Promise.all(this.#exchanges);
-    return this.sums.values().every(isFinite);
+    await this.#inFlight.land();
+    return this.#isFinite;
   }
 
   /** The gradients as they are now, once the device has come that far. */
-  async #stage(parameters: readonly OptimizerParameter[]): Promise<Map<string, Float32Array>> {
+  #stage(parameters: readonly OptimizerParameter[]): Promise<Map<string, Float32Array>> {
     const { device } = this.#options;
     const staged = parameters.map(({ name, gradient }) => {
       if (!gradient) throw new Error(`${name} has no gradient`);
       return [name, device.stage(gradient)] as const;
     });
-    return new Map(
-      await Promise.all(staged.map(async ([name, readback]) => (
-        [name, await readback.values() as Float32Array] as const
-      ))),
-    );
+    const values = staged.map(async ([name, readback]) => (
+      [name, await readback.values() as Float32Array] as const
+    ));
+    return heeded(Promise.all(values).then((gradients) => new Map(gradients)));
   }
 
-  /** Begins an exchange after those before it have begun. */
-  #begin(exchange: () => Promise<{ done: Promise<void> }>): void {
-    const begun = this.#begun.then(exchange).then(({ done }) => void this.#exchanges.push(done));
-    // Whoever waits for all learns of it.
-    begun.catch(() => {});
-    this.#begun = begun;
+  /** Begins to exchange a wave after those before it have begun. */
+  #begin(
+    wave: Wave,
+    gradients: Promise<ReadonlyMap<string, Float32Array>>,
+    dtype: ReduceDtype = this.#options.reduceDtype,
+  ): void {
+    this.#begun = heeded(this.#begun.then(async () => {
+      await this.#inFlight.room();
+      this.#exchange(wave, await this.#touched, await gradients, dtype);
+    }));
   }
 
   /** Begins to send each rank what it sums, and to receive what this one does. */
-  async #exchange(
-    stretches: readonly (readonly Stretch[])[],
+  #exchange(
+    wave: Wave,
+    touched: TouchedRows,
     gradients: ReadonlyMap<string, Float32Array>,
-    dtype: ReduceDtype = this.#options.reduceDtype,
-  ): Promise<{ done: Promise<void> }> {
+    dtype: ReduceDtype,
+  ): void {
     const { ranks, ranks: { rank } } = this.#options;
-    const touched = await this.#touched;
-    const own = stretches[rank];
-    for (const stretch of own) this.sums.set(stretch, new Float32Array(stretch.count));
-    const incoming = stretches.map((_, from) => segmentsOf(own, touched, from));
-    const messages = stretches.map((its) => pack(segmentsOf(its, touched, rank), gradients));
+    const own = wave[rank];
+    const incoming = wave.map((_, from) => segmentsOf(own, touched, from));
+    const messages = wave.map((its) => pack(segmentsOf(its, touched, rank), gradients));
     const received = send(ranks, messages, incoming, dtype);
-    return {
-      done: received.then((all) => {
-        for (const [from, message] of all.entries()) addTo(this.sums, incoming[from], message);
-      }),
-    };
+    this.#inFlight.add(received.then((all) => {
+      for (const [from, message] of all.entries()) addTo(this.sums, incoming[from], message);
+      this.#isFinite &&= own.every((piece) => isFinite(this.sums.get(piece)!));
+    }));
   }
 }
 

@@ -3,17 +3,16 @@
  *
  * @module
  */
-import type { OptimizerParameter } from "../groups.ts";
-import type { Stretch } from "./ownership.ts";
+import { type Piece, widthOf } from "./waves.ts";
 
 /** A part of a message: some of a parameter's gradient. */
 export interface Segment {
-  /** The stretch that the receiver sums. */
-  stretch: Stretch;
+  /** The piece that the receiver sums. */
+  piece: Piece;
   /** How many elements are sent. */
   count: number;
   /**
-   * Which rows of the parameter they are, in order: of the stretch, those that the sender touched.
+   * Which rows of the parameter they are, in order: of the piece, those that the sender touched.
    * Undefined where all are sent.
    */
   rows?: Int32Array;
@@ -23,26 +22,26 @@ export interface Segment {
 export type TouchedRows = ReadonlyMap<string, readonly Int32Array[]>;
 
 /**
- * What one rank sends another of some stretches. Of a table of which it touched few rows, those.
+ * What one rank sends another of some pieces. Of a table of which it touched few rows, those.
  *
- * @param stretches What the receiver sums.
+ * @param pieces What the receiver sums.
  * @param from The sender.
  */
 export function segmentsOf(
-  stretches: readonly Stretch[],
+  pieces: readonly Piece[],
   touched: TouchedRows,
   from: number,
 ): Segment[] {
-  return stretches.map((stretch) => {
-    const { parameter, start, count } = stretch;
+  return pieces.map((piece) => {
+    const { stretch: { parameter }, start, count } = piece;
     const rows = touched.get(parameter.name)?.[from];
-    if (!rows) return { stretch, count };
+    if (!rows) return { piece, count };
     const width = widthOf(parameter);
     const [first, end] = [start / width, (start + count) / width];
     const inside = rows.subarray(lowerBound(rows, first), lowerBound(rows, end));
     return inside.length * width < count
-      ? { stretch, count: inside.length * width, rows: inside }
-      : { stretch, count };
+      ? { piece, count: inside.length * width, rows: inside }
+      : { piece, count };
   });
 }
 
@@ -58,7 +57,7 @@ export function pack(
 ): Float32Array {
   const message = new Float32Array(lengthOf(segments));
   let place = 0;
-  for (const { stretch: { parameter, start }, count, rows } of segments) {
+  for (const { piece: { stretch: { parameter }, start }, count, rows } of segments) {
     const gradient = gradients.get(parameter.name)!;
     if (!rows) message.set(gradient.subarray(start, start + count), place);
     else {
@@ -72,33 +71,33 @@ export function pack(
   return message;
 }
 
-/** Adds what was sent to the sums of its stretches. */
+/**
+ * Adds what was sent to the sums of its pieces. One that has no sum yet begins with it: where all of
+ * it was sent, in the message's own memory.
+ */
 export function addTo(
-  sums: ReadonlyMap<Stretch, Float32Array>,
+  sums: Map<Piece, Float32Array>,
   segments: readonly Segment[],
   message: Float32Array,
 ): void {
   let place = 0;
-  for (const { stretch, count, rows } of segments) {
-    const sum = sums.get(stretch)!;
-    if (!rows) add(sum, 0, message, place, count);
-    else {
-      const width = widthOf(stretch.parameter);
+  for (const { piece, count, rows } of segments) {
+    const sum = sums.get(piece);
+    if (rows) {
+      const all = sum ?? new Float32Array(piece.count);
+      const width = widthOf(piece.stretch.parameter);
       for (const [i, row] of rows.entries()) {
-        add(sum, row * width - stretch.start, message, place + i * width, width);
+        add(all, row * width - piece.start, message, place + i * width, width);
       }
-    }
+      sums.set(piece, all);
+    } else if (sum) add(sum, 0, message, place, count);
+    else sums.set(piece, message.subarray(place, place + count));
     place += count;
   }
 }
 
 function add(sum: Float32Array, to: number, values: Float32Array, from: number, count: number) {
   for (let i = 0; i < count; i++) sum[to + i] += values[from + i];
-}
-
-/** Elements of a row. */
-function widthOf({ shape: [rows], value: { size } }: OptimizerParameter): number {
-  return size / rows;
 }
 
 /** Where in a sorted list the numbers from one on begin. */

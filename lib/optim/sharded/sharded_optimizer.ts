@@ -12,7 +12,8 @@ import { Optimizer } from "../optimizer.ts";
 import { type Bucket, GradientExchange, type ReduceDtype } from "./gradient_exchange.ts";
 import { type OwnedGroups, ownedGroups, type Stretch, stretchesOf } from "./ownership.ts";
 import type { RankOptimizer } from "./rank_optimizer.ts";
-import { gatherValues, wavesOf } from "./value_gather.ts";
+import { gatherValues } from "./value_gather.ts";
+import { type Piece, type Wave, wavesOf } from "./waves.ts";
 
 /** How ranks share an optimizer. */
 export interface ShardedOptions {
@@ -34,8 +35,10 @@ export class ShardedOptimizer implements RankOptimizer {
   /** The optimizer of that. */
   readonly own: Optimizer;
   readonly #buckets: Bucket[];
-  /** What each rank updates, by rank. */
-  readonly #stretches: Stretch[][];
+  /** What every rank sums. */
+  readonly #replicated: Piece[];
+  /** In which new values are gathered. */
+  readonly #waves: Wave[];
   readonly #reduceDtype: ReduceDtype;
   #exchange: GradientExchange | undefined;
 
@@ -53,13 +56,19 @@ export class ShardedOptimizer implements RankOptimizer {
     this.owned = owned;
     this.own = new Optimizer(device, own, muon);
     this.#reduceDtype = reduceDtype;
-    // This rank's are those of its own parameters.
-    this.#stretches = Array.from(
+    const ownStretches = owned.map(({ stretch }) => stretch);
+    const stretches = Array.from(
       { length: worldSize },
-      (_, r) =>
-        r === rank ? owned.map(({ stretch }) => stretch) : stretchesOf(groups, r, worldSize).flat(),
+      (_, r) => r === rank ? ownStretches : stretchesOf(groups, r, worldSize).flat(),
     );
-    this.#buckets = bucketsOf(groups, this.#stretches, order);
+    this.#replicated = ownStretches.filter(({ isReplicated }) => isReplicated)
+      .map((stretch) => ({ stretch, start: 0, count: stretch.count }));
+    // Of what every rank updates, rank 0's is everyone's: devices of several makes may round it
+    // differently.
+    this.#waves = wavesOf(
+      stretches.map((its, r) => its.filter(({ isReplicated }) => r === 0 || !isReplicated)),
+    );
+    this.#buckets = bucketsOf(groups, stretches, order);
   }
 
   /**
@@ -101,7 +110,7 @@ export class ShardedOptimizer implements RankOptimizer {
       device: this.device,
       ranks: this.ranks,
       buckets: this.#buckets,
-      replicated: this.#stretches[this.ranks.rank].filter(({ isReplicated }) => isReplicated),
+      replicated: this.#replicated,
       reduceDtype: this.#reduceDtype,
     }, touched);
   }
@@ -124,13 +133,16 @@ export class ShardedOptimizer implements RankOptimizer {
     if (!exchange) throw new Error("no step was begun");
     this.#exchange = undefined;
     if (!isFinite) device.write(guard, Int32Array.of(1));
-    for (const { parameter: { gradient }, stretch } of this.owned) {
-      const sum = exchange.sums.get(stretch)!;
-      for (let i = 0; i < sum.length; i++) sum[i] /= contributors;
-      device.write(gradient!, sum);
+    const gradients = new Map(
+      this.owned.map(({ parameter, stretch }) => [stretch, parameter.gradient!]),
+    );
+    for (const [{ stretch, start }, sum] of exchange.sums) {
+      // −0 becomes 0, as in rows that nobody touched.
+      for (let i = 0; i < sum.length; i++) sum[i] = sum[i] / contributors + 0;
+      device.write(gradients.get(stretch)!, sum, start - stretch.start);
     }
     this.own.step(multiplier, mu);
-    if (isFinite) await gatherValues(device, this.ranks, wavesOf(this.#stretches), this.owned);
+    if (isFinite) await gatherValues(device, this.ranks, this.#waves, this.owned);
   }
 
   /** Takes the count of steps back by those that {@link guard} kept from being applied. */
@@ -164,6 +176,6 @@ function bucketsOf(
       all.filter(({ parameter, isReplicated }) => !isReplicated && inside.has(parameter.name))
     );
     const shared = new Set(its.flat().map(({ parameter }) => parameter));
-    return { parameters: [...shared], stretches: its };
+    return { parameters: [...shared], waves: wavesOf(its) };
   });
 }
