@@ -51,13 +51,15 @@ const cpu = await createCpuDevice({ threads: 1 });
 const models = DEPTHS.map((depth) => sizedModel(cpu.counting(), configOf(depth)));
 const compared = machines(measured);
 
-const rate = (perSecond: number, unit: string) => `${(perSecond / 1e9).toPrecision(3)} G${unit}/s`;
-const heading = (level: number, text: string) => console.log(`\n${"#".repeat(level)} ${text}\n`);
+/** Prints blocks of Markdown, a blank line before each. */
+const print = (...blocks: string[]) => blocks.forEach((block) => console.log(`\n${block}`));
 
-console.log("# Several ranks, on paper\n");
-console.log("`deno run -A bench/scaling.ts`; the script's preface says what is computed how.");
-heading(2, "What was measured and what is assumed");
-console.log(
+console.log("# Several ranks, on paper");
+print(
+  "`deno run -A bench/scaling.ts > bench/scaling.md`; the script's preface says what is computed how.",
+);
+print("## What was measured and what is assumed");
+print(
   table(["here", "", "how"], [
     ["training, one rank", rate(measured.flops, "FLOP"), `d4, ${measured.threads} threads`],
     ["MPI, exchange", rate(link.bytes / link.exchange, "B"), "32 MB each way, 2 ranks"],
@@ -66,6 +68,7 @@ console.log(
     ["device to host", rate(4 * measured.staging, "B"), "32 MB of the CPU device"],
     ["sums of float32", rate(measured.host.adding, "adds"), "8 million, one core"],
     ["rounding to bfloat16", rate(measured.host.rounding, "numbers"), "the same"],
+    ["widening bfloat16", rate(measured.host.widening, "numbers"), "the same"],
     [
       `distinct of ${real.tokens} tokens`,
       `${real.distinct}`,
@@ -73,8 +76,7 @@ console.log(
     ],
   ]),
 );
-console.log("");
-console.log(table(
+print(table(
   ["machine", "a rank", "ranks a host", "device", "host", "network", "device to host", "which"],
   compared.map((machine) => [
     machine.name,
@@ -89,31 +91,29 @@ console.log(table(
 ));
 
 for (const machine of compared) {
-  heading(2, capital(machine.name));
+  print(`## ${capital(machine.name)}`);
   for (const sized of models) stepsOf(cpu, machine, sized);
 }
 
-heading(2, "What breaks first");
-console.log(
-  "Numbers of ranks are tried in powers of two up to 1,024. Limits that do not come are left out.",
-);
+print("## What breaks first");
+print("Ranks are tried in powers of two up to 1,024. A limit that does not come is left out.");
 for (const sized of models) {
-  heading(3, sized.name);
-  console.log(limits(limitsOfModel(sized)));
+  print(`### ${sized.name}`);
+  print(limits(limitsOfModel(sized)));
   for (const machine of compared) {
     const rowsOf = (worldSize: number) => rowsFor(cpu, machine, sized, worldSize) || 1;
-    console.log(`\n${capital(machine.name)}:\n`);
-    console.log(limits(limitsOfMachine(cpu, machine, sized, rowsOf)));
+    const list = limitsOfMachine(cpu, machine, sized, rowsOf);
+    print(`${capital(machine.name)}:`, limits(list));
   }
 }
 
-heading(2, "The model beside a real exchange");
-console.log(await simulation(cpu, measured));
+print("## The model beside a real exchange");
+print(await simulation(cpu, measured));
 await cpu.close();
 
 /** A model's steps on a machine, as a table. */
 function stepsOf(device: Hardware, machine: Machine, sized: SizedModel): void {
-  heading(3, `${sized.name}, ${(sized.model.counts.total / 1e6).toFixed(0)} million parameters`);
+  print(`### ${sized.name}, ${(sized.model.counts.total / 1e6).toFixed(0)} million parameters`);
   const alone = stepTime(machine, sized, { worldSize: 1, rows: 1, reduceType: "float32" });
   const lines = RANKS.filter((N) => possible(sized, N)).map((worldSize) => {
     const fitting = rowsFor(device, machine, sized, worldSize), rows = fitting || 1;
@@ -136,7 +136,7 @@ function stepsOf(device: Hardware, machine: Machine, sized: SizedModel): void {
       formatMemory(host),
     ];
   });
-  console.log(table(
+  print(table(
     [
       "ranks",
       "rows",
@@ -178,6 +178,12 @@ function capital(text: string): string {
 
 function seconds(time: number): string {
   return time >= 100 ? time.toFixed(0) : time.toPrecision(3);
+}
+
+/** A rate of something a second. */
+function rate(perSecond: number, unit: string): string {
+  const [scale, letter] = perSecond < 1e12 ? [1e9, "G"] : [1e12, "T"];
+  return `${Number((perSecond / scale).toPrecision(3))} ${letter}${unit}/s`;
 }
 
 function percent(share: number): string {

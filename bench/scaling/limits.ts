@@ -19,7 +19,7 @@ const INCAST_SENDERS = 64;
 /** Something that stops going well. */
 export interface Limit {
   what: string;
-  /** Ranks at which it does; undefined: not up to {@link MOST_RANKS}. */
+  /** Ranks at which it does; undefined where it never does. */
   ranks: number | undefined;
 }
 
@@ -30,30 +30,26 @@ export function limitsOfModel(sized: SizedModel): Limit[] {
     const { most, mean } = muonFlops(sized, N);
     return most / mean;
   };
-  const first = SIZES.find((N) => imbalance(N) > 1.5);
+  const first = firstOf((N) => imbalance(N) > 1.5);
+  const cut = SIZES.findLast((N) => canShare(sized, N) && mostOwned(sized, N) > MOST_COUNTED);
   return [
     {
       what: "more ranks than a step has rows of 2,048 tokens: refused",
       ranks: firstOf((N) => STEP_TOKENS % (N * sequenceLen) !== 0),
     },
     {
-      what: "a token table's rows cannot be divided: refused",
-      ranks: firstOf((N) => !canShare(sized, N)),
-    },
-    {
-      what: "the same for numbers that are no power of two",
+      what: "does not divide a token table's rows, as no number does that is not a power of two: " +
+        "refused",
       ranks: Array.from({ length: 64 }, (_, i) => i + 1).find((N) => !canShare(sized, N)),
     },
     {
-      what: "one rank's part of Muon is 1.5 times the mean: a group has too few matrices" +
-        (first ? ` (${imbalance(first).toFixed(1)} times there)` : ""),
+      what: `one rank has ${first ? imbalance(first).toFixed(1) : ""} times the mean of Muon's ` +
+        "work: a group has fewer matrices than there are ranks",
       ranks: first,
     },
     {
-      what:
-        "what a rank gets of another's values is within one MPI call's count (2 GiB) from here " +
-        "on; before, a call is cut",
-      ranks: firstOf((N) => canShare(sized, N) && mostOwned(sized, N) <= MOST_COUNTED),
+      what: "up to here a rank's values are more than one MPI call counts (2 GiB): it is cut",
+      ranks: cut,
     },
   ];
 }
@@ -71,25 +67,26 @@ export function limitsOfMachine(
       possible(sized, worldSize) &&
       stepTime(machine, sized, { worldSize, rows: rowsOf(worldSize), reduceType }).share > 0.5
     );
-  const device1 = (N: number) => rankMemory(device, sized, N, 1).device;
+  const held = (N: number) => rankMemory(device, sized, N, 1).device;
+  const fitting = firstOf((N) => possible(sized, N) && held(N) <= deviceMemory);
+  const onHost = (N: number) =>
+    Math.min(N, ranksPerHost) *
+    (rankMemory(device, sized, N, 0).host + (machine.overlaps ? 0 : held(N)));
   return [
-    { what: "communication takes more than half of a step, float32", ranks: shareAt("float32") },
-    { what: "the same with bfloat16", ranks: shareAt("bfloat16") },
+    { what: "communication is more than half of a step, float32", ranks: shareAt("float32") },
+    { what: "communication is more than half of a step, bfloat16", ranks: shareAt("bfloat16") },
     {
-      what: "a rank's device holds the model with one row from here on",
-      ranks: firstOf((N) => possible(sized, N) && device1(N) <= deviceMemory),
+      what: fitting
+        ? "fewer ranks have no room for a row each on their devices"
+        : "no number of ranks makes room for a row on a rank's device",
+      ranks: fitting === 1 ? undefined : fitting ?? 1,
     },
     {
-      what: "a host's memory is full of what its ranks hand over",
-      ranks: firstOf((N) =>
-        possible(sized, N) &&
-        Math.min(N, ranksPerHost) *
-              (rankMemory(device, sized, N, 0).host +
-                (machine.overlaps ? 0 : rankMemory(device, sized, N, 1).device)) > hostMemory
-      ),
+      what: "a host has no memory for what its ranks hand over",
+      ranks: firstOf((N) => possible(sized, N) && onHost(N) > hostMemory),
     },
     {
-      what: "incast: as many streams reach one host at once as fill a switch's buffer",
+      what: `incast: ${INCAST_SENDERS} streams and more reach one host at once`,
       ranks: firstOf((N) =>
         N > ranksPerHost && (N - ranksPerHost) * ranksPerHost >= INCAST_SENDERS
       ),

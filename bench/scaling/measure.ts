@@ -1,6 +1,6 @@
 /** What this machine does: a training step, copies and sums of a host, and MPI between two ranks. */
 import { fromFileUrl } from "@std/path";
-import { float32ToBfloat16 } from "../../lib/bfloat16.ts";
+import { bfloat16ToFloat32, float32ToBfloat16 } from "../../lib/bfloat16.ts";
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { placeDemo } from "../../lib/sft/mod.ts";
@@ -59,6 +59,8 @@ export async function measure(): Promise<
     for (let i = 0; i < sum.length; i++) sum[i] += numbers[i];
   });
   const rounding = NUMBERS / await best(ROUNDS, () => float32ToBfloat16(numbers));
+  const rounded = float32ToBfloat16(numbers);
+  const widening = NUMBERS / await best(ROUNDS, () => bfloat16ToFloat32(rounded));
 
   const [link] = await underMpi<LinkTimes>(2, "link");
   const local = {
@@ -66,7 +68,8 @@ export async function measure(): Promise<
     latency: link.latency,
   };
   const memory = Deno.systemMemoryInfo().total;
-  const measured = { flops, threads, local, staging, host: { adding, rounding }, memory };
+  const host = { adding, rounding, widening };
+  const measured = { flops, threads, local, staging, host, memory };
   return { measured, link, real };
 }
 

@@ -40,32 +40,38 @@ export async function simulation(device: Hardware, measured: Measured): Promise<
     }
   }
   const millions = (sized.model.counts.total / 1e6).toFixed(0);
-  return `A ${sized.name} of 32,768 tokens, ${millions} million parameters, ${TOKENS} tokens a step ` +
-    "drawn by Zipf's law, one thread a rank, the fastest of five steps, the slowest rank. Ranks " +
-    `share ${navigator.hardwareConcurrency} cores, and so their rates.\n\n` + table(
-      [
-        "ranks",
-        "gradients as",
-        "sent, paper",
-        "sent",
-        "exchange, paper",
-        "exchange",
-        "gather, paper",
-        "gather",
-      ],
-      rows,
-    );
+  const about =
+    `A ${sized.name} of 32,768 tokens, ${millions} million parameters, ${TOKENS} tokens ` +
+    "a step drawn by Zipf's law, one thread\na rank; of five steps the fastest, of the ranks the " +
+    `slowest. Ranks share ${navigator.hardwareConcurrency} cores, and so their rates.`;
+  return `${about}\n\n` + table(
+    [
+      "ranks",
+      "gradients as",
+      "sent, paper",
+      "sent",
+      "exchange, paper",
+      "exchange",
+      "gather, paper",
+      "gather",
+    ],
+    rows,
+  );
 }
 
 /** This machine, where so many ranks share its cores. */
 function crowded(measured: Measured, worldSize: number): Machine {
   const share = Math.min(1, navigator.hardwareConcurrency / worldSize);
-  const { local, staging, host: { adding, rounding } } = measured;
+  const { local, staging, host } = measured;
   const [machine] = machines({
     ...measured,
     local: { ...local, bandwidth: share * local.bandwidth },
     staging: share * staging,
-    host: { adding: share * adding, rounding: share * rounding },
+    host: {
+      adding: share * host.adding,
+      rounding: share * host.rounding,
+      widening: share * host.widening,
+    },
   });
   return { ...machine, ranksPerHost: worldSize };
 }

@@ -113,11 +113,17 @@ class Links {
   }
 
   /** Seconds of the host: copies from and to the device, rounding, sums. */
-  #handling({ staged, additions }: Collective, rank: number, type: ReduceType): number {
+  #handling(
+    { incoming, outgoing, staged, additions }: Collective,
+    rank: number,
+    type: ReduceType,
+  ): number {
     const { staging, host } = this.machine;
     // All one way, a rank's own part the other.
     const copied = staged * (1 + 1 / this.worldSize) / staging;
-    const rounded = type === "bfloat16" ? (staged + additions[rank]) / host.rounding : 0;
-    return copied + rounded + additions[rank] / host.adding;
+    const converted = type === "bfloat16"
+      ? outgoing[rank] / 2 / host.rounding + incoming[rank] / 2 / host.widening
+      : 0;
+    return copied + converted + additions[rank] / host.adding;
   }
 }
