@@ -17,6 +17,7 @@ import {
 } from "../optim/mod.ts";
 import { NEWEST_PARTS } from "../model_parts.ts";
 import { pause } from "../pause.ts";
+import { SINGLE } from "../ranks/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import {
@@ -24,6 +25,7 @@ import {
   areWorthSaving,
   attempt,
   endedBy,
+  evaluationSteps,
   isMultiple,
   openSinks,
   planTraining,
@@ -36,7 +38,7 @@ import {
   validationBpb,
   withDevice,
 } from "../training/mod.ts";
-import { DocumentLoader } from "./document_loader.ts";
+import { DocumentLoader, type DocumentLoaderOptions } from "./document_loader.ts";
 import { readDocuments, type TokenizedDocuments, tokenizeDocuments } from "./documents.ts";
 import type { BaseOptions } from "./options.ts";
 
@@ -138,6 +140,7 @@ export async function pretrain(
   io: RunIo,
 ): Promise<BaseResult> {
   const { terminal, baseDir, signal } = io;
+  const { ranks = SINGLE } = io, { rank, worldSize } = ranks;
   const { maxSeqLen: T, deviceBatchSize: B } = options;
   const tag = options.modelTag ?? `d${options.depth}`;
   await using checkpoints = await RunCheckpoints.open({ baseDir, source: "base", tag, terminal });
@@ -158,7 +161,7 @@ export async function pretrain(
     ),
   );
   const pass = new Pass(model, B, T, { training: true });
-  const loader = new DocumentLoader(documents.train, { B, T });
+  const loader = new DocumentLoader(documents.train, { B, T, rank, worldSize });
   const contents = ({ step, progress }: RunProgress): CheckpointContents => {
     const multiplier = lrMultiplier(progress, options);
     const mu = momentumCoefficient(Math.max(0, step - 1));
@@ -177,12 +180,12 @@ export async function pretrain(
     };
   };
   await checkpoints.plan(options, contents(START), 0);
-  const sinks = openSinks(checkpoints.directory, terminal, checkpoints.log);
+  const sinks = openSinks(checkpoints.directory, io, checkpoints.log);
   let valBpb: number | undefined;
 
   const validate = () => {
-    const steps = Math.max(1, Math.floor(options.evalTokens / (B * T)));
-    const batches = heldOutBatches(documents.heldOut, B, T);
+    const steps = evaluationSteps(options.evalTokens, pass, worldSize);
+    const batches = heldOutBatches(documents.heldOut, { B, T, rank, worldSize });
     return validationBpb(pass, batches, steps, tokenizer.tokenBytes, io);
   };
 
@@ -190,10 +193,12 @@ export async function pretrain(
     const { step } = await runTrainingLoop({
       pass,
       optimizer,
-      accumulationSteps: accumulationSteps(options),
+      accumulationSteps: accumulationSteps(options, worldSize),
       numIterations: options.numIterations,
       schedule: options,
       signal,
+      stop: io.stop,
+      ranks,
       now: io.now,
       nextBatch: () => {
         const batch = loader.next();
@@ -206,7 +211,7 @@ export async function pretrain(
       rest: async (at, _, end) => {
         const { step } = at;
         // What was learned is safe before it is measured.
-        if (step > 0 && await areWorthSaving(pass, step, end, terminal)) {
+        if (step > 0 && await areWorthSaving(pass, step, end, io)) {
           await checkpoints.save(contents(at), end !== undefined);
         }
         valBpb = undefined;
@@ -228,8 +233,8 @@ export async function pretrain(
   }
 }
 
-function* heldOutBatches(documents: Int32Array[], B: number, T: number) {
-  const loader = new DocumentLoader(documents, { B, T });
+function* heldOutBatches(documents: Int32Array[], options: DocumentLoaderOptions) {
+  const loader = new DocumentLoader(documents, options);
   for (;;) yield loader.next();
 }
 

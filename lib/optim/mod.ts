@@ -32,3 +32,5 @@ export {
 } from "./load.ts";
 export type { IncomingTensor, OptimizerShare } from "./saved/shares.ts";
 export { type OptimizerState, optimizerState } from "./state.ts";
+export { type GradientExchange, ShardedOptimizer } from "./sharded/mod.ts";
+export { type OwnedGroups, ownedGroups, type Stretch } from "./sharded/ownership.ts";

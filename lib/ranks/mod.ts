@@ -16,3 +16,4 @@
  */
 export { type Elements, Ranks } from "./ranks.ts";
 export { SINGLE } from "./single.ts";
+export { type Company, isStopped, together } from "./together.ts";

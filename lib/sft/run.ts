@@ -16,6 +16,7 @@ import type { Hardware } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { Pass } from "../model/mod.ts";
 import { momentumCoefficient, optimizerState } from "../optim/mod.ts";
+import { SINGLE } from "../ranks/mod.ts";
 import {
   accumulationSteps,
   areWorthSaving,
@@ -129,10 +130,14 @@ function finished(directory: string, { step }: RunProgress): string {
 
 /** Fine-tunes the model that ships with the package, and shows it before and after. */
 async function demonstrate(device: Hardware, options: SftOptions, io: RunIo): Promise<SftResult> {
+  const { ranks = SINGLE } = io;
   io.terminal.info(
     `No base checkpoint in ${io.baseDir}, and no model asked for: ` +
       "fine-tuning the tiny model that ships with this package, on samples of every task",
   );
+  // One of each machine places it; the others find it there.
+  if (ranks.localRank === 0) await placeDemo(io.baseDir);
+  await ranks.barrier();
   const demo = { ...io, baseDir: await placeDemo(io.baseDir) };
   const ownOptions = demoOptions(options);
   await using showcase = await Showcase.open(openDataSource(demo), ownOptions, demo);
@@ -188,7 +193,8 @@ async function fineTune(
   io: RunIo,
   { resumed, showcase }: Beginning,
 ): Promise<SftResult> {
-  const { terminal, baseDir, signal, now } = io;
+  const { terminal, baseDir, signal, stop, now, ranks = SINGLE } = io;
+  const { rank, worldSize } = ranks;
   const { numIterations, modelTag, modelStep, chatcoreEvery } = options;
   const source = resumed ? "sft" : options.source;
   const { at: start, loader: state } = resumed?.saved ?? { at: START, loader: undefined };
@@ -202,8 +208,8 @@ async function fineTune(
   const { opened, settings } = await open(device, which, resume, options, io);
   const { model, tokenizer, meta } = opened;
   const { maxSeqLen: T, deviceBatchSize: B } = settings;
-  const steps = accumulationSteps(settings);
-  describeBatches(settings, steps, model.config.nEmbd, terminal);
+  const steps = accumulationSteps(settings, worldSize);
+  describeBatches(settings, { steps, worldSize, nEmbd: model.config.nEmbd }, terminal);
 
   const rates = { ...settings, initLrFrac: options.initLrFrac };
   const { muon } = RECIPES[options.recipe];
@@ -226,12 +232,13 @@ async function fineTune(
   const { bosId, tokenBytes } = tokenizer;
   const packing = { render, bosId, tokenBytes };
   const { checksum } = checked.train;
-  const loader = new PackedLoader(mixtures.train, { ...packing, B, T, checksum, state });
+  const share = { rank, worldSize, checksum, state };
+  const loader = new PackedLoader(mixtures.train, { ...packing, B, T, ...share });
 
   await chatcore?.tryOut(opened);
 
   const { directory } = checkpoints;
-  const sinks = openSinks(directory, terminal, checkpoints.log);
+  const sinks = openSinks(directory, io, checkpoints.log);
   const { evalTokens } = options;
   const dataset = mixtures.validation;
   const validation = checked.validation &&
@@ -261,6 +268,8 @@ async function fineTune(
       numIterations,
       schedule: options,
       signal,
+      stop,
+      ranks,
       now,
       nextBatch: () => {
         const batch = loader.next();
@@ -273,7 +282,7 @@ async function fineTune(
       isDue: (step) => measurements.isDue(step) || checkpoints.isDue(step),
       rest: async (at, loader, end) => {
         // What was learned is safe before anything is measured.
-        if (at.step > start.step && await areWorthSaving(pass, at.step, end, terminal)) {
+        if (at.step > start.step && await areWorthSaving(pass, at.step, end, io)) {
           await checkpoints.save(contents(at, loader), end !== undefined);
         }
         if (end === "stopped" || end === "failed") return;

@@ -9,18 +9,16 @@ export { type CheckedMixtures, checkMixtures } from "./check_mixtures.ts";
 export type { CheckOptions, TaskCheck } from "./check_task.ts";
 export { RunCheckpoints, type RunPlace, type SavingOptions, warnOfUnsaved } from "./checkpoints.ts";
 export { hubConnection, openDataSource } from "./data_source.ts";
-export { validate, validationBpb, type ValidationOptions } from "./evaluation.ts";
+export { evaluationSteps, validate, validationBpb, type ValidationOptions } from "./evaluation.ts";
 export { areWorthSaving, attempt, endedBy } from "./failures.ts";
-export type { RunIo } from "./io.ts";
+export type { MeasurementIo, RunIo } from "./io.ts";
 export {
   isMultiple,
-  type RunEnd,
-  type RunProgress,
   runTrainingLoop,
-  START,
   type TrainingBatch,
   type TrainingLoopOptions,
 } from "./loop.ts";
+export { type RunEnd, type RunProgress, START } from "./run_progress.ts";
 export { type MeasurementOptions, RunMeasurements } from "./measurements.ts";
 export { type MixtureOptions, type RunMixtures, trainingMixture } from "./mixture.ts";
 export { demoDir, holds, modelFolders, whereModelsAre } from "./model_folders.ts";

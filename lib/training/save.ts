@@ -17,7 +17,7 @@ import {
 } from "../optim/mod.ts";
 import type { InheritedSettings } from "./settings.ts";
 import { spelled } from "./spelling.ts";
-import type { RunProgress } from "./loop.ts";
+import type { RunProgress } from "./run_progress.ts";
 
 /** What a checkpoint of a run is made of. */
 export interface RunContents {
