@@ -35,7 +35,7 @@ import { type Limit, limitsOfMachine, limitsOfModel, possible } from "./scaling/
 import { type Machine, machines } from "./scaling/machines.ts";
 import { table } from "./scaling/markdown.ts";
 import { measure } from "./scaling/measure.ts";
-import { mostRows, rankMemory } from "./scaling/memory.ts";
+import { deviceBytes, hostBytes, mostRows } from "./scaling/memory.ts";
 import { configOf, type SizedModel, sizedModel } from "./scaling/model.ts";
 import { simulation } from "./scaling/simulate.ts";
 import { STEP_TOKENS, stepTime } from "./scaling/step.ts";
@@ -48,7 +48,8 @@ const MOST_ROWS = 32;
 
 const { measured, link, real } = await measure();
 const cpu = await createCpuDevice({ threads: 1 });
-const models = DEPTHS.map((depth) => sizedModel(cpu.counting(), configOf(depth)));
+const counting = cpu.counting();
+const models = DEPTHS.map((depth) => sizedModel(counting, configOf(depth)));
 const compared = machines(measured);
 
 /** Prints blocks of Markdown, a blank line before each. */
@@ -92,7 +93,7 @@ print(table(
 
 for (const machine of compared) {
   print(`## ${capital(machine.name)}`);
-  for (const sized of models) stepsOf(cpu, machine, sized);
+  for (const sized of models) await stepsOf(counting, machine, sized);
 }
 
 print("## What breaks first");
@@ -101,27 +102,27 @@ for (const sized of models) {
   print(`### ${sized.name}`);
   print(limits(limitsOfModel(sized)));
   for (const machine of compared) {
-    const rowsOf = (worldSize: number) => rowsFor(cpu, machine, sized, worldSize) || 1;
-    const list = limitsOfMachine(cpu, machine, sized, rowsOf);
+    const rowsOf = async (N: number) => await rowsFor(counting, machine, sized, N) || 1;
+    const list = await limitsOfMachine(counting, machine, sized, rowsOf);
     print(`${capital(machine.name)}:`, limits(list));
   }
 }
 
 print("## The model beside a real exchange");
-print(await simulation(cpu, measured));
+print(await simulation(counting, measured));
 await cpu.close();
 
 /** A model's steps on a machine, as a table. */
-function stepsOf(device: Hardware, machine: Machine, sized: SizedModel): void {
+async function stepsOf(device: Hardware, machine: Machine, sized: SizedModel): Promise<void> {
   print(`### ${sized.name}, ${(sized.model.counts.total / 1e6).toFixed(0)} million parameters`);
   const alone = stepTime(machine, sized, { worldSize: 1, rows: 1, reduceType: "float32" });
-  const lines = RANKS.filter((N) => possible(sized, N)).map((worldSize) => {
-    const fitting = rowsFor(device, machine, sized, worldSize), rows = fitting || 1;
+  const lines: string[][] = [];
+  for (const worldSize of RANKS.filter((N) => possible(sized, N))) {
+    const fitting = await rowsFor(device, machine, sized, worldSize), rows = fitting || 1;
     const [full, half] = (["float32", "bfloat16"] as const).map((reduceType) =>
       stepTime(machine, sized, { worldSize, rows, reduceType })
     );
-    const { device: bytes, host } = rankMemory(device, sized, worldSize, rows);
-    return [
+    lines.push([
       `${worldSize}`,
       `${rows}${fitting ? "" : " (too many)"}`,
       seconds(full.computing),
@@ -132,10 +133,10 @@ function stepsOf(device: Hardware, machine: Machine, sized: SizedModel): void {
       `${seconds(half.total)} (${percent(half.share)})`,
       `${(alone.total / full.total).toFixed(1)}`,
       formatMemory(full.bytes),
-      formatMemory(bytes),
-      formatMemory(host),
-    ];
-  });
+      formatMemory(await deviceBytes(device, sized, worldSize, rows)),
+      formatMemory(hostBytes(sized, worldSize)),
+    ]);
+  }
   print(table(
     [
       "ranks",
@@ -161,7 +162,7 @@ function rowsFor(
   machine: Machine,
   sized: SizedModel,
   worldSize: number,
-): number {
+): Promise<number> {
   const most = Math.min(MOST_ROWS, STEP_TOKENS / sized.model.config.sequenceLen / worldSize);
   return mostRows(device, sized, worldSize, Math.max(1, most), machine.deviceMemory);
 }

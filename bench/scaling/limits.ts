@@ -3,10 +3,10 @@ import type { Hardware } from "../../lib/device/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { stretchesOf } from "../../lib/optim/sharded/ownership.ts";
 import type { Machine } from "./machines.ts";
-import { rankMemory } from "./memory.ts";
+import { deviceBytes, hostBytes } from "./memory.ts";
 import type { SizedModel } from "./model.ts";
 import { STEP_TOKENS, stepTime } from "./step.ts";
-import { muonFlops, trafficOf } from "./traffic.ts";
+import { muonFlops, type ReduceType, trafficOf } from "./traffic.ts";
 
 /** As far as is looked. */
 const MOST_RANKS = 1024;
@@ -54,27 +54,41 @@ export function limitsOfModel(sized: SizedModel): Limit[] {
   ];
 }
 
-/** What changes with the machine too. */
-export function limitsOfMachine(
+/**
+ * What changes with the machine too.
+ *
+ * @param device One that counts.
+ * @param rowsOf Rows of a micro-batch, by the number of ranks.
+ */
+export async function limitsOfMachine(
   device: Hardware,
   machine: Machine,
   sized: SizedModel,
-  rowsOf: (worldSize: number) => number,
-): Limit[] {
+  rowsOf: (worldSize: number) => Promise<number>,
+): Promise<Limit[]> {
   const { ranksPerHost, hostMemory, deviceMemory } = machine;
-  const shareAt = (reduceType: "float32" | "bfloat16") =>
-    firstOf((worldSize) =>
-      possible(sized, worldSize) &&
-      stepTime(machine, sized, { worldSize, rows: rowsOf(worldSize), reduceType }).share > 0.5
-    );
-  const held = (N: number) => rankMemory(device, sized, N, 1).device;
-  const fitting = firstOf((N) => possible(sized, N) && held(N) <= deviceMemory);
-  const onHost = (N: number) =>
-    Math.min(N, ranksPerHost) *
-    (rankMemory(device, sized, N, 0).host + (machine.overlaps ? 0 : held(N)));
+  const sizes = SIZES.filter((N) => possible(sized, N));
+  const first = async (is: (worldSize: number) => Promise<boolean>) => {
+    for (const N of sizes) if (await is(N)) return N;
+  };
+  const isTalk = (reduceType: ReduceType) =>
+    first(async (worldSize) => {
+      const rows = await rowsOf(worldSize);
+      return stepTime(machine, sized, { worldSize, rows, reduceType }).share > 0.5;
+    });
+  const held = (N: number) => deviceBytes(device, sized, N, 1);
+  const fitting = await first(async (N) => await held(N) <= deviceMemory);
+  const onHost = async (N: number) =>
+    Math.min(N, ranksPerHost) * (hostBytes(sized, N) + (machine.overlaps ? 0 : await held(N)));
   return [
-    { what: "communication is more than half of a step, float32", ranks: shareAt("float32") },
-    { what: "communication is more than half of a step, bfloat16", ranks: shareAt("bfloat16") },
+    {
+      what: "communication is more than half of a step, float32",
+      ranks: await isTalk("float32"),
+    },
+    {
+      what: "communication is more than half of a step, bfloat16",
+      ranks: await isTalk("bfloat16"),
+    },
     {
       what: fitting
         ? "fewer ranks have no room for a row each on their devices"
@@ -82,8 +96,8 @@ export function limitsOfMachine(
       ranks: fitting === 1 ? undefined : fitting ?? 1,
     },
     {
-      what: "a host has no memory for what its ranks hand over",
-      ranks: firstOf((N) => possible(sized, N) && onHost(N) > hostMemory),
+      what: "a host has no memory for its ranks and what they hand over",
+      ranks: await first(async (N) => await onHost(N) > hostMemory),
     },
     {
       what: `incast: ${INCAST_SENDERS} streams and more reach one host at once`,
@@ -112,7 +126,7 @@ function canShare({ groups }: SizedModel, worldSize: number): boolean {
 
 /** Bytes of the values that the first rank owns, and hands to all others. */
 function mostOwned(sized: SizedModel, worldSize: number): number {
-  if (worldSize === 1) return Infinity;
+  if (worldSize === 1) return 0;
   const { outgoing } = trafficOf(sized, worldSize, 1, "float32").gather;
   return Math.max(...outgoing) / (worldSize - 1);
 }

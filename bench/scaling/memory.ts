@@ -1,63 +1,51 @@
-/** What a rank needs of memory: its device's counted by one that only counts, its host's by sizes. */
+/** What a rank needs of memory: its device's counted as before a run, its host's by sizes. */
 import type { Hardware } from "../../lib/device/mod.ts";
-import { UserError } from "../../lib/errors.ts";
-import { Pass } from "../../lib/model/mod.ts";
-import { Optimizer } from "../../lib/optim/mod.ts";
-import { ownedGroups, stretchesOf } from "../../lib/optim/sharded/ownership.ts";
+import { NEWEST_PARTS } from "../../lib/model/mod.ts";
+import { stretchesOf } from "../../lib/optim/sharded/ownership.ts";
+import { countTraining } from "../../lib/training/mod.ts";
 import type { SizedModel } from "./model.ts";
-import { sizedModel } from "./model.ts";
-
-/** Bytes of one rank, the first, which owns most. */
-export interface RankMemory {
-  /** Weights, gradients, its share of the optimizer, activations. */
-  device: number;
-  /** Gradients on their way, what other ranks send of theirs, and the values that come back. */
-  host: number;
-}
 
 /**
- * Counts the memory of a rank.
+ * Bytes of a rank's device: weights, gradients, its part of the optimizer, activations. It is the
+ * first rank's, which owns most.
  *
- * @param rows Of a micro-batch; none: without activations.
+ * @param device One that counts.
+ * @param rows Of a micro-batch.
  * @throws {UserError} when so many ranks cannot share a parameter's rows.
  */
-export function rankMemory(
+export async function deviceBytes(
   device: Hardware,
   { model: { config } }: SizedModel,
   worldSize: number,
   rows: number,
-): RankMemory {
-  const counted = device.counting();
-  const { model, groups } = sizedModel(counted, config);
-  const { groups: own } = ownedGroups(counted, groups, 0, worldSize);
-  new Optimizer(counted, own);
-  if (rows > 0) new Pass(model, rows, config.sequenceLen, { training: true });
+): Promise<number> {
+  const shape = { config, parts: NEWEST_PARTS }, ranks = { rank: 0, worldSize };
+  const { total } = await countTraining(device, shape, { rows, T: config.sequenceLen, ranks });
+  return total;
+}
+
+/**
+ * Bytes of a rank's host: gradients on their way, and what other ranks send of theirs or, later, the
+ * values that come back.
+ */
+export function hostBytes({ groups, model }: SizedModel, worldSize: number): number {
+  if (worldSize === 1) return 0;
   const { total } = model.counts;
-  const mine = stretchesOf(groups, 0, worldSize).flat().reduce((sum, { count }) => sum + count, 0);
-  const host = worldSize === 1 ? 0 : 4 * (total + Math.max(worldSize * mine, total));
-  return { device: counted.memory.peak, host };
+  const owned = stretchesOf(groups, 0, worldSize).flat()
+    .reduce((sum, { count }) => sum + count, 0);
+  return 4 * (total + Math.max(worldSize * owned, total));
 }
 
 /** The most rows, a power of two up to `most`, for which a rank has the memory; 0 where none. */
-export function mostRows(
+export async function mostRows(
   device: Hardware,
   sized: SizedModel,
   worldSize: number,
   most: number,
   limit: number,
-): number {
+): Promise<number> {
   for (let rows = most; rows >= 1; rows /= 2) {
-    if (fits(() => rankMemory(device, sized, worldSize, rows).device, limit)) return rows;
+    if (await deviceBytes(device, sized, worldSize, rows) <= limit) return rows;
   }
   return 0;
-}
-
-/** Whether what is counted is no more than the limit; a tensor may be too large by itself. */
-function fits(count: () => number, limit: number): boolean {
-  try {
-    return count() <= limit;
-  } catch (error) {
-    if (error instanceof UserError && error.detail?.kind === "memory") return false;
-    throw error;
-  }
 }

@@ -14,7 +14,7 @@ const TOKENS = 65536;
 
 /** Runs it and gives a table. */
 export async function simulation(device: Hardware, measured: Measured): Promise<string> {
-  const sized = sizedModel(device.counting(), configOf(DEPTH));
+  const sized = sizedModel(device, configOf(DEPTH));
   const rows: string[][] = [];
   for (const reduceType of ["float32", "bfloat16"] as const) {
     for (const worldSize of [2, 4, 8]) {
