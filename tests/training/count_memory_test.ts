@@ -1,12 +1,13 @@
 /** What is counted beforehand is what is taken then. */
-import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
 import type { Hardware } from "../../lib/device/mod.ts";
 import { createWebGpuDevice } from "../../lib/device/webgpu/mod.ts";
 import { Engine } from "../../lib/engine/mod.ts";
 import { GPT, Pass } from "../../lib/model/mod.ts";
 import { NEWEST_PARTS } from "../../lib/model_parts.ts";
-import { type MuonOptions, Optimizer, parameterGroups } from "../../lib/optim/mod.ts";
+import { type MuonOptions, Optimizer, ownedGroups, parameterGroups } from "../../lib/optim/mod.ts";
+import { type Ranks, SINGLE } from "../../lib/ranks/mod.ts";
 import { countAnswers, countTraining, type ModelShape } from "../../lib/training/mod.ts";
 import { slices } from "../../lib/tensor_source.ts";
 import { devices, testedGpu } from "../device/devices.ts";
@@ -60,11 +61,14 @@ async function train(
   B: number,
   T: number,
   muon: MuonOptions,
+  { rank, worldSize }: Pick<Ranks, "rank" | "worldSize"> = SINGLE,
 ) {
   const model = new GPT(device, config, { parts, training: true });
   const rates = { embeddingLr: 0.3, unembeddingLr: 0.004, matrixLr: 0.02 };
   const parameters = [...model.parameters.values()];
-  const optimizer = new Optimizer(device, parameterGroups(parameters, config.nEmbd, rates), muon);
+  const groups = parameterGroups(parameters, config.nEmbd, rates);
+  const own = worldSize > 1 ? ownedGroups(device, groups, rank, worldSize).groups : groups;
+  const optimizer = new Optimizer(device, own, muon);
   const pass = new Pass(model, B, T, { training: true });
   const loss = device.allocate("loss", [1]);
   for (let step = 0; step < 2; step++) {
@@ -93,6 +97,17 @@ for (const [kind, open] of Object.entries(kinds)) {
       const { peak } = device.memory;
       assertEquals(Math.max(counted.total, before.peak), peak);
       assertEquals(await device.fits(counted.counted), true);
+      await device.close();
+    }
+  });
+
+  Deno.test(`${kind}: planned bytes are those of each rank`, { ignore: !open }, async () => {
+    for (const [index, rank, worldSize] of [[0, 1, 2], [1, 7, 8]]) {
+      const shape = SHAPES[index], ranks = { rank, worldSize }, device = await open!();
+      const { peak: before } = device.memory;
+      const counted = await countTraining(device, shape, { rows: 1, T: 32, ranks });
+      await train(device, shape, 1, 32, {}, ranks);
+      assertEquals(Math.max(counted.total, before), device.memory.peak);
       await device.close();
     }
   });
@@ -135,6 +150,23 @@ Deno.test("the parts of a d12 are those that its formulas give", async () => {
   const chat = await countAnswers(device, D12, { rows: 1 });
   assertEquals(chat.cachePerToken, 2 * L * C * float);
   assertEquals(chat.weights, training.weights);
+  await device.close();
+});
+
+Deno.test("a rank of a d12 has its part of the moments and copies of its own rows", async () => {
+  const device = await createCpuDevice({ threads: 2 });
+  const { nLayer: L, nEmbd: C, vocabSize: V } = D12.config;
+  const alone = await countTraining(device, D12, { rows: 1, T: 2048 });
+  const ranks = { rank: 3, worldSize: 8 };
+  const shared = await countTraining(device, D12, { rows: 1, T: 2048, ranks });
+  const float = 4, rows = (2 + L / 2) * V * C / 8, matrices = L * 12 * C * C / 8;
+  // Of a rank's rows: value, gradient, two moments. Of its matrices: Muon's momentum, and scratch.
+  const least = float * (4 * rows + matrices);
+  assert(shared.moments > least && shared.moments < 1.2 * least);
+  const { weights, gradients, activationsPerRow } = alone;
+  assertEquals([shared.weights, shared.gradients], [weights, gradients]);
+  assertEquals(shared.activationsPerRow, activationsPerRow);
+  assertEquals(alone.total - shared.total, alone.moments - shared.moments);
   await device.close();
 });
 
