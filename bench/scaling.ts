@@ -18,8 +18,8 @@
  *   less; how many are touched is Zipf's law (bench/scaling/tokens.ts). Values come back in float32,
  *   whole. A collective takes as long as its busiest rank: bytes / bandwidth + ranks · latency. Every
  *   rank sends to every other directly, and those of a host share its network.
- * - The host: every number passes once between device and host each way, is added up by its owner,
- *   and for bfloat16 rounded and widened, on one core.
+ * - The host, on one core: gradients are copied from the device and into messages, added up by their
+ *   owner, for bfloat16 rounded and widened; values are copied from and to the device.
  * - What overlaps: on a GPU a bucket (the output layer; each block; the rest) goes over while the
  *   blocks before it compute their gradients, in the last micro-batch only, since only there
  *   gradients are final. What is left after the backward pass counts, and so does all of the gather
@@ -66,7 +66,7 @@ print(
     ["MPI, exchange", rate(link.bytes / link.exchange, "B"), "32 MB each way, 2 ranks"],
     ["MPI, gather", rate(link.bytes / link.gather, "B"), "the same"],
     ["MPI, a byte", `${(1e6 * link.latency).toFixed(0)} µs`, "a collective of 2 ranks"],
-    ["device to host", rate(4 * measured.staging, "B"), "32 MB of the CPU device"],
+    ["device to host", rate(4 * measured.copying, "B"), "32 MB of the CPU device"],
     ["sums of float32", rate(measured.host.adding, "adds"), "8 million, one core"],
     ["rounding to bfloat16", rate(measured.host.rounding, "numbers"), "the same"],
     ["widening bfloat16", rate(measured.host.widening, "numbers"), "the same"],
@@ -86,7 +86,7 @@ print(table(
     formatMemory(machine.deviceMemory),
     formatMemory(machine.hostMemory),
     rate(machine.network.bandwidth, "B"),
-    rate(4 * machine.staging, "B"),
+    rate(4 * machine.copying, "B"),
     machine.source,
   ]),
 ));

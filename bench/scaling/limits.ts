@@ -6,13 +6,11 @@ import type { Machine } from "./machines.ts";
 import { deviceBytes, hostBytes } from "./memory.ts";
 import type { SizedModel } from "./model.ts";
 import { STEP_TOKENS, stepTime } from "./step.ts";
-import { muonFlops, type ReduceType, trafficOf } from "./traffic.ts";
+import { muonFlops, type ReduceType } from "./traffic.ts";
 
 /** As far as is looked. */
 const MOST_RANKS = 1024;
 const SIZES = Array.from({ length: Math.log2(MOST_RANKS) + 1 }, (_, i) => 2 ** i);
-/** One count of MPI is an `int`, of bytes. */
-const MOST_COUNTED = 2 ** 31 - 1;
 /** Assumed: a switch holds 4 MB for a port, and every sender has 64 KiB on the way. */
 const INCAST_SENDERS = 64;
 
@@ -31,7 +29,6 @@ export function limitsOfModel(sized: SizedModel): Limit[] {
     return most / mean;
   };
   const first = firstOf((N) => imbalance(N) > 1.5);
-  const cut = SIZES.findLast((N) => canShare(sized, N) && mostOwned(sized, N) > MOST_COUNTED);
   return [
     {
       what: "more ranks than a step has rows of 2,048 tokens: refused",
@@ -46,10 +43,6 @@ export function limitsOfModel(sized: SizedModel): Limit[] {
       what: `one rank has ${first ? imbalance(first).toFixed(1) : ""} times the mean of Muon's ` +
         "work: a group has fewer matrices than there are ranks",
       ranks: first,
-    },
-    {
-      what: "up to here a rank's values are more than one MPI call counts (2 GiB): it is cut",
-      ranks: cut,
     },
   ];
 }
@@ -122,13 +115,6 @@ function canShare({ groups }: SizedModel, worldSize: number): boolean {
     if (error instanceof UserError) return false;
     throw error;
   }
-}
-
-/** Bytes of the values that the first rank owns, and hands to all others. */
-function mostOwned(sized: SizedModel, worldSize: number): number {
-  if (worldSize === 1) return 0;
-  const { outgoing } = trafficOf(sized, worldSize, 1, "float32").gather;
-  return Math.max(...outgoing) / (worldSize - 1);
 }
 
 const firstOf = (is: (worldSize: number) => boolean) => SIZES.find(is);

@@ -28,8 +28,8 @@ export interface Machine {
   local: Link;
   /** Between hosts: a host's part, which its ranks share. */
   network: Link;
-  /** Numbers a second that pass between a rank's device and its host's memory. */
-  staging: number;
+  /** Numbers a second that a host copies, from and to a rank's device too. */
+  copying: number;
   /** Whether the device computes while its host sends. */
   overlaps: boolean;
   /** How fast a rank's host works. */
@@ -53,7 +53,7 @@ export interface Measured {
   threads: number;
   /** Between two ranks. */
   local: Link;
-  staging: number;
+  copying: number;
   host: HostRates;
   memory: number;
 }
@@ -71,20 +71,20 @@ const SERVER = {
   deviceMemory: 80 * GIB,
   hostMemory: 1024 * GIB,
   // Through a buffer that is mapped: 6 GB/s.
-  staging: 1.5e9,
+  copying: 1.5e9,
   overlaps: true,
 };
 
 /** The machines that are compared. */
 export function machines(measured: Measured): Machine[] {
-  const { flops, local, staging, host, memory, threads } = measured;
+  const { flops, local, copying, host, memory, threads } = measured;
   const cpu = {
     flops,
     ranksPerHost: 1,
     deviceMemory: Math.min(16 * GIB, memory),
     hostMemory: memory,
     local,
-    staging,
+    copying,
     // Its threads compute on all cores.
     overlaps: false,
     host,

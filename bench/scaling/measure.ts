@@ -51,7 +51,7 @@ export async function measure(): Promise<
     await Deno.remove(baseDir, { recursive: true });
   }
   const tensor = device.allocate("numbers", [NUMBERS]);
-  const staging = NUMBERS / await best(ROUNDS, () => device.read(tensor));
+  const copying = NUMBERS / await best(ROUNDS, () => device.read(tensor));
   await device.close();
 
   const numbers = new Float32Array(NUMBERS).fill(1), sum = new Float32Array(NUMBERS);
@@ -69,7 +69,7 @@ export async function measure(): Promise<
   };
   const memory = Deno.systemMemoryInfo().total;
   const host = { adding, rounding, widening };
-  const measured = { flops, threads, local, staging, host, memory };
+  const measured = { flops, threads, local, copying, host, memory };
   return { measured, link, real };
 }
 

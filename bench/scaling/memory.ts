@@ -1,9 +1,10 @@
 /** What a rank needs of memory: its device's counted as before a run, its host's by sizes. */
 import type { Hardware } from "../../lib/device/mod.ts";
 import { NEWEST_PARTS } from "../../lib/model/mod.ts";
-import { stretchesOf } from "../../lib/optim/sharded/ownership.ts";
 import { countTraining } from "../../lib/training/mod.ts";
 import type { SizedModel } from "./model.ts";
+import { STEP_TOKENS } from "./step.ts";
+import { trafficOf } from "./traffic.ts";
 
 /**
  * Bytes of a rank's device: weights, gradients, its part of the optimizer, activations. It is the
@@ -25,15 +26,16 @@ export async function deviceBytes(
 }
 
 /**
- * Bytes of a rank's host: gradients on their way, and what other ranks send of theirs or, later, the
- * values that come back.
+ * Bytes of the busiest rank's host, at the worst: all gradients, the messages of them to other ranks,
+ * and theirs. The values that come back later are cut into pieces.
  */
-export function hostBytes({ groups, model }: SizedModel, worldSize: number): number {
+export function hostBytes(sized: SizedModel, worldSize: number): number {
   if (worldSize === 1) return 0;
-  const { total } = model.counts;
-  const owned = stretchesOf(groups, 0, worldSize).flat()
-    .reduce((sum, { count }) => sum + count, 0);
-  return 4 * (total + Math.max(worldSize * owned, total));
+  const { buckets } = trafficOf(sized, worldSize, STEP_TOKENS / worldSize, "float32");
+  const messages = buckets[0].incoming.map((_, rank) =>
+    buckets.reduce((sum, { incoming, outgoing }) => sum + incoming[rank] + outgoing[rank], 0)
+  );
+  return 4 * sized.model.counts.total + Math.max(...messages);
 }
 
 /** The most rows, a power of two up to `most`, for which a rank has the memory; 0 where none. */

@@ -7,8 +7,9 @@
  */
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
 import { ShardedOptimizer } from "../../lib/optim/mod.ts";
-import { type Elements, Ranks } from "../../lib/ranks/mod.ts";
+import type { Ranks } from "../../lib/ranks/mod.ts";
 import { openMpi } from "../../lib/ranks/mpi/mod.ts";
+import { CountingRanks } from "./counting_ranks.ts";
 import { best, type LinkTimes } from "./measure.ts";
 import { configOf, sizedModel } from "./model.ts";
 import { drawTokens } from "./tokens.ts";
@@ -28,49 +29,8 @@ export interface StepFound {
   gather: number;
 }
 
-/** Ranks that count what they hand each other. */
-class CountingRanks extends Ranks {
-  incoming = 0;
-  outgoing = 0;
-  readonly rank: number;
-  readonly worldSize: number;
-  readonly localRank: number;
-  readonly localSize: number;
-
-  constructor(private readonly ranks: Ranks) {
-    super();
-    this.rank = ranks.rank;
-    this.worldSize = ranks.worldSize;
-    this.localRank = ranks.localRank;
-    this.localSize = ranks.localSize;
-  }
-
-  async gather<T extends Elements>(own: T, lengths?: readonly number[]): Promise<T[]> {
-    const all = await this.ranks.gather(own, lengths);
-    this.#count(all, all.map(() => own));
-    return all;
-  }
-
-  async exchange<T extends Elements>(
-    outgoing: readonly T[],
-    lengths: readonly number[],
-  ): Promise<T[]> {
-    const all = await this.ranks.exchange(outgoing, lengths);
-    this.#count(all, outgoing);
-    return all;
-  }
-
-  #count(incoming: readonly Elements[], outgoing: readonly Elements[]): void {
-    for (let rank = 0; rank < this.worldSize; rank++) {
-      if (rank === this.rank) continue;
-      this.incoming += incoming[rank].byteLength;
-      this.outgoing += outgoing[rank].byteLength;
-    }
-  }
-}
-
 const [what, ...args] = Deno.args;
-const mpi = await openMpi();
+const mpi = await openMpi((name) => Deno.env.get(name));
 const found = what === "link" ? await link(mpi) : await step(mpi, args);
 const text = new TextEncoder().encode(JSON.stringify(found));
 const lengths = (await mpi.gather(Int32Array.of(text.length))).map(([length]) => length);

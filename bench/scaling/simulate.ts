@@ -62,11 +62,11 @@ export async function simulation(device: Hardware, measured: Measured): Promise<
 /** This machine, where so many ranks share its cores. */
 function crowded(measured: Measured, worldSize: number): Machine {
   const share = Math.min(1, navigator.hardwareConcurrency / worldSize);
-  const { local, staging, host } = measured;
+  const { local, copying, host } = measured;
   const [machine] = machines({
     ...measured,
     local: { ...local, bandwidth: share * local.bandwidth },
-    staging: share * staging,
+    copying: share * copying,
     host: {
       adding: share * host.adding,
       rounding: share * host.rounding,

@@ -63,7 +63,7 @@ export function stepTime(
     gather: gathered.done,
     total,
     share: (exchange + gathered.done) / total,
-    bytes: mostBytes(buckets) + mostBytes([gather]),
+    bytes: mostBytes([...buckets, gather]),
   };
 }
 
@@ -112,18 +112,16 @@ class Links {
     });
   }
 
-  /** Seconds of the host: copies from and to the device, rounding, sums. */
+  /** Seconds of the host: copies, rounding and widening, sums. */
   #handling(
-    { incoming, outgoing, staged, additions }: Collective,
+    { incoming, outgoing, copied, additions }: Collective,
     rank: number,
     type: ReduceType,
   ): number {
-    const { staging, host } = this.machine;
-    // All one way, a rank's own part the other.
-    const copied = staged * (1 + 1 / this.worldSize) / staging;
+    const { copying, host } = this.machine;
     const converted = type === "bfloat16"
       ? outgoing[rank] / 2 / host.rounding + incoming[rank] / 2 / host.widening
       : 0;
-    return copied + converted + additions[rank] / host.adding;
+    return copied[rank] / copying + converted + additions[rank] / host.adding;
   }
 }

@@ -12,8 +12,6 @@ import { distinctTokens } from "./tokens.ts";
 export type ReduceType = "float32" | "bfloat16";
 
 const BYTES: Record<ReduceType, number> = { float32: 4, bfloat16: 2 };
-/** Of the number of a touched row. */
-const ROW_NUMBER_BYTES = 4;
 
 /** One collective, by rank; from and to other ranks only. */
 export interface Collective {
@@ -23,8 +21,8 @@ export interface Collective {
   outgoing: number[];
   /** Numbers that it adds up, its own included. */
   additions: number[];
-  /** Numbers that pass between each rank's device and host. */
-  staged: number;
+  /** Numbers that its host copies: from its device, into messages, to its device. */
+  copied: number[];
 }
 
 /** What a step of a model sends. */
@@ -58,43 +56,52 @@ export function trafficOf(
 ): Traffic {
   const owners = ownersOf(sized, worldSize);
   const rows = sized.model.parameters.get("transformer.wte.weight")!.shape[0];
-  const touched = distinctTokens(tokens, rows, worldSize);
+  const touched = distinctTokens(tokens, rows, worldSize), others = worldSize - 1;
   const buckets = sized.buckets.map((names) => {
     const wanted = Array<number>(worldSize).fill(0), additions = Array<number>(worldSize).fill(0);
-    let staged = 0;
-    for (const { counts, size, columns } of names.map((name) => owners.get(name)!)) {
-      staged += size;
-      const dense = counts.map((count) => count * BYTES[reduceType]);
-      const byRow = columns === undefined
-        ? dense
-        : touched.map((n) => n * (columns * BYTES[reduceType] + ROW_NUMBER_BYTES));
-      const least = sum(byRow) < sum(dense) ? byRow : dense;
-      least.forEach((bytes, rank) => {
-        wanted[rank] += bytes;
-        additions[rank] += worldSize * counts[rank] * bytes / (dense[rank] || 1);
+    let size = 0;
+    for (const parameter of names.map((name) => owners.get(name)!)) {
+      size += parameter.size;
+      parameter.counts.forEach((count, rank) => {
+        const { columns = 0, isReplicated } = parameter;
+        const sent = columns > 0 ? Math.min(count, touched[rank] * columns) : count;
+        wanted[rank] += sent * BYTES[isReplicated ? "float32" : reduceType];
+        additions[rank] += worldSize * sent;
       });
     }
-    const total = sum(wanted), others = worldSize - 1;
-    return {
-      incoming: wanted.map((own) => others * own),
-      outgoing: wanted.map((own) => total - own),
-      additions,
-      staged,
-    };
+    const message = sum(additions) / worldSize;
+    return { ...exchangeOf(wanted), additions, copied: wanted.map(() => size + message) };
   });
-  const shared = [...owners.values()].filter(({ isReplicated }) => !isReplicated);
+  // Which rows are touched, every rank tells every other first.
+  const told = 4 * others * sum(touched);
+  for (const way of ["incoming", "outgoing"] as const) {
+    buckets[0][way] = buckets[0][way].map((bytes) => bytes + told);
+  }
+  const all = [...owners.values()];
+  // Of what every rank updates, the first one's is everyone's.
   const owned = Array.from(
     { length: worldSize },
-    (_, rank) => BYTES.float32 * sum(shared.map(({ counts }) => counts[rank])),
+    (_, rank) =>
+      sum(all.map(({ counts, isReplicated }) => isReplicated && rank > 0 ? 0 : counts[rank])),
   );
-  const total = sum(owned), others = worldSize - 1;
+  const total = sum(owned);
   const gather = {
-    incoming: owned.map((own) => total - own),
-    outgoing: owned.map((own) => others * own),
+    incoming: owned.map((own) => BYTES.float32 * (total - own)),
+    outgoing: owned.map((own) => BYTES.float32 * others * own),
     additions: owned.map(() => 0),
-    staged: total / BYTES.float32,
+    // With the sums of gradients that go to the device before.
+    copied: owned.map((own) => 2 * own + total),
   };
   return { buckets, gather };
+}
+
+/** Bytes of a collective in which each rank wants so many of every other, by rank. */
+function exchangeOf(wanted: readonly number[]): Pick<Collective, "incoming" | "outgoing"> {
+  const total = sum(wanted);
+  return {
+    incoming: wanted.map((own) => (wanted.length - 1) * own),
+    outgoing: wanted.map((own) => total - own),
+  };
 }
 
 /** Bytes that a rank sends or receives, whichever is more, of the rank with most. */
