@@ -4,6 +4,7 @@
  * @module
  */
 import { type ErrorDetail, UserError } from "../errors.ts";
+import { gatherTexts } from "./gather_texts.ts";
 import type { Ranks } from "./ranks.ts";
 import { SINGLE } from "./single.ts";
 
@@ -71,11 +72,8 @@ interface Told {
 
 /** The error of one rank, as the others throw it. */
 async function tell(ranks: Ranks, root: number, error: unknown): Promise<UserError> {
-  const text = new TextEncoder().encode(JSON.stringify(wordsOf(error), finite));
-  const lengths = await ranks.gather(Int32Array.of(text.length));
-  const bytes = ranks.rank === root ? text : new Uint8Array(lengths[root][0]);
-  await ranks.broadcast(bytes, root);
-  const { message, detail }: Told = JSON.parse(new TextDecoder().decode(bytes));
+  const own = ranks.rank === root ? JSON.stringify(wordsOf(error), finite) : "";
+  const { message, detail }: Told = JSON.parse((await gatherTexts(ranks, own))[root]);
   return new UserError(`rank ${root}: ${message}`, { detail });
 }
 

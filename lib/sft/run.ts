@@ -11,11 +11,10 @@ import {
   runsIn,
 } from "../checkpoint/disk/mod.ts";
 import type { CheckpointMeta, CheckpointSource } from "../checkpoint/mod.ts";
-import { PackedLoader, type PackedLoaderState } from "../dataloader/mod.ts";
+import { dealt, PackedLoader, type PackedLoaderState } from "../dataloader/mod.ts";
 import type { Hardware } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { Pass } from "../model/mod.ts";
-import { momentumCoefficient, optimizerState } from "../optim/mod.ts";
 import { SINGLE } from "../ranks/mod.ts";
 import {
   accumulationSteps,
@@ -25,12 +24,14 @@ import {
   checkMixtures,
   endedBy,
   findModel,
+  gatherLoaders,
   type InheritedSettings,
   inheritSettings,
   openDataSource,
   type OpenedModel,
   openOptimizer,
   openSinks,
+  optimizerContents,
   planTraining,
   RECIPES,
   RunCheckpoints,
@@ -177,7 +178,7 @@ async function open(
     if (!resume) terminal.info(note);
   }, which.source);
   const measures = options.chatcoreEvery > 0, { muon } = RECIPES[options.recipe];
-  const settings = await planTraining(device, found.shape, wanted, { terminal, measures, muon });
+  const settings = await planTraining(device, found.shape, wanted, { ...io, measures, muon });
   const opened = await found.load(device, { training: true, signal });
   return { opened, settings };
 }
@@ -197,12 +198,12 @@ async function fineTune(
   const { rank, worldSize } = ranks;
   const { numIterations, modelTag, modelStep, chatcoreEvery } = options;
   const source = resumed ? "sft" : options.source;
-  const { at: start, loader: state } = resumed?.saved ?? { at: START, loader: undefined };
+  const start = resumed?.saved.at ?? START;
   const files = resumed?.files ??
     await findCheckpoint(baseDir, { source, tag: modelTag, step: modelStep });
   const { tag, step } = files;
   const resume = resumed !== undefined;
-  const place = { baseDir, source: "sft", tag, resume, step, terminal } as const;
+  const place = { baseDir, source: "sft", tag, resume, step, terminal, ranks } as const;
   await using checkpoints = await RunCheckpoints.open(place);
   const which = { source, tag, step };
   const { opened, settings } = await open(device, which, resume, options, io);
@@ -218,7 +219,7 @@ async function fineTune(
   const pass = new Pass(model, B, T, { training: true });
   const sizes = {
     stateDict: model.stateDict(),
-    optimizer: optimizerState(optimizer, { multiplier: 1, mu: momentumCoefficient(0) }),
+    ...optimizerContents(optimizer, START, options),
   };
   await checkpoints.plan(options, sizes, start.step);
 
@@ -232,6 +233,7 @@ async function fineTune(
   const { bosId, tokenBytes } = tokenizer;
   const packing = { render, bosId, tokenBytes };
   const { checksum } = checked.train;
+  const state = resumed && dealt(resumed.saved.loaders, worldSize)[rank];
   const share = { rank, worldSize, checksum, state };
   const loader = new PackedLoader(mixtures.train, { ...packing, B, T, ...share });
 
@@ -249,8 +251,8 @@ async function fineTune(
   // What a run goes on from may have been measured before it was stopped.
   const names = chatcore ? ["val_bpb", "chatcore_metric"] : ["val_bpb"];
   const isMeasured = resume && names.every((name) => typeof meta.raw[name] === "number");
-  const contents = (at: RunProgress, loader: PackedLoaderState) =>
-    runContents({ ...run, at, loader });
+  const contents = (at: RunProgress, loaders: PackedLoaderState[]) =>
+    runContents({ ...run, at, loaders });
   const portray = async () => {
     let portrait: Portrait | undefined;
     await attempt("the demonstration", io, async () => {
@@ -281,14 +283,15 @@ async function fineTune(
       onStep: (step, numbers) => sinks.log(step, numbers),
       isDue: (step) => measurements.isDue(step) || checkpoints.isDue(step),
       rest: async (at, loader, end) => {
+        const loaders = await gatherLoaders(ranks, loader);
         // What was learned is safe before anything is measured.
         if (at.step > start.step && await areWorthSaving(pass, at.step, end, io)) {
-          await checkpoints.save(contents(at, loader), end !== undefined);
+          await checkpoints.save(contents(at, loaders), end !== undefined);
         }
         if (end === "stopped" || end === "failed") return;
         if (at.step === start.step && isMeasured && !end) return;
         const measured = await measurements.measure(at.step, end === "finished");
-        await checkpoints.measured(at.step, measured, () => contents(at, loader));
+        await checkpoints.measured(at.step, measured, () => contents(at, loaders));
       },
     }, start);
     const after = before && await portray();

@@ -45,7 +45,8 @@ export class ChatcoreRun implements AsyncDisposable {
   ): Promise<ChatcoreRun> {
     const sandbox = new PythonSandbox();
     const names = RECIPES[options.recipe].tasks;
-    const tasks = await loadChatcoreTasks(source, (program) => sandbox.run(program), names);
+    const runPython = (program: string) => sandbox.run(program);
+    const tasks = await together(io, () => loadChatcoreTasks(source, runPython, names));
     return new ChatcoreRun(tasks, sandbox, options, io);
   }
 

@@ -23,7 +23,10 @@ for (const length of [0, 1, 3, 1000, 3_000_000]) {
 const bytes = await ranks.gather(new Uint8Array(rank * 5).fill(rank), others.map((r) => r * 5));
 assertEquals(bytes, others.map((r) => new Uint8Array(r * 5).fill(r)));
 const shared = new Int32Array(new SharedArrayBuffer(400)).fill(rank);
-assertEquals(await ranks.gather<Int32Array>(shared), others.map((r) => new Int32Array(100).fill(r)));
+assertEquals(
+  await ranks.gather<Int32Array>(shared),
+  others.map((r) => new Int32Array(100).fill(r)),
+);
 
 // Each rank has another length for each.
 const outgoing = others.map((to) => new Float64Array(rank * 10 + to).fill(100 * rank + to));
