@@ -25,7 +25,8 @@
  *   gradients are final. What is left after the backward pass counts, and so does all of the gather
  *   of the values: nothing is computed meanwhile. On the CPU device nothing overlaps: its threads
  *   take all cores.
- * - Memory: the device's is counted by one that only counts, as before a run.
+ * - Memory: the device's is counted by one that only counts, as before a run; the host's are the
+ *   gradients and their messages, at the worst all of them at once.
  */
 import { createCpuDevice } from "../lib/device/cpu/mod.ts";
 import type { Hardware } from "../lib/device/mod.ts";
@@ -133,7 +134,7 @@ async function stepsOf(device: Hardware, machine: Machine, sized: SizedModel): P
       `${seconds(half.total)} (${percent(half.share)})`,
       `${(alone.total / full.total).toFixed(1)}`,
       formatMemory(full.bytes),
-      formatMemory(await deviceBytes(device, sized, worldSize, rows)),
+      formatMemory(await deviceBytes(device, machine, sized, worldSize, rows)),
       formatMemory(hostBytes(sized, worldSize)),
     ]);
   }
@@ -164,7 +165,7 @@ function rowsFor(
   worldSize: number,
 ): Promise<number> {
   const most = Math.min(MOST_ROWS, STEP_TOKENS / sized.model.config.sequenceLen / worldSize);
-  return mostRows(device, sized, worldSize, Math.max(1, most), machine.deviceMemory);
+  return mostRows(device, machine, sized, worldSize, Math.max(1, most));
 }
 
 function limits(list: readonly Limit[]): string {

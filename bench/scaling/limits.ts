@@ -69,7 +69,7 @@ export async function limitsOfMachine(
       const rows = await rowsOf(worldSize);
       return stepTime(machine, sized, { worldSize, rows, reduceType }).share > 0.5;
     });
-  const held = (N: number) => deviceBytes(device, sized, N, 1);
+  const held = (N: number) => deviceBytes(device, machine, sized, N, 1);
   const fitting = await first(async (N) => await held(N) <= deviceMemory);
   const onHost = async (N: number) =>
     Math.min(N, ranksPerHost) * (hostBytes(sized, N) + (machine.overlaps ? 0 : await held(N)));

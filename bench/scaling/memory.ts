@@ -2,13 +2,14 @@
 import type { Hardware } from "../../lib/device/mod.ts";
 import { NEWEST_PARTS } from "../../lib/model/mod.ts";
 import { countTraining } from "../../lib/training/mod.ts";
+import type { Machine } from "./machines.ts";
 import type { SizedModel } from "./model.ts";
 import { STEP_TOKENS } from "./step.ts";
 import { trafficOf } from "./traffic.ts";
 
 /**
- * Bytes of a rank's device: weights, gradients, its part of the optimizer, activations. It is the
- * first rank's, which owns most.
+ * Bytes of a rank's device: weights, gradients, its part of the optimizer, activations; on a GPU also
+ * a copy of the gradients on their way to the host. It is the first rank's, which owns most.
  *
  * @param device One that counts.
  * @param rows Of a micro-batch.
@@ -16,13 +17,14 @@ import { trafficOf } from "./traffic.ts";
  */
 export async function deviceBytes(
   device: Hardware,
-  { model: { config } }: SizedModel,
+  { overlaps }: Pick<Machine, "overlaps">,
+  { model: { config, counts } }: SizedModel,
   worldSize: number,
   rows: number,
 ): Promise<number> {
   const shape = { config, parts: NEWEST_PARTS }, ranks = { rank: 0, worldSize };
   const { total } = await countTraining(device, shape, { rows, T: config.sequenceLen, ranks });
-  return total;
+  return total + (overlaps && worldSize > 1 ? 4 * counts.total : 0);
 }
 
 /**
@@ -41,13 +43,15 @@ export function hostBytes(sized: SizedModel, worldSize: number): number {
 /** The most rows, a power of two up to `most`, for which a rank has the memory; 0 where none. */
 export async function mostRows(
   device: Hardware,
+  machine: Machine,
   sized: SizedModel,
   worldSize: number,
   most: number,
-  limit: number,
 ): Promise<number> {
   for (let rows = most; rows >= 1; rows /= 2) {
-    if (await deviceBytes(device, sized, worldSize, rows) <= limit) return rows;
+    if (await deviceBytes(device, machine, sized, worldSize, rows) <= machine.deviceMemory) {
+      return rows;
+    }
   }
   return 0;
 }
