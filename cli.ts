@@ -16,6 +16,9 @@ import { importCommand } from "./cli/import.ts";
 import { inspectCommand } from "./cli/inspect.ts";
 import { avoidOpenGl, exitCode, Interrupted, nameRuntimeDir, systemTerminal } from "./cli/io.ts";
 import { pullCommand } from "./cli/pull.ts";
+import { launchedBy } from "./cli/ranks/launched.ts";
+import { fail } from "./cli/ranks/mod.ts";
+import { AlreadyTold } from "./cli/ranks/start.ts";
 import { sftCommand } from "./cli/sft.ts";
 import { tokTrainCommand } from "./cli/tok_train.ts";
 import config from "./deno.json" with { type: "json" };
@@ -50,7 +53,10 @@ export async function main(args: string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof Interrupted) return exitCode(error.signal);
-    if (!(error instanceof UserError || error instanceof ValidationError)) throw error;
+    if (error instanceof AlreadyTold) return 1;
+    const isForPerson = error instanceof UserError || error instanceof ValidationError;
+    if (launchedBy()) return await fail(isForPerson ? error.message : Deno.inspect(error));
+    if (!isForPerson) throw error;
     systemTerminal().error(error.message);
     return 1;
   }

@@ -3,8 +3,8 @@
 import { runBase } from "../lib/base/mod.ts";
 import { commandOf } from "./command.ts";
 import { whatIsLeft } from "./errors.ts";
-import { withSystemIo } from "./io.ts";
 import { baseOptions } from "./options.ts";
+import { onRanks } from "./ranks/mod.ts";
 
 /**
  * The command.
@@ -15,10 +15,10 @@ import { baseOptions } from "./options.ts";
 export function baseCommand(run: typeof runBase = runBase) {
   return commandOf("base", {
     arguments: "<file:string> [...more:string]",
-    run: async ({ quiet, ...given }, files) => {
+    run: async ({ quiet, nproc, ...given }, files) => {
       const options = baseOptions(given);
-      await withSystemIo(quiet, async (io) => {
-        const { step, tag, savedStep } = await run(files, options, io);
+      await onRanks({ nproc, quiet, threads: options.threads }, async (io, threads) => {
+        const { step, tag, savedStep } = await run(files, { ...options, threads }, io);
         if (!io.signal.aborted) return;
         const saved = savedStep === undefined ? undefined : { tag, step: savedStep };
         io.terminal.print(`Stopped after step ${step}; ${whatIsLeft(saved, "base")}`);

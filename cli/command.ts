@@ -4,7 +4,8 @@ import { Command } from "@cliffy/command";
 import { optionError, UserError } from "../lib/errors.ts";
 import { wordError } from "./errors.ts";
 import { type CommandName, COMMANDS, defaultOf, defaultWords, type Flag, flagOf } from "./flag.ts";
-import { flagsOf, type FlagValues } from "./flags.ts";
+import { FLAGS, flagsOf, type FlagValues } from "./flags.ts";
+import { launchedBy } from "./ranks/launched.ts";
 
 /** What a command is beside its name and flags. */
 export interface CommandParts<Name extends CommandName> {
@@ -29,6 +30,7 @@ export function commandOf<Name extends CommandName>(name: Name, parts: CommandPa
   }
   command.action(async (options: unknown, ...args: unknown[]) => {
     try {
+      checkAlone(name);
       await parts.run(valuesOf(name, options as Record<string, unknown>), args as string[]);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
@@ -36,6 +38,16 @@ export function commandOf<Name extends CommandName>(name: Name, parts: CommandPa
     }
   });
   return command;
+}
+
+/** Checks that a command is not run by several processes that would each do all of it. */
+function checkAlone(name: CommandName): void {
+  const launched = launchedBy();
+  const { of } = FLAGS["Device and output"].nproc;
+  if (!launched || launched.worldSize === 1 || name in of) return;
+  throw new UserError(
+    `${name} runs as one process; ${launched.launcher} starts ${Object.keys(of).join(", ")}`,
+  );
 }
 
 /** The line about a flag in the help. */

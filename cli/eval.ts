@@ -2,8 +2,8 @@
 
 import { runEval } from "../lib/training/mod.ts";
 import { commandOf } from "./command.ts";
-import { withSystemIo } from "./io.ts";
 import { evalOptions } from "./options.ts";
+import { onRanks } from "./ranks/mod.ts";
 
 /**
  * The command with nanochat's flags.
@@ -13,9 +13,12 @@ import { evalOptions } from "./options.ts";
 // Its type is cliffy's, which infers it.
 export function evalCommand(run: typeof runEval = runEval) {
   return commandOf("eval", {
-    run: async ({ quiet, ...given }) => {
+    run: async ({ quiet, nproc, ...given }) => {
       const options = evalOptions(given);
-      await withSystemIo(quiet || options.json, async (io) => void await run(options, io));
+      await onRanks(
+        { nproc, quiet: quiet || options.json, threads: options.threads },
+        async (io, threads) => void await run({ ...options, threads }, io),
+      );
     },
   });
 }

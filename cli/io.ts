@@ -1,6 +1,7 @@
 /** The real world for a run: the console, the environment, the clock and Ctrl-C. */
 
 import { join } from "@std/path";
+import type { Ranks } from "../lib/ranks/mod.ts";
 import type { RunIo } from "../lib/training/mod.ts";
 import { Terminal } from "../lib/tracking/mod.ts";
 import { adviseOn } from "./errors.ts";
@@ -23,19 +24,28 @@ export class Interrupted extends Error {
   }
 }
 
+/**
+ * Columns of the terminal on which another process shows what this one writes to its standard error;
+ * only where its standard output would be shown there too.
+ */
+export const COLUMNS_SHOWN = "NANOCHAT_COLUMNS";
+
 /** The console of this process; `stdout` is where its lines go. */
 export function systemTerminal(
   quiet = false,
   stdout: { writeSync(bytes: Uint8Array): number } = Deno.stdout,
 ): Terminal {
-  const isTerminal = Deno.stderr.isTerminal();
+  const shown = Number(Deno.env.get(COLUMNS_SHOWN));
+  const isTerminal = shown > 0 || Deno.stderr.isTerminal();
+  // Of two streams the other process would not know which piece came first.
+  const lines = shown > 0 ? Deno.stderr : stdout;
   return new Terminal({
-    stdout: (text) => writeAll(stdout, text),
+    stdout: (text) => writeAll(lines, text),
     stderr: (text) => writeAll(Deno.stderr, text),
     isTerminal,
-    columns: () => isTerminal ? Deno.consoleSize().columns : 80,
+    columns: () => shown > 0 ? shown : isTerminal ? Deno.consoleSize().columns : 80,
     // See no-color.org: any value that is not empty turns colours off.
-    colors: isTerminal && Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR"),
+    colors: (shown > 0 || isTerminal && Deno.stdout.isTerminal()) && !Deno.env.get("NO_COLOR"),
     quiet,
     now: () => performance.now(),
   });
@@ -63,6 +73,16 @@ export function nameRuntimeDir(): void {
   Deno.env.set(variable, `/run/user/${Deno.uid()}`);
 }
 
+/** A process that works with others. */
+export interface OneOfSeveral {
+  /** The processes. */
+  ranks: Ranks;
+  /** Where it prints. */
+  terminal: Terminal;
+  /** The signals that stop it. */
+  signals: readonly Deno.Signal[];
+}
+
 /**
  * Runs a command with the real world around it.
  *
@@ -70,13 +90,14 @@ export function nameRuntimeDir(): void {
  * asks for a graceful stop. The second ends the process, by the system and not by this program,
  * which may be busy; but for SIGHUP, of which a closed terminal may send several.
  *
+ * @param one What is different where the process is one of several.
  * @throws {Interrupted} when the run ended after a graceful stop.
  */
 export async function withSystemIo(
   quiet: boolean | undefined,
   run: (io: RunIo) => Promise<void>,
+  { ranks, terminal = systemTerminal(quiet), signals }: Partial<OneOfSeveral> = {},
 ): Promise<void> {
-  const terminal = systemTerminal(quiet);
   const controller = new AbortController();
   let received: Deno.Signal | undefined;
   const unlisten = listenToSignals((signal) => {
@@ -85,11 +106,16 @@ export async function withSystemIo(
     terminal.warn("stopping; press Ctrl-C again to stop at once");
     unlisten((signal) => signal !== "SIGHUP");
     controller.abort();
-  });
+  }, signals);
   try {
     await run({
       terminal,
       signal: controller.signal,
+      stop: () => {
+        received ??= "SIGINT";
+        controller.abort();
+      },
+      ranks,
       baseDir: baseDir(),
       env: (name) => Deno.env.get(name),
       now: () => performance.now(),
@@ -126,11 +152,14 @@ export function endBySignals(restore: () => void): () => void {
 }
 
 /** Stops listening: to all signals, or to those that are meant. */
-type Unlisten = (isMeant?: (signal: Deno.Signal) => boolean) => void;
+export type Unlisten = (isMeant?: (signal: Deno.Signal) => boolean) => void;
 
-/** Does something at each of {@linkcode SIGNALS}. */
-function listenToSignals(act: (signal: Deno.Signal) => void): Unlisten {
-  const listeners = SIGNALS.map((signal) => [signal, () => act(signal)] as const);
+/** Does something at each of some signals. */
+export function listenToSignals(
+  act: (signal: Deno.Signal) => void,
+  signals: readonly Deno.Signal[] = SIGNALS,
+): Unlisten {
+  const listeners = signals.map((signal) => [signal, () => act(signal)] as const);
   for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
   return (isMeant = () => true) => {
     for (const [signal, listener] of listeners) {

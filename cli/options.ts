@@ -48,10 +48,10 @@ type Apart<Command extends CommandName, Options, Own extends string = "quiet"> =
 type None<Names extends never> = Names;
 /** Does not compile where a flag is read by nobody, or an option that is read has no flag. */
 export type AllAgree = None<
-  | Apart<"sft", Omit<SftOptions, "given">>
-  | Apart<"base", BaseOptions>
+  | Apart<"sft", Omit<SftOptions, "given">, "quiet" | "nproc">
+  | Apart<"base", BaseOptions, "quiet" | "nproc">
   | Apart<"chat", RunChatOptions, "quiet" | "hub">
-  | Apart<"eval", EvalOptions>
+  | Apart<"eval", EvalOptions, "quiet" | "nproc">
   | Apart<"inspect", PackingOptions & InspectOptions, "conversation" | "packing">
   | Apart<"pull", Omit<Choice, "onlyOne">>
   | Apart<"tok-train", TokTrainOptions>
@@ -73,7 +73,7 @@ export type AllAgree = None<
  * ```
  */
 export function sftOptions(given: Partial<Omit<SftOptions, "given">> = {}): SftOptions {
-  const { quiet: _, ...options } = completeFlags("sft", given);
+  const { quiet: _, nproc: _nproc, ...options } = completeFlags("sft", given);
   // A run that goes on is one of fine-tuning.
   checkOneOf({ resume: options.resume, source: given.source }, "resume", "source");
   checkSchedule(options);
@@ -98,7 +98,7 @@ export function sftOptions(given: Partial<Omit<SftOptions, "given">> = {}): SftO
 export function baseOptions<Rows extends WantedRows = number>(
   given: Partial<BaseOptions<Rows>> = {},
 ): BaseOptions<Rows> {
-  const { quiet: _, ...options } = completeFlags("base", given);
+  const { quiet: _, nproc: _nproc, ...options } = completeFlags("base", given);
   checkSchedule(options);
   return options as BaseOptions<Rows>;
 }
@@ -119,7 +119,7 @@ export function chatOptions(given: Partial<RunChatOptions> = {}): RunChatOptions
  * @throws {UserError} naming the option, for a value that it does not take.
  */
 export function evalOptions(given: Partial<EvalOptions> = {}): EvalOptions {
-  const { quiet: _, ...options } = completeFlags("eval", given);
+  const { quiet: _, nproc: _nproc, ...options } = completeFlags("eval", given);
   checkOneOf(options, "json", "markdown");
   return options;
 }

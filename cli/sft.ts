@@ -4,8 +4,8 @@ import { runSft } from "../lib/sft/mod.ts";
 import { commandOf } from "./command.ts";
 import { whatIsLeft } from "./errors.ts";
 import { flagOf } from "./flag.ts";
-import { withSystemIo } from "./io.ts";
 import { sftOptions } from "./options.ts";
+import { onRanks } from "./ranks/mod.ts";
 
 /**
  * The command with nanochat's flags.
@@ -15,10 +15,10 @@ import { sftOptions } from "./options.ts";
 // Its type is cliffy's, which infers it.
 export function sftCommand(run: typeof runSft = runSft) {
   return commandOf("sft", {
-    run: async ({ quiet, ...given }) => {
+    run: async ({ quiet, nproc, ...given }) => {
       const options = sftOptions(given);
-      await withSystemIo(quiet, async (io) => {
-        const { isDemo, wasFinished, tag, at, savedStep } = await run(options, io);
+      await onRanks({ nproc, quiet, threads: options.threads }, async (io, threads) => {
+        const { isDemo, wasFinished, tag, at, savedStep } = await run({ ...options, threads }, io);
         const { terminal, signal } = io;
         if (signal.aborted) {
           const saved = savedStep === undefined ? undefined : { tag, step: savedStep };

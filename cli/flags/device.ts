@@ -19,6 +19,18 @@ export const DEVICE_AND_OUTPUT = {
     words: "Decides what is drawn at random.",
     of: { chat: 42, base: 42 },
   },
+  nproc: {
+    value: "count:integer",
+    rule: positive,
+    words: "Processes that work together, started with mpirun.",
+    of: { sft: absent("one"), base: absent("one"), eval: absent("one") },
+  },
+  reduceDtype: {
+    value: "type:string",
+    rule: oneOf("float32", "bfloat16"),
+    words: "Type in which processes send each other gradients.",
+    of: { sft: "float32", base: "float32" },
+  },
   deviceType: {
     value: "name:string",
     rule: oneOf("webgpu", "cpu"),
@@ -30,7 +42,7 @@ export const DEVICE_AND_OUTPUT = {
     value: "count:integer",
     rule: positive,
     words: "Threads of the CPU device.",
-    of: inModelCommands(absent("one per core")),
+    of: inModelCommands(absent("one per core, divided among a machine's processes")),
   },
   blas: {
     value: "library:string",

@@ -23,6 +23,7 @@ import {
   ChatcoreRun,
   checkMixtures,
   endedBy,
+  fewerRows,
   findModel,
   gatherLoaders,
   type InheritedSettings,
@@ -169,14 +170,17 @@ async function open(
   options: SftOptions,
   io: RunIo,
 ): Promise<{ opened: OpenedModel; settings: InheritedSettings }> {
-  const { terminal, baseDir, signal } = io;
-  const { softcap, windowPattern } = options;
+  const { terminal, baseDir, signal, ranks = SINGLE } = io;
+  const { softcap, windowPattern, given } = options;
   const found = await findModel(baseDir, { ...which, softcap, windowPattern });
   terminal.info(`${resume ? "Resuming" : BEGINNINGS[which.source]} ${found.files.model}`);
   sayEra(found.era, io);
-  const wanted = inheritSettings(options, found.meta.raw, (note) => {
+  const inherited = inheritSettings(options, found.meta.raw, (note) => {
     if (!resume) terminal.info(note);
   }, which.source);
+  const wanted = given.includes("deviceBatchSize")
+    ? inherited
+    : fewerRows(inherited, ranks.worldSize, (note) => terminal.info(note));
   const measures = options.chatcoreEvery > 0, { muon } = RECIPES[options.recipe];
   const settings = await planTraining(device, found.shape, wanted, { ...io, measures, muon });
   const opened = await found.load(device, { training: true, signal });
@@ -214,7 +218,8 @@ async function fineTune(
 
   const rates = { ...settings, initLrFrac: options.initLrFrac };
   const { muon } = RECIPES[options.recipe];
-  const warmth = { isWarm: options.loadOptimizer, isResumed: resume, muon };
+  const { loadOptimizer: isWarm, reduceDtype } = options;
+  const warmth = { isWarm, isResumed: resume, muon, reduceDtype };
   const optimizer = await openOptimizer(opened, rates, warmth, io);
   const pass = new Pass(model, B, T, { training: true });
   const sizes = {

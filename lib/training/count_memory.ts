@@ -16,7 +16,13 @@ import {
   Pass,
   type WeightType,
 } from "../model/mod.ts";
-import { type MuonOptions, Optimizer, ownedGroups, parameterGroups } from "../optim/mod.ts";
+import {
+  type MuonOptions,
+  Optimizer,
+  type OwnedGroups,
+  ownedGroups,
+  parameterGroups,
+} from "../optim/mod.ts";
 import { type Ranks, SINGLE } from "../ranks/mod.ts";
 import { slices } from "../tensor_source.ts";
 
@@ -118,14 +124,16 @@ export async function countTraining(
 
   const [model, trained] = added(counted, () => new GPT(counted, config, { parts, training }));
   const groups = parameterGroups([...model.parameters.values()], config.nEmbd, RATES);
-  const [optimizer, moments] = added(counted, () => {
+  const [{ optimizer, owned }, moments] = added(counted, () => {
     const { rank, worldSize } = ranks;
-    const own = worldSize > 1 ? ownedGroups(counted, groups, rank, worldSize).groups : groups;
-    return new Optimizer(counted, own, muon);
+    const { groups: own, owned } = worldSize > 1
+      ? ownedGroups(counted, groups, rank, worldSize)
+      : { groups, owned: [] };
+    return { optimizer: new Optimizer(counted, own, muon), owned };
   });
   const [pass, activations] = added(counted, () => new Pass(model, rows, T, { training }));
   const activationsPerRow = (activations - lossHead - comparedRows) / (rows - others);
-  if (counted.memory.peak <= device.memory.limit) await step(model, optimizer, pass);
+  if (counted.memory.peak <= device.memory.limit) await step(model, optimizer, pass, owned);
   if (measures) await measure(model);
   return {
     weights,
@@ -139,17 +147,29 @@ export async function countTraining(
   };
 }
 
-/** What a step and a checkpoint do. */
-async function step(model: GPT, optimizer: Optimizer, pass: Pass): Promise<void> {
+/** What a step and a checkpoint do; of several ranks, who hand over gradients and what they own. */
+async function step(
+  model: GPT,
+  optimizer: Optimizer,
+  pass: Pass,
+  owned: OwnedGroups["owned"],
+): Promise<void> {
   const { device } = model, loss = device.allocate("loss", [1]);
   const tokens = new Int32Array(pass.B * pass.T);
   pass.batch.write(tokens, tokens);
   model.zeroGradients();
   pass.train(loss, 1);
+  if (owned.length > 0 && device.kind === "webgpu") {
+    // None may have been fetched when the last is copied; the CPU's copies are not the device's.
+    const staged = [...model.parameters.values()].map(({ gradient }) => device.stage(gradient!));
+    for (const readback of staged) await readback.values();
+  }
   optimizer.step(1, 0, loss);
   // As many numbers read a second time take nothing more.
   const seen = new Set<number>();
-  for (const { value } of model.parameters.values()) {
+  for (
+    const { value } of [...owned.map(({ parameter }) => parameter), ...model.parameters.values()]
+  ) {
     const [{ count }] = slices(value.size);
     if (!seen.has(count)) await device.read(value, 0, count);
     seen.add(count);

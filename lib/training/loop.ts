@@ -305,7 +305,8 @@ class TrainingLoop<Data> {
 
   /**
    * Hands over the forward and backward passes of a step's micro-batches, the gradients of the last
-   * to the other ranks as soon as they are final. Not all of them where the signal aborts.
+   * to the other ranks as soon as they are final. Not all of them where the signal aborts: of a large
+   * model even one takes long on a CPU.
    */
   async #train(
     batches: TrainingBatch[],
@@ -315,19 +316,18 @@ class TrainingLoop<Data> {
     const submitted: SubmittedBatch[] = [];
     if (batches.length === 0 && exchange) pass.model.zeroGradients();
     for (const [micro, batch] of batches.entries()) {
-      if (micro > 0 && signal.aborted) break;
+      if (micro > 0 && signal.aborted) return submitted;
       pass.batch.write(batch.x, batch.y);
       if (micro === 0) {
         pass.model.zeroGradients();
         device.zero({ x: this.loss });
       }
       const isLast = micro === batches.length - 1, scale = 1 / batches.length;
-      if (isLast && exchange) {
-        for (const buckets of pass.training(this.loss, scale)) {
-          exchange.ready(buckets);
-          await pause();
-        }
-      } else pass.train(this.loss, scale);
+      for (const buckets of pass.training(this.loss, scale)) {
+        if (isLast) exchange?.ready(buckets);
+        await pause();
+        if (signal.aborted) return submitted;
+      }
       const loss = device.stage(this.loss);
       submitted.push({ batch, loss });
       if (!isLast) await this.#submit(loss);

@@ -69,6 +69,7 @@ export {
 } from "./save.ts";
 export {
   accumulationSteps,
+  fewerRows,
   type InheritedSettings,
   inheritSettings,
   type WantedRows,

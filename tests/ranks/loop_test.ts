@@ -180,7 +180,7 @@ for (const spoiler of [0, 1]) {
       steps: 5,
       controllers,
       onTraining: (rank, number) => {
-        if (number === 2) controllers[rank].abort();
+        if (number === 3) controllers[rank].abort();
       },
     });
     for (const [rank, { error, reported, rests, weights }] of all.entries()) {

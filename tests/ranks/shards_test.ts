@@ -131,6 +131,27 @@ Deno.test("what one rank finds wrong keeps all ranks from taking anything over",
     }
   }));
 
+Deno.test("what each of many ranks reads in part is compared with its checksum", () =>
+  inTempDir(async (dir) => {
+    const path = join(dir, "one.pt");
+    await writeTorchFile(path, optimizerState(await whole(8, sharesOf(8)), NOW));
+    const bytes = await Deno.readFile(path), text = new TextDecoder("latin1").decode(bytes);
+    for (const tensor of [2, 5, 20]) {
+      const damaged = Uint8Array.from(bytes);
+      damaged[text.indexOf(`/data/${tensor}`) + 600] ^= 1;
+      await Deno.writeFile(path, damaged);
+      await onRanks(8, async (ranks) => {
+        const { model, rates } = await modelOf(8, new Float64Device());
+        const optimizer = sharedOptimizer(model, rates, ranks);
+        await assertRejects(
+          () => load(optimizer, [path]),
+          UserError,
+          `/data/${tensor}" is damaged`,
+        );
+      });
+    }
+  }));
+
 Deno.test("what is wrong where no rank keeps anything is found", () =>
   inTempDir(async (dir) => {
     // Seven matrices fill eight ranks' files but the last.

@@ -4,10 +4,15 @@ import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
 import type { Hardware } from "../../lib/device/mod.ts";
 import { createWebGpuDevice } from "../../lib/device/webgpu/mod.ts";
 import { Engine } from "../../lib/engine/mod.ts";
-import { GPT, Pass } from "../../lib/model/mod.ts";
+import { backwardOrder, GPT, Pass } from "../../lib/model/mod.ts";
 import { NEWEST_PARTS } from "../../lib/model_parts.ts";
-import { type MuonOptions, Optimizer, ownedGroups, parameterGroups } from "../../lib/optim/mod.ts";
-import { type Ranks, SINGLE } from "../../lib/ranks/mod.ts";
+import {
+  type MuonOptions,
+  Optimizer,
+  parameterGroups,
+  ShardedOptimizer,
+} from "../../lib/optim/mod.ts";
+import { type Elements, Ranks, SINGLE } from "../../lib/ranks/mod.ts";
 import { countAnswers, countTraining, type ModelShape } from "../../lib/training/mod.ts";
 import { slices } from "../../lib/tensor_source.ts";
 import { devices, testedGpu } from "../device/devices.ts";
@@ -54,6 +59,28 @@ const kinds: Record<string, (() => Promise<Hardware>) | undefined> = {
     : undefined,
 };
 
+/** A rank whose others have nothing but zeros. */
+class LoneRank extends Ranks {
+  readonly localRank = 0;
+  readonly localSize = 1;
+
+  constructor(readonly rank: number, readonly worldSize: number) {
+    super();
+  }
+
+  gather<T extends Elements>(own: T, lengths?: readonly number[]): Promise<T[]> {
+    return this.exchange(
+      Array(this.worldSize).fill(own),
+      lengths ?? Array(this.worldSize).fill(own.length),
+    );
+  }
+
+  exchange<T extends Elements>(outgoing: readonly T[], lengths: readonly number[]): Promise<T[]> {
+    const own = outgoing[this.rank], array = own.constructor as new (length: number) => T;
+    return Promise.resolve(lengths.map((length, r) => r === this.rank ? own : new array(length)));
+  }
+}
+
 /** Trains on random tokens and reads the parameters as a checkpoint does. */
 async function train(
   device: Hardware,
@@ -61,22 +88,30 @@ async function train(
   B: number,
   T: number,
   muon: MuonOptions,
-  { rank, worldSize }: Pick<Ranks, "rank" | "worldSize"> = SINGLE,
+  ranks: Ranks = SINGLE,
 ) {
   const model = new GPT(device, config, { parts, training: true });
   const rates = { embeddingLr: 0.3, unembeddingLr: 0.004, matrixLr: 0.02 };
   const parameters = [...model.parameters.values()];
   const groups = parameterGroups(parameters, config.nEmbd, rates);
-  const own = worldSize > 1 ? ownedGroups(device, groups, rank, worldSize).groups : groups;
-  const optimizer = new Optimizer(device, own, muon);
+  const optimizer = ranks.worldSize > 1
+    ? await ShardedOptimizer.open(device, groups, ranks, { muon, order: backwardOrder(model) })
+    : new Optimizer(device, groups, muon);
   const pass = new Pass(model, B, T, { training: true });
   const loss = device.allocate("loss", [1]);
   for (let step = 0; step < 2; step++) {
     const x = Int32Array.from({ length: B * T }, (_, i) => (i * i) % config.vocabSize);
     pass.batch.write(x, x.map((id, i) => i % 3 ? id : -1));
     model.zeroGradients();
-    pass.train(loss, 1);
-    optimizer.step(1, 0.9, loss);
+    if (optimizer instanceof ShardedOptimizer) {
+      const exchange = optimizer.begin();
+      for (const buckets of pass.training(loss, 1)) exchange.ready(buckets);
+      const isFinite = await exchange.finish();
+      await optimizer.step(1, 0.9, { contributors: ranks.worldSize, isFinite });
+    } else {
+      pass.train(loss, 1);
+      optimizer.step(1, 0.9, loss);
+    }
     for (const { value } of parameters) {
       for (const { start, count } of slices(value.size)) await device.read(value, start, count);
     }
@@ -103,7 +138,7 @@ for (const [kind, open] of Object.entries(kinds)) {
 
   Deno.test(`${kind}: planned bytes are those of each rank`, { ignore: !open }, async () => {
     for (const [index, rank, worldSize] of [[0, 1, 2], [1, 7, 8]]) {
-      const shape = SHAPES[index], ranks = { rank, worldSize }, device = await open!();
+      const shape = SHAPES[index], ranks = new LoneRank(rank, worldSize), device = await open!();
       const { peak: before } = device.memory;
       const counted = await countTraining(device, shape, { rows: 1, T: 32, ranks });
       await train(device, shape, 1, 32, {}, ranks);

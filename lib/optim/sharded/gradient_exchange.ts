@@ -16,9 +16,9 @@ export type ReduceDtype = "float32" | "bfloat16";
 
 /** Parameters whose gradients are final at the same time. */
 export interface Bucket {
-  /** All of them. */
+  /** Those of them that ranks divide. */
   parameters: OptimizerParameter[];
-  /** What each rank sums of them, without what every rank does. */
+  /** What each rank sums of them, at a time. */
   waves: Wave[];
 }
 

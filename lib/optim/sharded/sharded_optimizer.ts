@@ -176,13 +176,10 @@ function bucketsOf(
   }
   return order.map((names) => {
     const inside = new Set(names);
-    return {
-      parameters: parameters.filter(({ name }) => inside.has(name)),
-      waves: wavesOf(
-        stretches.map((its) =>
-          its.filter(({ parameter, isReplicated }) => !isReplicated && inside.has(parameter.name))
-        ),
-      ),
-    };
+    const its = stretches.map((all) =>
+      all.filter(({ parameter, isReplicated }) => !isReplicated && inside.has(parameter.name))
+    );
+    const shared = new Set(its.flat().map(({ parameter }) => parameter));
+    return { parameters: [...shared], waves: wavesOf(its) };
   });
 }

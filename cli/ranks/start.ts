@@ -1,0 +1,126 @@
+/** Starts the ranks of this machine with `mpirun`, and stands between it and the person. */
+
+import { UserError } from "../../lib/errors.ts";
+import { flagOf } from "../flag.ts";
+import { COLUMNS_SHOWN, Interrupted, listenToSignals, systemTerminal, writeAll } from "../io.ts";
+import { commandLine, without } from "./command_line.ts";
+import { NoiseFilter } from "./noise.ts";
+
+/** Names the one signal that asks a rank to stop; any other is to end it, for another rank has failed. */
+export const STOP_SIGNAL = "NANOCHAT_STOP_SIGNAL";
+
+/** Thrown where processes that were started have failed, and have said why. */
+export class AlreadyTold extends Error {}
+
+const CLEAR_LINE = "\r\x1b[K";
+
+/** An `mpirun`: what it is told, and the signal that it hands on to the ranks and outlives. */
+interface Mpirun {
+  arguments: string[];
+  stopSignal: Deno.Signal;
+  /** What makes it hand a variable on to other hosts, which do not get the environment by itself. */
+  handOn?: string;
+}
+
+/**
+ * Runs this command on several ranks: starts them, shows what they print, hands Ctrl-C on so that they
+ * save and stop, and waits for their end. A second Ctrl-C ends them at once.
+ *
+ * @throws {UserError} where there is no `mpirun`.
+ * @throws {Interrupted} when the run ended after a signal.
+ * @throws {AlreadyTold} when it failed.
+ */
+export async function startRanks(nproc: number): Promise<void> {
+  const { columns, isTerminal } = systemTerminal();
+  const isShown = isTerminal && Deno.stdout.isTerminal();
+  const { arguments: args, stopSignal, handOn } = await findMpirun();
+  const env = {
+    ...Deno.env.toObject(),
+    [STOP_SIGNAL]: stopSignal,
+    ...isShown ? { [COLUMNS_SHOWN]: String(columns) } : {},
+  };
+  if (handOn) {
+    args.push(...Object.keys(env).filter((name) => READ.test(name)).flatMap((n) => [handOn, n]));
+  }
+  const child = new Deno.Command("mpirun", {
+    args: [...args, "-n", String(nproc), ...commandLine(without(flagOf("nproc"), Deno.args))],
+    env,
+    // Ctrl-C is for this process: mpirun would end the ranks.
+    detached: true,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const signals: Deno.Signal[] = [];
+  const unlisten = listenToSignals((signal) => {
+    // A closed terminal may send several.
+    if (signal === "SIGHUP" && signals.length > 0) return;
+    signals.push(signal);
+    try {
+      child.kill(signals.length === 1 ? stopSignal : "SIGTERM");
+    } catch {
+      // It has just ended.
+    }
+  });
+  const noise = new NoiseFilter();
+  const [status] = await Promise.all([
+    child.status,
+    show(child.stdout, Deno.stdout, (text) => text),
+    show(child.stderr, Deno.stderr, (text) => noise.take(text)),
+  ]);
+  unlisten();
+  writeAll(Deno.stderr, (isShown ? CLEAR_LINE : "") + noise.end());
+  if (signals.length > 1 || signals.length === 1 && status.code !== 1) {
+    throw new Interrupted(signals[0]);
+  }
+  if (noise.meaning) throw new UserError(noise.meaning);
+  if (!status.success) throw new AlreadyTold();
+}
+
+/** Copies a stream as it comes, but for what is taken out of it. */
+async function show(
+  from: ReadableStream<Uint8Array>,
+  to: { writeSync(bytes: Uint8Array): number },
+  take: (text: string) => string,
+): Promise<void> {
+  for await (const text of from.pipeThrough(new TextDecoderStream())) writeAll(to, take(text));
+}
+
+/**
+ * What the installed `mpirun` is to be told.
+ *
+ * @throws {UserError} where there is none.
+ */
+async function findMpirun(): Promise<Mpirun> {
+  let version: string;
+  try {
+    const { stdout } = await new Deno.Command("mpirun", { args: ["--version"] }).output();
+    version = new TextDecoder().decode(stdout);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new UserError(
+      "several processes need mpirun, which is not installed: apt install openmpi-bin (Debian, " +
+        "Ubuntu), dnf install openmpi (Fedora), brew install open-mpi (macOS)",
+    );
+  }
+  // MPICH hands on SIGTERM; Open MPI kills after it, and hands on this one. (SIGUSR1 is Deno's own.)
+  if (!version.includes("Open MPI")) {
+    return { arguments: ["-bind-to", "none"], stopSignal: "SIGTERM" };
+  }
+  return {
+    arguments: [
+      ...Deno.uid() === 0 ? ["--allow-run-as-root"] : [],
+      "--oversubscribe", // as many as asked for
+      ...["--bind-to", "none"], // the ranks share the cores out
+      ...KEEPALIVE.flatMap(([name, value]) => ["--mca", `oob_tcp_keepalive_${name}`, value]),
+    ],
+    stopSignal: "SIGUSR2",
+    handOn: "-x",
+  };
+}
+
+/** The variables that ranks read. */
+const READ = /^(NANOCHAT|HF|DENO)_|^NO_COLOR$/;
+
+/** When Open MPI takes a host for lost: after 5 s without a word and three questions, one a second. */
+const KEEPALIVE = [["time", "5"], ["intvl", "1"], ["probes", "3"]];
