@@ -29,13 +29,16 @@ const ALONE = [
   /^\[[\w.-]+:\d+\] /, // [host:process] of Open MPI's log
   /^\[(mpiexec|proxy:\d+:\d+)@/,
   /^mpirun: /,
-  /^Abort\(\d+\) on node \d+/,
+  /^Abort\(\d+\) on node .*: application called MPI_Abort/,
   /^YOUR APPLICATION TERMINATED WITH THE EXIT/,
   /^This typically refers to a problem with your application\.$/,
   /^Please see the FAQ page for debugging suggestions$/,
 ];
 /** What a banner begins and ends with: Open MPI's and MPICH's. */
 const RULE = /(?:-{74}|={83})$/;
+
+/** How a rank's error begins, in colour or not. */
+const ERROR = /\berror:/;
 
 /** How a signal ended a process, and why that may be. */
 function endedBy(signal: number): string {
@@ -48,6 +51,8 @@ export class NoiseFilter {
   #rest = "";
   #banner: string[] | undefined;
   #meaning: string | undefined;
+  #dropped: string[] = [];
+  #isTold = false;
 
   /** What `mpirun` saw that no rank could tell, as one line. */
   get meaning(): string | undefined {
@@ -64,10 +69,15 @@ export class NoiseFilter {
     return lines.map((line) => this.#line(line)).join("") + (isStatus ? last : "");
   }
 
-  /** What is left where nothing comes any more. */
-  end(): string {
+  /**
+   * What is left where nothing comes any more.
+   *
+   * @param hasFailed Whether the run has: where no line says why, all that was taken out is given.
+   */
+  end(hasFailed: boolean): string {
     const left = [...this.#banner ?? [], ...this.#rest ? [this.#rest] : []];
-    return left.map((line) => line + "\n").join("");
+    const isUnexplained = hasFailed && !this.#isTold && this.#meaning === undefined;
+    return [...isUnexplained ? this.#dropped : [], ...left].map((line) => line + "\n").join("");
   }
 
   #line(line: string): string {
@@ -80,18 +90,25 @@ export class NoiseFilter {
       this.#banner = [line.replace(/^\r.*?(?=[-=]+$)/, "")];
       return line.slice(0, -this.#banner[0].length);
     }
-    return ALONE.some((pattern) => pattern.test(line)) ? "" : line + "\n";
+    if (ALONE.some((pattern) => pattern.test(line))) return this.#drop(line);
+    if (ERROR.test(line)) this.#isTold = true;
+    return line + "\n";
+  }
+
+  #drop(...lines: string[]): string {
+    this.#dropped.push(...lines);
+    return "";
   }
 
   #endBanner(): string {
-    const text = this.#banner!.join("\n") + "\n";
+    const lines = this.#banner!, text = lines.join("\n") + "\n";
     this.#banner = undefined;
-    if (REPEATED.some((pattern) => pattern.test(text))) return "";
+    if (REPEATED.some((pattern) => pattern.test(text))) return this.#drop(...lines);
     for (const [pattern, meaning] of MEANINGS) {
       const found = pattern.exec(text);
       if (!found) continue;
       this.#meaning ??= meaning(...found.slice(1));
-      return "";
+      return this.#drop(...lines);
     }
     return text;
   }

@@ -69,7 +69,10 @@ export async function startRanks(nproc: number): Promise<void> {
     show(child.stderr, Deno.stderr, (text) => noise.take(text)),
   ]);
   unlisten();
-  writeAll(Deno.stderr, (isShown ? CLEAR_LINE : "") + noise.end());
+  writeAll(
+    Deno.stderr,
+    (isShown ? CLEAR_LINE : "") + noise.end(signals.length === 0 && !status.success),
+  );
   if (signals.length > 1 || signals.length === 1 && status.code !== 1) {
     throw new Interrupted(signals[0]);
   }
