@@ -2,7 +2,7 @@
 
 import { ValidationError } from "@cliffy/command";
 import { UserError } from "../lib/errors.ts";
-import { exitCode, Interrupted, systemTerminal } from "./io.ts";
+import { exitCode, Interrupted, systemTerminal, writeAll } from "./io.ts";
 import { fail } from "./ranks/mod.ts";
 import { launchedBy } from "./ranks/launched.ts";
 import { AlreadyTold } from "./ranks/start.ts";
@@ -22,9 +22,13 @@ export async function codeOf(run: () => Promise<unknown>): Promise<number> {
     if (error instanceof Interrupted) return exitCode(error.signal);
     if (error instanceof AlreadyTold) return 1;
     const isForPerson = error instanceof UserError || error instanceof ValidationError;
-    if (launchedBy()) return await fail(isForPerson ? error.message : Deno.inspect(error));
+    const tell = (who: string) =>
+      isForPerson
+        ? systemTerminal().error(who + error.message)
+        : writeAll(Deno.stderr, `error: ${who}${Deno.inspect(error)}\n`);
+    if (launchedBy()) return await fail(tell);
     if (!isForPerson) throw error;
-    systemTerminal().error(error.message);
+    tell("");
     return 1;
   }
 }

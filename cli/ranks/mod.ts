@@ -59,7 +59,10 @@ export async function onRanks(
   if (!stopSignal && launched.launcher === "mpirun") adviseOnMpirun(terminal, ranks.localSize);
   const unwatch = watch(
     ranks,
-    (minutes) => fail(`nothing was heard of the other ranks for ${minutes} minutes`),
+    (minutes) =>
+      fail((who) =>
+        systemTerminal().error(`${who}nothing was heard of the other ranks for ${minutes} minutes`)
+      ),
   );
   try {
     await withSystemIo(quiet, (io) => run(io, threads ?? share), {
@@ -84,16 +87,22 @@ const DELAY = 1500;
 /**
  * Tells the person what went wrong on this rank, and ends them all. What is wrong on every rank the
  * first tells, which ends the others before they do.
+ *
+ * @param tell Prints it, with the rank in front.
+ * @returns The code to exit with.
  */
-export async function fail(message: string): Promise<number> {
-  const rank = launchedBy()?.rank ?? 0;
-  if (rank > 0) {
-    await new Promise((resolve) => setTimeout(resolve, DELAY));
-    message = `rank ${rank} (on ${Deno.hostname()}): ${message}`;
-  }
-  systemTerminal().error(message);
+export async function fail(tell: (who: string) => void): Promise<number> {
+  const { rank } = launchedBy()!;
+  if (rank > 0) await wait(DELAY);
+  tell(rank > 0 ? `rank ${rank} (on ${Deno.hostname()}): ` : "");
+  // What is on its way to the person gets lost where mpirun ends first.
+  await wait(100);
   opened?.abort(1);
   return 1;
+}
+
+function wait(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** Finds the other ranks. */

@@ -23,6 +23,7 @@ const REPEATED = [
   /Primary job\s+terminated normally, but/,
   /detected that one or more processes exited with non-zero status/,
   /MPI_ABORT was invoked on rank/,
+  /An MPI communication peer process has unexpectedly disconnected/,
 ];
 /** Lines that stand alone and help nobody. */
 const ALONE = [
@@ -37,8 +38,9 @@ const ALONE = [
 /** What a banner begins and ends with: Open MPI's and MPICH's. */
 const RULE = /(?:-{74}|={83})$/;
 
-/** How a rank's error begins, in colour or not. */
-const ERROR = /\berror:/;
+/** How a rank's error begins, in colour or not, behind a status line or not. */
+// deno-lint-ignore no-control-regex
+const ERROR = /(?:^|\x1b\[K)(?:\x1b\[31m)?error(?:\x1b\[39m)?:/;
 
 /** How a signal ended a process, and why that may be. */
 function endedBy(signal: number): string {
@@ -53,6 +55,11 @@ export class NoiseFilter {
   #meaning: string | undefined;
   #dropped: string[] = [];
   #isTold = false;
+
+  /** Whether a rank has told an error. */
+  get isTold(): boolean {
+    return this.#isTold;
+  }
 
   /** What `mpirun` saw that no rank could tell, as one line. */
   get meaning(): string | undefined {
@@ -72,11 +79,10 @@ export class NoiseFilter {
   /**
    * What is left where nothing comes any more.
    *
-   * @param hasFailed Whether the run has: where no line says why, all that was taken out is given.
+   * @param isUnexplained Whether nobody knows why the run failed: all that was taken out is given.
    */
-  end(hasFailed: boolean): string {
+  end(isUnexplained: boolean): string {
     const left = [...this.#banner ?? [], ...this.#rest ? [this.#rest] : []];
-    const isUnexplained = hasFailed && !this.#isTold && this.#meaning === undefined;
     return [...isUnexplained ? this.#dropped : [], ...left].map((line) => line + "\n").join("");
   }
 
