@@ -20,6 +20,7 @@ export * as evaluation from "./lib/eval/mod.ts";
 export * as model from "./lib/model/mod.ts";
 export * as optim from "./lib/optim/mod.ts";
 export * as ranks from "./lib/ranks/mod.ts";
+export * as mpi from "./lib/ranks/mpi/mod.ts";
 export * as random from "./lib/random/mod.ts";
 export * as tasks from "./lib/tasks/mod.ts";
 export * as tokenizer from "./lib/tokenizer/mod.ts";

@@ -12,7 +12,7 @@ import { flagOf } from "../flag.ts";
 import { Interrupted, SIGNALS, systemTerminal, withSystemIo } from "../io.ts";
 import { allowedCores, threadsOf } from "./cores.ts";
 import { takeGpu } from "./gpus.ts";
-import { type Launched, launchedBy } from "./launched.ts";
+import { launchedBy } from "./launched.ts";
 import { startRanks, STOP_SIGNAL } from "./start.ts";
 import { watch } from "./watchdog.ts";
 
@@ -51,7 +51,7 @@ export async function onRanks(
   if (!launched || launched.worldSize === 1) {
     return await withSystemIo(quiet, (io) => run(io, threads));
   }
-  const ranks = opened = await openRanks(launched);
+  const ranks = opened = await openRanks();
   const terminal = ranks.rank === 0 ? systemTerminal(quiet) : silentTerminal();
   takeGpu(ranks.localRank);
   const share = await threadsOf(ranks, ranks.hosts);
@@ -106,18 +106,10 @@ function wait(milliseconds: number): Promise<void> {
 }
 
 /** Finds the other ranks. */
-async function openRanks({ launcher, worldSize }: Launched): Promise<MpiRanks> {
+async function openRanks(): Promise<MpiRanks> {
   // Who runs one process has no MPI.
-  const { MpiRanks } = await import("../../lib/ranks/mpi/mod.ts");
-  const ranks = await MpiRanks.open();
-  if (ranks.worldSize === worldSize) return ranks;
-  await ranks.close();
-  throw new UserError(
-    `${launcher} started ${worldSize} processes, but MPI's library finds ${ranks.worldSize}: ` +
-      (launcher === "srun"
-        ? "start them with srun --mpi=pmix (srun --mpi=list names what there is)"
-        : "mpirun and the library are not of the same MPI"),
-  );
+  const { openMpi } = await import("../../lib/ranks/mpi/mod.ts");
+  return await openMpi((name) => Deno.env.get(name));
 }
 
 /** Where ranks other than the first print: nowhere. */

@@ -1,7 +1,7 @@
 /** A watch over a rank that waits for others that no longer answer. */
 
 /** How long a rank waits for the others before it takes them for lost, in milliseconds. */
-const PATIENCE = 10 * 60_000;
+const PATIENCE = 30 * 60_000;
 
 /** What waits for other ranks. */
 export interface Waiting {

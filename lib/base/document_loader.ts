@@ -18,7 +18,10 @@ export interface DocumentBatch {
   documents: number[];
   /** Which pass over the documents this is, from 1. */
   epoch: number;
-  /** Documents placed / documents, beyond 1 in later epochs. */
+  /**
+   * Documents placed / documents, beyond 1 in later epochs; of several ranks those of all, if all are
+   * as far as this one.
+   */
   progress: number;
 }
 
@@ -30,6 +33,10 @@ export interface DocumentLoaderOptions {
   T: number;
   /** Documents to choose among, 1000 unless given. */
   bufferSize?: number;
+  /** Which of `worldSize` processes this is; 0 unless given. It reads every worldSize-th document. */
+  rank?: number;
+  /** How many processes train one model; 1 unless given. */
+  worldSize?: number;
 }
 
 /**
@@ -38,6 +45,9 @@ export interface DocumentLoaderOptions {
  * what is left of the row and its rest is lost (about a third of all tokens where documents are as
  * long as rows). After the last document the first follows, but not before all that wait are placed,
  * so that each is placed once a pass.
+ *
+ * Rank r of N reads documents r, r + N, r + 2 N, … and past the end goes on counting from the first, so
+ * that in each pass every document is read by one rank.
  *
  * @example
  * ```ts
@@ -55,10 +65,13 @@ export class DocumentLoader {
   readonly #options: Required<DocumentLoaderOptions>;
   /** Documents read and not yet placed, by their places in the list; all of one pass. */
   readonly #buffer: number[] = [];
-  #read = 0;
+  /** The next document to read, counted through all passes. */
+  #next: number;
+  /** Which pass the buffer is of, from 0. */
+  #pass = 0;
 
   /**
-   * Begins at the first document.
+   * Begins at the first document, or the rank's first.
    *
    * @param documents Documents as tokens, each beginning with bos.
    * @throws {UserError} If there are none.
@@ -66,12 +79,13 @@ export class DocumentLoader {
   constructor(documents: readonly Int32Array[], options: DocumentLoaderOptions) {
     if (documents.length === 0) throw new UserError("there are no documents to train on");
     this.#documents = documents;
-    this.#options = { bufferSize: BUFFER_SIZE, ...options };
+    this.#options = { bufferSize: BUFFER_SIZE, rank: 0, worldSize: 1, ...options };
+    this.#next = this.#options.rank;
   }
 
   /** The next batch. */
   next(): DocumentBatch {
-    const { B, T } = this.#options;
+    const { B, T, worldSize } = this.#options;
     const x = new Int32Array(B * T), y = new Int32Array(B * T);
     const row = new Int32Array(T + 1);
     const placed: number[] = [];
@@ -80,7 +94,7 @@ export class DocumentLoader {
       x.set(row.subarray(0, T), b * T);
       y.set(row.subarray(1), b * T);
     }
-    const progress = (this.#read - this.#buffer.length) / this.#documents.length;
+    const progress = (this.#next - worldSize * this.#buffer.length) / this.#documents.length;
     return { x, y, documents: placed, epoch: Math.floor(progress) + 1, progress };
   }
 
@@ -111,12 +125,13 @@ export class DocumentLoader {
 
   /** Fills the buffer from the pass; from the next one only when none of this one waits. */
   #readAhead(): void {
-    const { length } = this.#documents;
-    while (this.#buffer.length < this.#options.bufferSize) {
-      const index = this.#read % length;
-      if (index === 0 && this.#buffer.length > 0) return;
-      this.#buffer.push(index);
-      this.#read++;
+    const { length } = this.#documents, { bufferSize, worldSize } = this.#options;
+    while (this.#buffer.length < bufferSize) {
+      const pass = Math.floor(this.#next / length);
+      if (pass !== this.#pass && this.#buffer.length > 0) return;
+      this.#pass = pass;
+      this.#buffer.push(this.#next % length);
+      this.#next += worldSize;
     }
   }
 }

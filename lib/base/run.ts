@@ -4,19 +4,14 @@
  * @module
  */
 import { join } from "@std/path";
-import { type CheckpointContents, DiskFolder } from "../checkpoint/disk/mod.ts";
+import { DiskFolder } from "../checkpoint/disk/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { GPT, initialParameters, type ModelConfig, Pass } from "../model/mod.ts";
-import {
-  lrMultiplier,
-  momentumCoefficient,
-  Optimizer,
-  optimizerState,
-  parameterGroups,
-} from "../optim/mod.ts";
+import { parameterGroups } from "../optim/mod.ts";
 import { NEWEST_PARTS } from "../model_parts.ts";
 import { pause } from "../pause.ts";
+import { SINGLE } from "../ranks/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import {
@@ -24,9 +19,13 @@ import {
   areWorthSaving,
   attempt,
   endedBy,
+  evaluationSteps,
+  freshOptimizer,
   isMultiple,
   openSinks,
+  optimizerContents,
   planTraining,
+  type RankContents,
   RunCheckpoints,
   type RunIo,
   type RunProgress,
@@ -36,7 +35,7 @@ import {
   validationBpb,
   withDevice,
 } from "../training/mod.ts";
-import { DocumentLoader } from "./document_loader.ts";
+import { DocumentLoader, type DocumentLoaderOptions } from "./document_loader.ts";
 import { readDocuments, type TokenizedDocuments, tokenizeDocuments } from "./documents.ts";
 import type { BaseOptions } from "./options.ts";
 
@@ -68,7 +67,8 @@ export async function runBase(
   const tokenizer = await Tokenizer.load(new DiskFolder(join(io.baseDir, "tokenizer")));
   const { deviceBatchSize: rows } = options;
   // Refuses sizes that do not fit before anything is read.
-  accumulationSteps({ ...options, deviceBatchSize: rows === "auto" ? 1 : rows });
+  const sizes = { ...options, deviceBatchSize: rows === "auto" ? 1 : rows };
+  accumulationSteps(sizes, io.ranks?.worldSize);
   return await withDevice(options, io, async (device) => {
     const config = baseConfig(options, tokenizer.vocabSize);
     const planned = await planTraining(device, { config, parts: NEWEST_PARTS }, options, io);
@@ -138,9 +138,16 @@ export async function pretrain(
   io: RunIo,
 ): Promise<BaseResult> {
   const { terminal, baseDir, signal } = io;
+  const { ranks = SINGLE } = io, { rank, worldSize } = ranks;
   const { maxSeqLen: T, deviceBatchSize: B } = options;
   const tag = options.modelTag ?? `d${options.depth}`;
-  await using checkpoints = await RunCheckpoints.open({ baseDir, source: "base", tag, terminal });
+  await using checkpoints = await RunCheckpoints.open({
+    baseDir,
+    source: "base",
+    tag,
+    terminal,
+    ranks,
+  });
   const model = new GPT(device, baseConfig(options, tokenizer.vocabSize), { training: true });
   const initial = initialParameters(model.config, options.seed);
   await model.load(async (...slice) => {
@@ -148,41 +155,31 @@ export async function pretrain(
     return await initial(...slice);
   });
   describe(model, terminal);
-  const optimizer = new Optimizer(
-    device,
-    parameterGroups(
-      [...model.parameters.values()],
-      model.config.nEmbd,
-      options,
-      options.weightDecay,
-    ),
-  );
+  const parameters = [...model.parameters.values()];
+  const groups = parameterGroups(parameters, model.config.nEmbd, options, options.weightDecay);
+  const optimizer = await freshOptimizer(model, groups, {}, io);
   const pass = new Pass(model, B, T, { training: true });
-  const loader = new DocumentLoader(documents.train, { B, T });
-  const contents = ({ step, progress }: RunProgress): CheckpointContents => {
-    const multiplier = lrMultiplier(progress, options);
-    const mu = momentumCoefficient(Math.max(0, step - 1));
-    return {
-      step,
-      modelConfig: model.config,
-      stateDict: model.stateDict(options.saveDtype),
-      optimizer: optimizerState(optimizer, { multiplier, mu }),
-      meta: {
-        val_bpb: null, // until it is measured
-        user_config: spelled(options), // its learning rates are what `sft` inherits
-        device_batch_size: B,
-        max_seq_len: T,
-        total_batch_size: options.totalBatchSize,
-      },
-    };
-  };
+  const loader = new DocumentLoader(documents.train, { B, T, rank, worldSize });
+  const contents = (at: RunProgress): RankContents => ({
+    step: at.step,
+    modelConfig: model.config,
+    stateDict: model.stateDict(options.saveDtype),
+    ...optimizerContents(optimizer, at, options),
+    meta: {
+      val_bpb: null, // until it is measured
+      user_config: spelled(options), // its learning rates are what `sft` inherits
+      device_batch_size: B,
+      max_seq_len: T,
+      total_batch_size: options.totalBatchSize,
+    },
+  });
   await checkpoints.plan(options, contents(START), 0);
-  const sinks = openSinks(checkpoints.directory, terminal, checkpoints.log);
+  const sinks = openSinks(checkpoints.directory, io, checkpoints.log);
   let valBpb: number | undefined;
 
   const validate = () => {
-    const steps = Math.max(1, Math.floor(options.evalTokens / (B * T)));
-    const batches = heldOutBatches(documents.heldOut, B, T);
+    const steps = evaluationSteps(options.evalTokens, pass, worldSize);
+    const batches = heldOutBatches(documents.heldOut, { B, T, rank, worldSize });
     return validationBpb(pass, batches, steps, tokenizer.tokenBytes, io);
   };
 
@@ -190,10 +187,12 @@ export async function pretrain(
     const { step } = await runTrainingLoop({
       pass,
       optimizer,
-      accumulationSteps: accumulationSteps(options),
+      accumulationSteps: accumulationSteps(options, worldSize),
       numIterations: options.numIterations,
       schedule: options,
       signal,
+      stop: io.stop,
+      ranks,
       now: io.now,
       nextBatch: () => {
         const batch = loader.next();
@@ -206,7 +205,7 @@ export async function pretrain(
       rest: async (at, _, end) => {
         const { step } = at;
         // What was learned is safe before it is measured.
-        if (step > 0 && await areWorthSaving(pass, step, end, terminal)) {
+        if (step > 0 && await areWorthSaving(pass, step, end, io)) {
           await checkpoints.save(contents(at), end !== undefined);
         }
         valBpb = undefined;
@@ -228,8 +227,8 @@ export async function pretrain(
   }
 }
 
-function* heldOutBatches(documents: Int32Array[], B: number, T: number) {
-  const loader = new DocumentLoader(documents, { B, T });
+function* heldOutBatches(documents: Int32Array[], options: DocumentLoaderOptions) {
+  const loader = new DocumentLoader(documents, options);
   for (;;) yield loader.next();
 }
 

@@ -45,7 +45,7 @@ export function defaultTag(times: ReadonlyMap<string, number>): string {
 interface Naming {
   model: RegExp;
   meta: RegExp;
-  /** Captures the rank too, which nanochat's files lack until 13 November 2025. */
+  /** Captures the rank too, which files of one process may lack, and nanochat's until 13 November 2025. */
   optimizer: RegExp;
 }
 
@@ -54,7 +54,7 @@ const namings: readonly Naming[] = [
   {
     model: /^step_(\d+)_model\.pt$/,
     meta: /^step_(\d+)_meta\.json$/,
-    optimizer: /^step_(\d+)_optimizer\.pt$/,
+    optimizer: /^step_(\d+)_optimizer(?:_rank(\d+))?\.pt$/,
   },
   {
     model: /^model_(\d+)\.pt$/,

@@ -23,6 +23,7 @@
  */
 
 export type { ContentPart, Conversation, Message } from "../conversation.ts";
+export { dealt } from "./dealt.ts";
 export {
   type ConversationDataset,
   type PackedBatch,

@@ -171,7 +171,11 @@ export class PackedLoader {
     this.#cursor = state.cursor;
     this.#consumed = state.consumed;
     this.#epoch = state.epoch;
-    this.#waiting = state.buffer.map((index) => this.#read(index));
+    for (const conversation of state.buffer.map((index) => this.#read(index))) {
+      // What others had not read yet waits too, see `dealt`.
+      if (conversation.isTrained) this.#waiting.push(conversation);
+      else this.#consumed += this.#worldSize;
+    }
   }
 
   get #checksum(): string {

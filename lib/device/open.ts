@@ -12,7 +12,7 @@ import { createWebGpuDevice, findAdapter } from "./webgpu/mod.ts";
 export interface DeviceChoice {
   /** `webgpu`, `cpu`, or undefined for a hardware GPU if there is one, else the CPU. */
   deviceType?: "webgpu" | "cpu";
-  /** Threads of the CPU device; one per core unless given. */
+  /** Threads of the CPU device; one per core, divided by the processes there, unless given. */
   threads?: number;
   /** BLAS library of the CPU device: `off` (the default), `auto`, or a file. */
   blas?: string;
@@ -20,6 +20,8 @@ export interface DeviceChoice {
 
 /** What is asked of {@link openDevice}. */
 export interface DeviceOptions extends DeviceChoice {
+  /** Processes of this computer that each open a device, and share its cores and memory: 1. */
+  processes?: number;
   /** A clock in milliseconds, for measuring a GPU; `performance.now` unless given. */
   now?: () => number;
 }
@@ -35,13 +37,13 @@ export interface DeviceOptions extends DeviceChoice {
 export async function openDevice(
   options: DeviceOptions = {},
 ): Promise<{ device: Hardware; reason: string }> {
-  const { deviceType, threads, blas, now } = options;
+  const { deviceType, threads, blas, processes = 1, now } = options;
   const adapter = deviceType === "cpu" ? undefined : await findAdapter();
   const software = adapter?.info.isFallbackAdapter ?? false;
   const openWebGpu = () =>
     createWebGpuDevice({
       adapterAdvice: adapterAdvice(),
-      maxMemoryBytes: memoryLimit(software),
+      maxMemoryBytes: memoryLimit(software) / processes,
       now,
     });
   if (deviceType === "webgpu") {
@@ -59,6 +61,7 @@ export async function openDevice(
       reason = "no hardware GPU was found, and a software one was not asked for";
     }
   }
-  const maxMemoryBytes = memoryLimit(true);
-  return { device: await createCpuDevice({ threads, blas, maxMemoryBytes }), reason };
+  const maxMemoryBytes = memoryLimit(true) / processes;
+  const device = await createCpuDevice({ threads, processes, blas, maxMemoryBytes });
+  return { device, reason };
 }

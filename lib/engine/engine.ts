@@ -17,6 +17,11 @@ import { ToolUse, type ToolUseStep, type ToolUseTokenizer } from "./tool_use.ts"
 export interface GenerateOptions extends SamplingOptions {
   /** Most new tokens per row. Default: as many as the context has room for. */
   maxTokens?: number;
+  /**
+   * What each row adds to the seed instead of its place: rows that are to draw the same random
+   * numbers whatever they are generated with.
+   */
+  streams?: readonly number[];
 }
 
 /** Settings of an {@link Engine}. */
@@ -176,7 +181,8 @@ export class Engine {
     });
     const ids = device.view(pass.ids, [prompts.length]);
     const uniforms = device.allocate("random numbers", [prompts.length]);
-    const generators = prompts.map((_, row) => new PythonRandom(sampling.seed + row));
+    const { streams = prompts.keys().toArray() } = options;
+    const generators = streams.map((stream) => new PythonRandom(sampling.seed + stream));
     const drawn: Float32Array[] = [];
     /** The numbers of a step are the same however often it is taken. */
     const numbersOf = (step: number) =>

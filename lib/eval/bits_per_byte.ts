@@ -7,6 +7,7 @@ import type { Readback } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import type { Pass } from "../model/mod.ts";
 import { pause } from "../pause.ts";
+import { type Company, together } from "../ranks/mod.ts";
 
 /** Inputs and targets of one batch, as the dataloader gives them. */
 export interface EvaluationBatch {
@@ -21,13 +22,16 @@ export interface EvaluationBatch {
  * tokens of no bytes (special ones) are left out of both sums. The losses of a batch are fetched
  * while the next one runs.
  *
+ * Of several ranks, each measures batches of its own, or none, and both sums are those of all.
+ *
  * @param pass A pass of the model for batches of this shape.
  * @param batches The batches to measure; `steps` of them are taken.
  * @param steps How many.
  * @param tokenBytes Bytes of each token, 0 for special tokens.
  * @param onBatch Called after each batch with the number done.
- * @param signal Breaks it off after a batch: its reason is thrown.
- * @returns Bits per byte.
+ * @param signal Breaks it off after a batch, on all ranks: its reason is thrown.
+ * @param others The ranks that measure, and what stops this one with them; it is alone unless given.
+ * @returns Bits per byte, the same on every rank.
  * @throws {UserError} where no target was counted, or the loss is not finite.
  */
 export async function bitsPerByte(
@@ -37,7 +41,28 @@ export async function bitsPerByte(
   tokenBytes: Int32Array,
   onBatch: (done: number) => void = () => {},
   signal?: AbortSignal,
+  others: Pick<Company, "ranks" | "stop"> = {},
 ): Promise<number> {
+  const sums = await together({ ...others, signal }, async () => {
+    const { nats, bytes } = await lossAndBytes(pass, batches, steps, tokenBytes, onBatch, signal);
+    if (!Number.isFinite(nats)) throw new UserError(`the loss of what is measured is ${nats}`);
+    return Float64Array.of(nats, bytes);
+  });
+  await others.ranks?.sum(sums);
+  const [nats, bytes] = sums;
+  if (bytes === 0) throw new UserError("there is no text in what is measured, so no bits per byte");
+  return nats / (Math.LN2 * bytes);
+}
+
+/** The loss in nats over the counted targets of batches, float32 within each, and their bytes. */
+async function lossAndBytes(
+  pass: Pass,
+  batches: AsyncIterable<EvaluationBatch> | Iterable<EvaluationBatch>,
+  steps: number,
+  tokenBytes: Int32Array,
+  onBatch: (done: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<{ nats: number; bytes: number }> {
   const { device } = pass.model;
   const lossSum = device.allocate("loss of an evaluation batch", [1]);
   let nats = 0, bytes = 0, done = 0;
@@ -63,7 +88,5 @@ export async function bitsPerByte(
   } finally {
     device.free(lossSum);
   }
-  if (bytes === 0) throw new UserError("there is no text in what is measured, so no bits per byte");
-  if (!Number.isFinite(nats)) throw new UserError(`the loss of what is measured is ${nats}`);
-  return nats / (Math.LN2 * bytes);
+  return { nats, bytes };
 }

@@ -5,6 +5,7 @@
  */
 import type { GPT } from "../model/mod.ts";
 import { unlessAborted } from "../pause.ts";
+import { type Company, isStopped, SINGLE, together } from "../ranks/mod.ts";
 import { MultipleChoiceTask } from "../tasks/multiple_choice.ts";
 import type { EvalTask } from "../tasks/task.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
@@ -19,18 +20,9 @@ export interface Score {
   total: number;
 }
 
-/** One of several processes that share the problems of an evaluation. */
-export interface EvaluationRanks {
-  /** Which process this is, from 0: it tries problems rank, rank + worldSize, …. */
-  rank: number;
-  /** How many there are. */
-  worldSize: number;
-  /** The sums over all processes of what each of them gives. */
-  sum(values: number[]): Promise<number[]>;
-}
-
 /** How problems are tried; the defaults are nanochat's. */
-export interface TaskEvaluationOptions extends Partial<CompletionOptions> {
+export interface TaskEvaluationOptions
+  extends Partial<Omit<CompletionOptions, "numbers">>, Pick<Company, "ranks" | "stop"> {
   /** Problems per forward pass of a categorical task, and rows that are decoded together: 8. */
   batchSize?: number;
   /** Answers per problem of a generative task: 1. */
@@ -45,8 +37,6 @@ export interface TaskEvaluationOptions extends Partial<CompletionOptions> {
   maxProblems?: number;
   /** Called after each batch with the score of this process so far, and how many it will try. */
   onProgress?: (score: Score, problems: number) => void;
-  /** Several processes that share the problems. */
-  ranks?: EvaluationRanks;
 }
 
 /** nanochat's settings. */
@@ -56,9 +46,11 @@ const DEFAULTS = { batchSize: 8, numSamples: 1, maxNewTokens: 512, temperature: 
 const CONCURRENT_PROGRAMS = 2;
 
 /**
- * Tries the problems of a task.
+ * Tries the problems of a task. Several ranks share them as nanochat's do: rank r of N takes
+ * problems r, r + N, … of a generative task, and of a categorical one batches r, r + N, …. What is
+ * solved does not depend on how many there are.
  *
- * @returns The score, of all processes together; undefined if the signal was aborted.
+ * @returns The score, of all ranks together; undefined if the signal was aborted on one of them.
  * @throws {UserError} when a problem's row is malformed, or the device's memory does not suffice.
  */
 export async function evaluateTask(
@@ -68,34 +60,39 @@ export async function evaluateTask(
   options: TaskEvaluationOptions = {},
 ): Promise<Score | undefined> {
   const { onProgress = () => {}, signal, ranks } = options;
-  const { rank, worldSize } = ranks ?? { rank: 0, worldSize: 1 };
-  const indices = Array.from({ length: problemCount(task, options) }, (_, i) => i)
-    .filter((i) => i % worldSize === rank);
-  const score: Score = { passed: 0, total: 0 };
+  const indices = ownProblems(task, options);
+  const sums = Float64Array.of(0, 0);
   try {
-    for await (const outcomes of tryProblems(model, tokenizer, task, indices, options)) {
-      score.passed += outcomes.filter((solved) => solved).length;
-      score.total += outcomes.length;
-      onProgress({ ...score }, indices.length);
-      if (signal?.aborted) break;
-    }
+    await together(options, async () => {
+      for await (const outcomes of tryProblems(model, tokenizer, task, indices, options)) {
+        sums[0] += outcomes.filter((solved) => solved).length;
+        sums[1] += outcomes.length;
+        onProgress({ passed: sums[0], total: sums[1] }, indices.length);
+        signal?.throwIfAborted();
+      }
+      signal?.throwIfAborted();
+    });
   } catch (error) {
-    if (error !== signal?.reason) throw error;
+    if (isStopped(options, error)) return undefined;
+    throw error;
   }
-  if (signal?.aborted) return undefined;
-  const [passed, total] = await ranks?.sum([score.passed, score.total]) ??
-    [score.passed, score.total];
+  await ranks?.sum(sums);
+  const [passed, total] = sums;
   return { passed, total };
 }
 
-/** How many problems of a task are tried. */
-function problemCount(task: EvalTask, { maxProblems = Infinity }: TaskEvaluationOptions): number {
-  return Math.min(task.length, maxProblems);
+/** The problems of a task that this rank tries, by their indices. */
+export function ownProblems(task: EvalTask, options: TaskEvaluationOptions): number[] {
+  const { maxProblems = Infinity, batchSize = DEFAULTS.batchSize, ranks = SINGLE } = options;
+  const { rank, worldSize } = ranks;
+  const dealt = task.evalType === "categorical" ? batchSize : 1;
+  return Array.from({ length: Math.min(task.length, maxProblems) }, (_, i) => i)
+    .filter((i) => Math.floor(i / dealt) % worldSize === rank);
 }
 
 /**
- * Tries once what {@link evaluateTask} needs, without measuring: the row of every problem, and the
- * device's memory for the largest batch.
+ * Tries once what {@link evaluateTask} needs of this rank, without measuring: the row of every
+ * problem that it has, and the device's memory for the largest batch. Nothing is waited for.
  *
  * @throws {UserError} when a problem's row is malformed, or the device's memory does not suffice;
  * the signal's reason if it was aborted.
@@ -106,13 +103,13 @@ export async function tryTask(
   task: EvalTask,
   options: TaskEvaluationOptions = {},
 ): Promise<void> {
-  const count = problemCount(task, options), { signal } = options;
+  const indices = ownProblems(task, options), { signal } = options;
   if (task instanceof MultipleChoiceTask) {
-    const problems = Array.from({ length: count }, (_, index) => task.get(index));
+    const problems = indices.map((index) => task.get(index));
     const { batchSize } = { ...DEFAULTS, ...options };
     for await (const _ of chooseLetters(model, tokenizer, problems, batchSize, signal)) return;
   } else {
-    const problems = Array.from({ length: count }, (_, index) => task.get(index));
+    const problems = indices.map((index) => task.get(index));
     await tryCompletion(model, tokenizer, problems, { ...DEFAULTS, ...options });
   }
 }
@@ -135,7 +132,8 @@ async function* tryProblems(
     return;
   }
   const problems = indices.map((index) => task.get(index));
-  for await (const answers of complete(model, tokenizer, problems, settings)) {
+  const numbered = { ...settings, numbers: indices };
+  for await (const answers of complete(model, tokenizer, problems, numbered)) {
     yield await mapConcurrently(answers, async ({ problem, texts }) => {
       for (const text of texts) {
         // A program may run for seconds, and the first one starts Python.

@@ -17,6 +17,8 @@ export interface CompletionOptions extends SamplingOptions {
   numSamples: number;
   /** Most tokens of an answer. */
   maxNewTokens: number;
+  /** The number of each problem, which decides its random numbers; its place unless given. */
+  numbers?: readonly number[];
   /** Ends it early when aborted: the batch in work is dropped. */
   signal?: AbortSignal;
 }
@@ -32,7 +34,8 @@ export interface Completions {
 /**
  * Lets a model answer problems, as nanochat's `run_generative_eval` does, but many at a time.
  * Batches hold prompts of similar length, the longest first. Answers may outgrow the length that
- * the model was trained on.
+ * the model was trained on. An answer is drawn from random numbers of its own, so that it does not
+ * depend on the problems that are tried with it.
  *
  * @param model The model; its parameters must stay as they are meanwhile.
  * @yields The answers of each batch.
@@ -44,7 +47,7 @@ export async function* complete(
   problems: readonly Conversation[],
   options: CompletionOptions,
 ): AsyncGenerator<Completions[]> {
-  const { numSamples, maxNewTokens, signal } = options;
+  const { numSamples, maxNewTokens, numbers = problems.keys().toArray(), signal } = options;
   const prompts = await renderPrompts(tokenizer, problems, signal);
   if (prompts.length === 0) return;
   const capacity = prompts[0].ids.length + maxNewTokens;
@@ -54,7 +57,12 @@ export async function* complete(
     for (let start = 0; start < prompts.length; start += size) {
       const batch = prompts.slice(start, start + size);
       const rows = rowsOf(batch, numSamples);
-      const generated = await engine.generateBatch(rows, { ...options, maxTokens: maxNewTokens });
+      const streams = rows.map((_, row) => {
+        const { problem } = batch[Math.floor(row / numSamples)];
+        return numSamples * numbers[problem] + row % numSamples;
+      });
+      const settings = { ...options, streams, maxTokens: maxNewTokens };
+      const generated = await engine.generateBatch(rows, settings);
       if (signal?.aborted) return;
       const texts = generated.map((tokens) => tokenizer.decode(tokens));
       yield batch.map(({ problem }, i) => ({

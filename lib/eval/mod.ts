@@ -15,7 +15,7 @@ export {
 } from "./chatcore.ts";
 export {
   evaluateTask,
-  type EvaluationRanks,
+  ownProblems,
   type Score,
   type TaskEvaluationOptions,
   tryTask,

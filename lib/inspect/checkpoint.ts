@@ -15,6 +15,7 @@ import {
   tableRows,
   windowSizes,
 } from "../model/mod.ts";
+import { SINGLE } from "../ranks/mod.ts";
 import {
   type ModelOptions,
   openCheckpoint,
@@ -70,7 +71,7 @@ export async function inspectCheckpoint(
   const table = await withDevice(
     options,
     io,
-    (device) => memoryTable(device, { config, parts }, maxSeqLen),
+    (device) => memoryTable(device, { config, parts }, maxSeqLen, io.ranks ?? SINGLE),
   );
   table.forEach((line) => terminal.print(line));
   terminal.print("Tensors");

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { bigramHash } from "../device/bigram_hash.ts";
 import type { Tensor, TokenGroups } from "../device/mod.ts";
 import type { Arena } from "./arena.ts";
 import { bigramRows, tableRows } from "./config.ts";
 import type { GPT } from "./gpt.ts";
 import { TableRows } from "./table_rows.ts";
+import { bigramRowsOf } from "./touched_rows.ts";
 
 /** The inputs of a pass, written once per micro-batch. */
 export class DeviceBatch {
@@ -64,9 +64,7 @@ export class DeviceBatch {
     const { device } = this.#model;
     this.tokens.write(x);
     const { T, bigrams } = this;
-    bigrams?.write(
-      x.map((id, n) => bigramHash(id, n % T === 0 ? -1 : x[n - 1], bigrams.tableLength)),
-    );
+    bigrams?.write(bigramRowsOf(x, T, bigrams.tableLength));
     const index = Int32Array.from(y?.keys() ?? []).filter((row) => y![row] >= 0);
     this.count = index.length;
     if (this.count === 0) return;

@@ -6,6 +6,7 @@
 export type { ModelConfig } from "../model_config.ts";
 export { type ModelParts, NEWEST_PARTS, type ValueGate } from "../model_parts.ts";
 export { Arena } from "./arena.ts";
+export { backwardOrder } from "./backward_order.ts";
 export { CachedPass } from "./cached_pass.ts";
 export {
   backoutLayer,
@@ -34,3 +35,4 @@ export {
 export { Pass } from "./pass.ts";
 export { type RotaryParts, rotaryTables } from "./rotary.ts";
 export { TableRows } from "./table_rows.ts";
+export { bigramRowsOf, touchedRows } from "./touched_rows.ts";

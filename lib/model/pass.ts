@@ -135,6 +135,11 @@ export class Pass {
 
   /** Computes {@link final} for the written batch. */
   forward(): void {
+    for (const _ of this.#forward());
+  }
+
+  /** One layer at a time; none of it finishes a gradient. */
+  *#forward(): Generator<0> {
     const { model, model: { device, config } } = this;
     const remembered = this.#remembered;
     const { x0, bigrams } = this.#mixedIn;
@@ -142,7 +147,7 @@ export class Pass {
     if (this.#layers[0].x !== x0) device.copy({ out: this.#layers[0].x, x: x0 });
     if (bigrams && this.batch.bigrams) embedBigrams(model, this.batch.bigrams.ids, bigrams);
 
-    this.#layers.forEach((act, layer) => {
+    for (const [layer, act] of this.#layers.entries()) {
       const out = this.#layers[layer + 1]?.x ?? this.#last;
       const { attended, lse, q, k, v } = act, window = this.#windows[layer];
       const attend = () => device.attention({ out: attended, lse, q, k, v, window });
@@ -150,7 +155,8 @@ export class Pass {
       if (layer === backoutLayer(config) && remembered && remembered !== out) {
         device.copy({ out: remembered, x: out });
       }
-    });
+      yield 0;
+    }
     if (remembered) {
       const streams = { out: this.#beforeNorm, x: this.#last, y: remembered };
       device.combine({ ...streams, ...this.#backout });
@@ -190,19 +196,31 @@ export class Pass {
    * @throws {Error} if the pass was made without `training`.
    */
   train(lossSum: Tensor, scale: number): void {
+    for (const _ of this.training(lossSum, scale));
+  }
+
+  /**
+   * {@link train}, one layer at a time: gives how many lists of {@link backwardOrder} have final
+   * gradients by then, so that they can be handed on while the rest is computed, or the rest left
+   * out. It is done when all are; a batch without counted targets gives nothing.
+   *
+   * @throws {Error} if the pass was made without `training`.
+   */
+  *training(lossSum: Tensor, scale: number): Generator<number> {
     const gradients = this.#gradients;
     if (!gradients) throw new Error("the pass was made for inference");
     const { index, targets, count } = this.batch;
     if (count === 0) return;
-    this.forward();
+    yield* this.#forward();
     // Until the final norm's backward pass, that of x0 is free to hold the gradient of `final`.
     const gradient = { dFinal: gradients.dMixedIn.x0, scale: scale / count };
     this.head.run({ final: this.final, index, targets, count, gradient });
     this.#addLosses(lossSum, scale / count);
-    this.#backward(gradients);
+    yield 1;
+    yield* this.#backward(gradients);
   }
 
-  #backward(gradients: Gradients): void {
+  *#backward(gradients: Gradients): Generator<number> {
     const { model, model: { device, config, parts } } = this;
     const { dx, dMixedIn, dMixedIn: { x0: dx0, bigrams: dBigrams }, dRemembered } = gradients;
     const remembered = this.#remembered;
@@ -222,6 +240,7 @@ export class Pass {
       }
       const window = this.#windows[layer];
       backwardBlock(model, layer, inputs, this.#layers[layer], scratch, window, dx, dMixedIn);
+      yield 1 + config.nLayer - layer;
     }
     if (parts.lambdas) device.combine({ out: dx, x: dx, y: dx0, a: 1, b: 1 });
     const x = this.#embed();
@@ -245,6 +264,7 @@ export class Pass {
       const { groups } = this.batch.bigrams, dtable = model.gradient(BIGRAM_TABLE);
       device.embeddingBackward({ dtable, dout: dBigrams, groups });
     }
+    yield 2 + config.nLayer;
   }
 
   /** Gives the memory of the pass back. */

@@ -8,11 +8,13 @@ import type { Device, Tensor } from "../device/mod.ts";
 import { pause } from "../pause.ts";
 import { slices } from "../tensor_source.ts";
 import { AdamW } from "./adamw.ts";
-import type { OptimizerParameter, ParameterGroup } from "./groups.ts";
+import { isAdamW, type OptimizerParameter, type ParameterGroup } from "./groups.ts";
+import { type Ranks, together } from "../ranks/mod.ts";
 import type { Muon } from "./muon.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { faultOf, findMissing, type IncomingTensor, type OptimizerShare } from "./saved/shares.ts";
 import { findState, type SavedPiece, type SavedState, type SavedStep } from "./saved/state.ts";
+import { type RankOptimizer, rankOptimizer } from "./sharded/rank_optimizer.ts";
 
 /** What there was of a state that was loaded. */
 export interface LoadedState {
@@ -51,36 +53,27 @@ export function loadOptimizerState(
 }
 
 /**
- * As {@link loadOptimizerState}, from the shares that several processes saved.
+ * As {@link loadOptimizerState}, from the shares that several processes saved. An optimizer that ranks
+ * share takes them over on all ranks or on none, which all call this at once: each reads what it has
+ * a place for, and one of them the whole of each tensor, so that nothing goes unchecked.
  *
- * @param shares One of each process. Their tensors are read piece by piece.
+ * @param shares One of each process that saved the state, however many load it. Their tensors are read
+ * piece by piece.
+ * @param stop Called where another rank was stopped.
  * @throws {UserError} when one is missing too, or they are not of one state; the message names the
- * share.
+ * share, and the rank that found it where that is another.
  */
 export async function loadOptimizerShares(
-  optimizer: Optimizer,
+  optimizer: Optimizer | RankOptimizer,
   shares: readonly OptimizerShare[],
   signal?: AbortSignal,
+  stop?: () => void,
 ): Promise<LoadedState> {
-  const { device, parts } = optimizer;
+  const taker = rankOptimizer(optimizer), { device, ranks, own } = taker;
   try {
-    const { pieces, steps, hasSecondMomentum, world, missing } = find(optimizer, shares);
-    if (missing.length > 0) {
-      const ranks = missing.map((rank) => `rank ${rank}`).join(", ");
-      throw faultOf(shares[0], `missing of its ${world} shares: ${ranks}`);
-    }
-    const counts = await readSteps(steps);
-    await refuseCopies(pieces);
-    const places = new Map(parts.flatMap(placesOf));
-    for (const piece of pieces) {
-      await copy(device, piece, piece.target && places.get(piece.target.parameter)!, signal);
-    }
-    for (const part of parts) {
-      if (part instanceof AdamW) part.steps = counts.get(part.group)!;
-    }
-    return { hasSecondMomentum };
+    return await together({ ranks, signal, stop }, () => take(taker, shares, signal));
   } catch (error) {
-    for (const part of parts) {
+    for (const part of own.parts) {
       if (part instanceof AdamW) part.steps = 0;
       for (const [, places] of placesOf(part)) {
         for (const { tensor: x } of Object.values(places)) device.zero({ x });
@@ -88,6 +81,36 @@ export async function loadOptimizerShares(
     }
     throw error;
   }
+}
+
+/** Takes over what this rank has a place for. */
+async function take(
+  optimizer: RankOptimizer,
+  shares: readonly OptimizerShare[],
+  signal?: AbortSignal,
+): Promise<LoadedState> {
+  const { device, ranks, groups, own, owned } = optimizer;
+  const { pieces, steps, hasSecondMomentum, world, missing } = find(groups, shares);
+  if (missing.length > 0) {
+    const ranks = missing.map((rank) => `rank ${rank}`).join(", ");
+    throw faultOf(shares[0], `missing of its ${world} shares: ${ranks}`);
+  }
+  const counts = await readSteps(steps);
+  if (ranks.rank === 0) await refuseCopies(pieces);
+  const places = new Map(own.parts.flatMap(placesOf));
+  const kept = new Map(owned.map(({ parameter, stretch }): [OptimizerParameter, Kept] => [
+    stretch.parameter,
+    { start: stretch.start, count: stretch.count, places: places.get(parameter)! },
+  ]));
+  const checked = checkedTensors(pieces, world, ranks);
+  for (const piece of pieces) {
+    const wanted = partOf(piece, piece.target && kept.get(piece.target.parameter));
+    const read = checked.has(piece.tensor) ? { start: 0, count: piece.count } : wanted;
+    if (read) await copy(device, piece, read, wanted, signal);
+  }
+  const adamw = own.parts.filter((part) => part instanceof AdamW);
+  for (const [i, group] of groups.filter(isAdamW).entries()) adamw[i].steps = counts.get(group)!;
+  return { hasSecondMomentum };
 }
 
 /**
@@ -98,15 +121,17 @@ export async function loadOptimizerShares(
  * @throws {UserError} when they are not of one state of this optimizer.
  */
 export function missingShares(
-  optimizer: Optimizer,
+  optimizer: Optimizer | RankOptimizer,
   shares: readonly OptimizerShare[],
 ): MissingShares {
-  const { world, missing } = find(optimizer, shares);
+  const { world, missing } = find(rankOptimizer(optimizer).groups, shares);
   return { world, missing };
 }
 
-function find({ parts }: Optimizer, shares: readonly OptimizerShare[]): SavedState & MissingShares {
-  const groups = parts.map(({ group }) => group);
+function find(
+  groups: readonly ParameterGroup[],
+  shares: readonly OptimizerShare[],
+): SavedState & MissingShares {
   const sorted = shares.toSorted((a, b) => a.rank - b.rank);
   const { world, missing } = findMissing(groups, sorted);
   return { ...findState(groups, sorted, world), world, missing };
@@ -183,29 +208,83 @@ async function refuseCopies(pieces: readonly SavedPiece[]): Promise<void> {
   }
 }
 
-/** Copies a piece to where the device keeps it, or checks what is kept nowhere. */
+/** What this rank keeps of a parameter's state. */
+interface Kept {
+  /** The first element. */
+  start: number;
+  /** How many. */
+  count: number;
+  /** Where they are kept. */
+  places: Places;
+}
+
+/** Some elements of a piece, and where they go. */
+interface PiecePart {
+  start: number;
+  count: number;
+  tensor: Tensor;
+  /** Where the first of them goes in `tensor`. */
+  place: number;
+}
+
+/** What of a piece has a place on this rank. */
+function partOf({ key, target, count: all }: SavedPiece, kept?: Kept): PiecePart | undefined {
+  if (!target || !kept) return undefined;
+  const from = Math.max(target.start, kept.start);
+  const count = Math.min(target.start + all, kept.start + kept.count) - from;
+  if (count <= 0) return undefined;
+  const { tensor, start } = kept.places[key];
+  return { start: from - target.start, count, tensor, place: start + from - kept.start };
+}
+
+/**
+ * The tensors that this rank reads from beginning to end, so that their checksums are compared and
+ * what no rank keeps is looked at. Shares lie as evenly as ranks: it is one that needs most of it.
+ */
+function checkedTensors(
+  pieces: readonly SavedPiece[],
+  world: number,
+  { rank, worldSize }: Ranks,
+): Set<IncomingTensor> {
+  const checked = new Set<IncomingTensor>();
+  const ranksOfShare = Math.max(1, Math.floor(worldSize / world));
+  for (const [, ofShare] of Map.groupBy(pieces, ({ share }) => share)) {
+    const first = Math.floor(ofShare[0].share.rank * worldSize / world);
+    for (const [i, tensor] of [...new Set(ofShare.map(({ tensor }) => tensor))].entries()) {
+      if (first + i % ranksOfShare === rank) checked.add(tensor);
+    }
+  }
+  return checked;
+}
+
+/** Reads some of a piece, checks it, and copies what is wanted to where the device keeps it. */
 async function copy(
   device: Device,
-  { share, where, key, tensor, from, count: all, target, sameAs }: SavedPiece,
-  places: Places | undefined,
+  { share, where, key, tensor, from, target, sameAs }: SavedPiece,
+  read: { start: number; count: number },
+  wanted: PiecePart | undefined,
   signal?: AbortSignal,
 ): Promise<void> {
   const isSquare = key === "exp_avg_sq" || key === "second_momentum_buffer";
-  for (const { start, count } of slices(all)) {
+  for (const slice of slices(read.count)) {
     await pause(signal);
+    const start = read.start + slice.start, { count } = slice;
     const values = await tensor.readFloat32(from + start, count);
     const wrong = values.find((value) => !Number.isFinite(value) || isSquare && value < 0);
     if (wrong !== undefined) {
       throw faultOf(share, `its ${key} of ${where} holds ${wrong}, which no training gives`);
     }
-    if (target) {
-      const place = places![key];
-      device.write(place.tensor, values, place.start + target.start + start);
+    if (wanted) {
+      const first = Math.max(start, wanted.start);
+      const end = Math.min(start + count, wanted.start + wanted.count);
+      if (first >= end) continue;
+      const part = values.subarray(first - start, end - start);
+      device.write(wanted.tensor, part, wanted.place + first - wanted.start);
     } else if (sameAs) {
       const first = await sameAs.readFloat32(start, count);
       if (values.every((value, i) => value === first[i])) continue;
       throw faultOf(share, `its ${key} of ${where} should be the same as in the share of rank 0`);
-    } else if (values.some((value) => value !== 0)) {
+    } else if (!target && values.some((value) => value !== 0)) {
       throw faultOf(share, `its ${key} of ${where} should be zero past the last of the group`);
     }
   }

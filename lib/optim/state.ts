@@ -1,14 +1,19 @@
 /**
  * The optimizer's state in the form PyTorch saves it, so that nanochat continues runs of this
- * package.
+ * package: that of one process, or the shares of several.
  *
  * @module
  */
 import type { Device, Tensor } from "../device/mod.ts";
+import { sizeOf } from "../shapes.ts";
 import type { TensorSource } from "../tensor_source.ts";
 import { AdamW } from "./adamw.ts";
+import { isAdamW, type ParameterGroup } from "./groups.ts";
 import type { Muon } from "./muon.ts";
 import type { Optimizer } from "./optimizer.ts";
+import { muonShapes } from "./saved/state.ts";
+import { slotsOf, stretchesOf } from "./sharded/ownership.ts";
+import { type RankOptimizer, rankOptimizer } from "./sharded/rank_optimizer.ts";
 
 /** What {@link optimizerState} gives: a tree of maps, lists, numbers and tensors. */
 export interface OptimizerState {
@@ -18,7 +23,75 @@ export interface OptimizerState {
   param_groups: Record<string, unknown>[];
 }
 
-/** Tensors on a device as one, one after the other. */
+/** Where a run stands, for what is recorded with the groups; nanochat sets it anew. */
+export interface StateTime {
+  /** The learning rate's multiplier. */
+  multiplier: number;
+  /** Muon's momentum coefficient. */
+  mu: number;
+}
+
+/** A tensor of a rank's state, under its PyTorch name. */
+export interface StateEntry {
+  /** PyTorch's number of the parameter it belongs to; a Muon group's belong to its first. */
+  id: number;
+  /** Such as `exp_avg`. */
+  name: string;
+  /** Shape in the rank's file. */
+  shape: readonly number[];
+  /** Whether every rank has it, all of it. */
+  isReplicated: boolean;
+}
+
+/**
+ * The tensors of a rank's file, in order: they follow from the groups alone. A rank that has no
+ * matrix of a Muon group has stacks like the others.
+ */
+export function entriesOf(
+  groups: readonly ParameterGroup[],
+  rank: number,
+  worldSize: number,
+): StateEntry[] {
+  const stretches = stretchesOf(groups, rank, worldSize);
+  let first = 0;
+  return groups.flatMap(({ kind, parameters }, i): StateEntry[] => {
+    const id = first;
+    first += parameters.length;
+    if (kind === "muon") {
+      const shapes = muonShapes(parameters[0].shape, true, slotsOf(parameters.length, worldSize));
+      return Object.entries(shapes)
+        .map(([name, shape]) => ({ id, name, shape, isReplicated: false }));
+    }
+    return stretches[i].flatMap(({ parameter: { shape }, count, isReplicated }, offset) => {
+      const [rows, ...rest] = shape;
+      const own = count === sizeOf(shape) ? shape : [rows / worldSize, ...rest];
+      return ["exp_avg", "exp_avg_sq"]
+        .map((name) => ({ id: id + offset, name, shape: own, isReplicated }));
+    });
+  });
+}
+
+/** What this rank has of each of its entries, in their order. */
+export function ownTensors(optimizer: RankOptimizer): TensorSource[] {
+  const { device, groups, ranks: { rank, worldSize }, own } = optimizer;
+  const parts = own.parts.values();
+  const tensors = stretchesOf(groups, rank, worldSize).flatMap((stretches) =>
+    stretches.length === 0 ? [[], []] : tensorsOf(parts.next().value!)
+  );
+  return entriesOf(groups, rank, worldSize)
+    .map(({ shape }, i) => joined(device, shape, tensors[i]));
+}
+
+/** The tensors of a part's entries: of each entry one stack after the other. */
+function tensorsOf(part: AdamW | Muon): Tensor[][] {
+  if (part instanceof AdamW) return part.moments.flatMap(({ m, v }) => [[m], [v]]);
+  return [
+    part.stacks.map(({ momentum }) => momentum),
+    part.stacks.map(({ secondMomentum }) => secondMomentum),
+  ];
+}
+
+/** Tensors on a device as one, one after the other; what they do not fill is zero. */
 function joined(device: Device, shape: readonly number[], tensors: Tensor[]): TensorSource {
   return {
     dtype: "float32",
@@ -42,39 +115,6 @@ function joined(device: Device, shape: readonly number[], tensors: Tensor[]): Te
   };
 }
 
-/** An entry of one part's state, under its PyTorch name. */
-interface Slot {
-  /** Which of the part's parameters it belongs to; a Muon group's belong to its first. */
-  offset: number;
-  name: string;
-  /** Shape in the file. */
-  shape: number[];
-  /** What holds it here, one stack after the other. */
-  tensors: Tensor[];
-}
-
-function slots(part: AdamW | Muon): Slot[] {
-  if (part instanceof AdamW) {
-    return part.moments.flatMap(({ parameter, m, v }, offset) => {
-      const shape = [...parameter.shape];
-      return [
-        { offset, name: "exp_avg", shape, tensors: [m] },
-        { offset, name: "exp_avg_sq", shape, tensors: [v] },
-      ];
-    });
-  }
-  const stacked = (tensors: Tensor[]) => [
-    tensors.reduce((sum, { shape }) => sum + shape[0], 0),
-    ...tensors[0].shape.slice(1),
-  ];
-  const momentum = part.stacks.map((stack) => stack.momentum);
-  const second = part.stacks.map((stack) => stack.secondMomentum);
-  return [
-    { offset: 0, name: "momentum_buffer", shape: stacked(momentum), tensors: momentum },
-    { offset: 0, name: "second_momentum_buffer", shape: stacked(second), tensors: second },
-  ];
-}
-
 /**
  * The state as a tree for the torch writer.
  *
@@ -82,31 +122,41 @@ function slots(part: AdamW | Muon): Slot[] {
  * @param now The multiplier and momentum where the run stands, recorded with the groups; nanochat sets
  * them anew.
  */
-export function optimizerState(
-  optimizer: Optimizer,
-  now: { multiplier: number; mu: number },
+export function optimizerState(optimizer: Optimizer, now: StateTime): OptimizerState {
+  const whole = rankOptimizer(optimizer);
+  return stateOf(whole, entriesOf(whole.groups, 0, 1), ownTensors(whole), now);
+}
+
+/** The tree of a rank's file, of the tensors that stand for its entries. */
+export function stateOf(
+  { groups, own }: RankOptimizer,
+  entries: readonly StateEntry[],
+  tensors: readonly TensorSource[],
+  now: StateTime,
 ): OptimizerState {
   const tree: OptimizerState = { state: new Map(), param_groups: [] };
+  // Every rank has something of each of AdamW's groups, and has taken the same steps.
+  const adamw = own.parts.filter((part) => part instanceof AdamW).values();
   let first = 0;
-  for (const part of optimizer.parts) {
-    for (const { offset, name, shape, tensors } of slots(part)) {
-      const entry = tree.state.get(first + offset) ?? {};
-      if (part instanceof AdamW) entry.step = part.steps;
-      entry[name] = joined(optimizer.device, shape, tensors);
-      tree.state.set(first + offset, entry);
-    }
-    const { kind, lr, weightDecay, parameters } = part.group;
+  for (const group of groups) {
+    const { kind, lr, weightDecay, parameters } = group;
+    const ids = parameters.map((_, offset) => first + offset);
+    if (isAdamW(group)) {
+      const { steps: step } = adamw.next().value!;
+      for (const id of ids) tree.state.set(id, { step });
+    } else tree.state.set(first, {});
     tree.param_groups.push({
       kind,
       lr: lr * now.multiplier,
-      ...(part.group.kind === "adamw"
-        ? { betas: part.group.betas, eps: part.group.eps }
-        : { momentum: now.mu, ns_steps: 5, beta2: part.group.beta2 }),
+      ...(isAdamW(group)
+        ? { betas: group.betas, eps: group.eps }
+        : { momentum: now.mu, ns_steps: 5, beta2: group.beta2 }),
       weight_decay: weightDecay,
       initial_lr: lr,
-      params: parameters.map((_, offset) => first + offset),
+      params: ids,
     });
     first += parameters.length;
   }
+  for (const [i, { id, name }] of entries.entries()) tree.state.get(id)![name] = tensors[i];
   return tree;
 }

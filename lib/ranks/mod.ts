@@ -14,5 +14,7 @@
  *
  * @module
  */
+export { gatherTexts } from "./gather_texts.ts";
 export { type Elements, Ranks } from "./ranks.ts";
 export { SINGLE } from "./single.ts";
+export { type Company, isStopped, together } from "./together.ts";

@@ -89,11 +89,13 @@ function absolute(name: keyof SftOptions, value: unknown): unknown {
  * than the one it began with.
  */
 export function standing(
-  { at, loader }: SavedRun,
+  { at, loaders }: SavedRun,
   { numIterations }: SftOptions,
   terminal: Terminal,
 ): RunProgress {
-  const done = numIterations > 0 ? at.step / numIterations : loader.consumed / loader.datasetLength;
+  // The rank that is the furthest decides for all.
+  const shares = loaders.map(({ consumed, datasetLength }) => consumed / datasetLength);
+  const done = numIterations > 0 ? at.step / numIterations : Math.max(...shares);
   const progress = Math.min(1, done);
   if (progress !== at.progress && at.step > 0 && progress < 1) {
     const percent = (share: number) => `${(100 * share).toFixed(1)}%`;

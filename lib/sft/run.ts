@@ -11,11 +11,11 @@ import {
   runsIn,
 } from "../checkpoint/disk/mod.ts";
 import type { CheckpointMeta, CheckpointSource } from "../checkpoint/mod.ts";
-import { PackedLoader, type PackedLoaderState } from "../dataloader/mod.ts";
+import { dealt, PackedLoader, type PackedLoaderState } from "../dataloader/mod.ts";
 import type { Hardware } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { Pass } from "../model/mod.ts";
-import { momentumCoefficient, optimizerState } from "../optim/mod.ts";
+import { SINGLE } from "../ranks/mod.ts";
 import {
   accumulationSteps,
   areWorthSaving,
@@ -23,13 +23,16 @@ import {
   ChatcoreRun,
   checkMixtures,
   endedBy,
+  fewerRows,
   findModel,
+  gatherLoaders,
   type InheritedSettings,
   inheritSettings,
   openDataSource,
   type OpenedModel,
   openOptimizer,
   openSinks,
+  optimizerContents,
   planTraining,
   RECIPES,
   RunCheckpoints,
@@ -129,10 +132,14 @@ function finished(directory: string, { step }: RunProgress): string {
 
 /** Fine-tunes the model that ships with the package, and shows it before and after. */
 async function demonstrate(device: Hardware, options: SftOptions, io: RunIo): Promise<SftResult> {
+  const { ranks = SINGLE } = io;
   io.terminal.info(
     `No base checkpoint in ${io.baseDir}, and no model asked for: ` +
       "fine-tuning the tiny model that ships with this package, on samples of every task",
   );
+  // One of each machine places it; the others find it there.
+  if (ranks.localRank === 0) await placeDemo(io.baseDir);
+  await ranks.barrier();
   const demo = { ...io, baseDir: await placeDemo(io.baseDir) };
   const ownOptions = demoOptions(options);
   await using showcase = await Showcase.open(openDataSource(demo), ownOptions, demo);
@@ -163,16 +170,19 @@ async function open(
   options: SftOptions,
   io: RunIo,
 ): Promise<{ opened: OpenedModel; settings: InheritedSettings }> {
-  const { terminal, baseDir, signal } = io;
-  const { softcap, windowPattern } = options;
+  const { terminal, baseDir, signal, ranks = SINGLE } = io;
+  const { softcap, windowPattern, given } = options;
   const found = await findModel(baseDir, { ...which, softcap, windowPattern });
   terminal.info(`${resume ? "Resuming" : BEGINNINGS[which.source]} ${found.files.model}`);
   sayEra(found.era, io);
-  const wanted = inheritSettings(options, found.meta.raw, (note) => {
+  const inherited = inheritSettings(options, found.meta.raw, (note) => {
     if (!resume) terminal.info(note);
   }, which.source);
+  const wanted = given.includes("deviceBatchSize")
+    ? inherited
+    : fewerRows(inherited, ranks.worldSize, (note) => terminal.info(note));
   const measures = options.chatcoreEvery > 0, { muon } = RECIPES[options.recipe];
-  const settings = await planTraining(device, found.shape, wanted, { terminal, measures, muon });
+  const settings = await planTraining(device, found.shape, wanted, { ...io, measures, muon });
   const opened = await found.load(device, { training: true, signal });
   return { opened, settings };
 }
@@ -188,22 +198,23 @@ async function fineTune(
   io: RunIo,
   { resumed, showcase }: Beginning,
 ): Promise<SftResult> {
-  const { terminal, baseDir, signal, now } = io;
+  const { terminal, baseDir, signal, stop, now, ranks = SINGLE } = io;
+  const { rank, worldSize } = ranks;
   const { numIterations, modelTag, modelStep, chatcoreEvery } = options;
   const source = resumed ? "sft" : options.source;
-  const { at: start, loader: state } = resumed?.saved ?? { at: START, loader: undefined };
+  const start = resumed?.saved.at ?? START;
   const files = resumed?.files ??
     await findCheckpoint(baseDir, { source, tag: modelTag, step: modelStep });
   const { tag, step } = files;
   const resume = resumed !== undefined;
-  const place = { baseDir, source: "sft", tag, resume, step, terminal } as const;
+  const place = { baseDir, source: "sft", tag, resume, step, terminal, ranks } as const;
   await using checkpoints = await RunCheckpoints.open(place);
   const which = { source, tag, step };
   const { opened, settings } = await open(device, which, resume, options, io);
   const { model, tokenizer, meta } = opened;
   const { maxSeqLen: T, deviceBatchSize: B } = settings;
-  const steps = accumulationSteps(settings);
-  describeBatches(settings, steps, model.config.nEmbd, terminal);
+  const steps = accumulationSteps(settings, worldSize);
+  describeBatches(settings, { steps, worldSize, nEmbd: model.config.nEmbd }, terminal);
 
   const rates = { ...settings, initLrFrac: options.initLrFrac };
   const { muon } = RECIPES[options.recipe];
@@ -212,7 +223,7 @@ async function fineTune(
   const pass = new Pass(model, B, T, { training: true });
   const sizes = {
     stateDict: model.stateDict(),
-    optimizer: optimizerState(optimizer, { multiplier: 1, mu: momentumCoefficient(0) }),
+    ...optimizerContents(optimizer, START, options),
   };
   await checkpoints.plan(options, sizes, start.step);
 
@@ -226,12 +237,14 @@ async function fineTune(
   const { bosId, tokenBytes } = tokenizer;
   const packing = { render, bosId, tokenBytes };
   const { checksum } = checked.train;
-  const loader = new PackedLoader(mixtures.train, { ...packing, B, T, checksum, state });
+  const state = resumed && dealt(resumed.saved.loaders, worldSize)[rank];
+  const share = { rank, worldSize, checksum, state };
+  const loader = new PackedLoader(mixtures.train, { ...packing, B, T, ...share });
 
   await chatcore?.tryOut(opened);
 
   const { directory } = checkpoints;
-  const sinks = openSinks(directory, terminal, checkpoints.log);
+  const sinks = openSinks(directory, io, checkpoints.log);
   const { evalTokens } = options;
   const dataset = mixtures.validation;
   const validation = checked.validation &&
@@ -242,8 +255,8 @@ async function fineTune(
   // What a run goes on from may have been measured before it was stopped.
   const names = chatcore ? ["val_bpb", "chatcore_metric"] : ["val_bpb"];
   const isMeasured = resume && names.every((name) => typeof meta.raw[name] === "number");
-  const contents = (at: RunProgress, loader: PackedLoaderState) =>
-    runContents({ ...run, at, loader });
+  const contents = (at: RunProgress, loaders: PackedLoaderState[]) =>
+    runContents({ ...run, at, loaders });
   const portray = async () => {
     let portrait: Portrait | undefined;
     await attempt("the demonstration", io, async () => {
@@ -261,6 +274,8 @@ async function fineTune(
       numIterations,
       schedule: options,
       signal,
+      stop,
+      ranks,
       now,
       nextBatch: () => {
         const batch = loader.next();
@@ -272,14 +287,15 @@ async function fineTune(
       onStep: (step, numbers) => sinks.log(step, numbers),
       isDue: (step) => measurements.isDue(step) || checkpoints.isDue(step),
       rest: async (at, loader, end) => {
+        const loaders = await gatherLoaders(ranks, loader);
         // What was learned is safe before anything is measured.
-        if (at.step > start.step && await areWorthSaving(pass, at.step, end, terminal)) {
-          await checkpoints.save(contents(at, loader), end !== undefined);
+        if (at.step > start.step && await areWorthSaving(pass, at.step, end, io)) {
+          await checkpoints.save(contents(at, loaders), end !== undefined);
         }
         if (end === "stopped" || end === "failed") return;
         if (at.step === start.step && isMeasured && !end) return;
         const measured = await measurements.measure(at.step, end === "finished");
-        await checkpoints.measured(at.step, measured, () => contents(at, loader));
+        await checkpoints.measured(at.step, measured, () => contents(at, loaders));
       },
     }, start);
     const after = before && await portray();

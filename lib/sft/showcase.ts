@@ -57,7 +57,7 @@ export class Showcase implements AsyncDisposable {
 
   /** Measures a model and asks it; undefined if it was stopped. */
   async portray(opened: OpenedModel): Promise<Portrait | undefined> {
-    const { terminal, signal } = this.io;
+    const { terminal, signal, stop, ranks } = this.io;
     const { model, tokenizer } = opened;
     const engine = new Engine(model, tokenizer);
     const answers: Portrait["answers"] = [];
@@ -85,6 +85,8 @@ export class Showcase implements AsyncDisposable {
       batchSize: 16,
       maxNewTokens: ANSWER_TOKENS,
       signal,
+      stop,
+      ranks,
       onProgress: ({ total }) => bar.update(total),
     });
     bar.finish();

@@ -7,6 +7,7 @@ import { PythonSandbox } from "../engine/sandbox/mod.ts";
 import { UserError } from "../errors.ts";
 import { type ChatcoreTask, evaluateChatcore, loadChatcoreTasks, tryTask } from "../eval/mod.ts";
 import { unlessAborted } from "../pause.ts";
+import { together } from "../ranks/mod.ts";
 import type { DatasetSource, EvalTask } from "../tasks/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import type { RunIo } from "./io.ts";
@@ -44,19 +45,20 @@ export class ChatcoreRun implements AsyncDisposable {
   ): Promise<ChatcoreRun> {
     const sandbox = new PythonSandbox();
     const names = RECIPES[options.recipe].tasks;
-    const tasks = await loadChatcoreTasks(source, (program) => sandbox.run(program), names);
+    const runPython = (program: string) => sandbox.run(program);
+    const tasks = await together(io, () => loadChatcoreTasks(source, runPython, names));
     return new ChatcoreRun(tasks, sandbox, options, io);
   }
 
   /**
    * Tries once, before a run relies on it, what measuring needs: every problem's row, Python, and
-   * the device's memory.
+   * the device's memory. Every rank tries its own share, with its own Python.
    *
    * @throws {UserError} if something is missing or wrong; the signal's reason if it was aborted.
    */
   async tryOut(opened: OpenedModel): Promise<void> {
     try {
-      await this.#tryOut(opened);
+      await together(this.io, () => this.#tryOut(opened));
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       const message = `ChatCORE cannot be measured: ${error.message}`;
@@ -67,7 +69,7 @@ export class ChatcoreRun implements AsyncDisposable {
 
   async #tryOut({ model, tokenizer }: OpenedModel): Promise<void> {
     const { tasks, sandbox, options: { chatcoreMaxCat, chatcoreMaxSample } } = this;
-    const { terminal, signal } = this.io;
+    const { terminal, signal, ranks } = this.io;
     const bar = new Progress(terminal, {
       label: "Trying ChatCORE",
       total: 1 + tasks.size,
@@ -80,14 +82,17 @@ export class ChatcoreRun implements AsyncDisposable {
       bar.update(++done);
       const most = task.evalType === "categorical" ? chatcoreMaxCat : chatcoreMaxSample;
       const maxProblems = most < 0 ? undefined : most;
-      await tryTask(model, tokenizer, task, { signal, maxProblems });
+      await tryTask(model, tokenizer, task, { signal, ranks, maxProblems });
     }
     bar.finish();
   }
 
-  /** Measures a model; the metrics are under nanochat's names. Undefined if it was stopped. */
+  /**
+   * Measures a model, with all ranks; the metrics are under nanochat's names. Undefined if it was
+   * stopped.
+   */
   async measure({ model, tokenizer }: OpenedModel): Promise<Record<string, number> | undefined> {
-    const { tasks, options, io: { terminal, signal } } = this;
+    const { tasks, options, io: { terminal, signal, ranks, stop } } = this;
     const bars = new Map<ChatcoreTask, Progress>();
     const metrics = await evaluateChatcore({
       model,
@@ -95,6 +100,8 @@ export class ChatcoreRun implements AsyncDisposable {
       tasks,
       all: RECIPES[options.recipe].tasks,
       signal,
+      ranks,
+      stop,
       maxCat: options.chatcoreMaxCat,
       maxSample: options.chatcoreMaxSample,
       onProgress: (name, { passed, total }, problems) => {

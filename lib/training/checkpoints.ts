@@ -1,141 +1,57 @@
 /**
- * The checkpoints of a run: when they are saved, which are kept, and that no other run is in the way.
+ * The checkpoints of a run: when they are saved, and how the ranks that train together save them.
  *
  * @module
  */
-import { join } from "@std/path";
-import {
-  addToMeta,
-  type CheckpointContents,
-  checkpointDirectory,
-  type CheckpointFiles,
-  checkpointFiles,
-  type CheckpointRun,
-  checkpointSize,
-  fileNames,
-  freeBytes,
-  removeCheckpoint,
-  type RunIdentity,
-  RunLock,
-  runsIn,
-  saveBaseCheckpoint,
-  saveCheckpoint,
-  sweepTemporaryFiles,
-  WriteError,
-} from "../checkpoint/disk/mod.ts";
-import { type JsonlOptions, runOfLog } from "../tracking/jsonl.ts";
-import { UserError } from "../errors.ts";
-import type { Terminal } from "../tracking/mod.ts";
+import { checkpointDirectory, type CheckpointFiles } from "../checkpoint/disk/mod.ts";
+import { gatherTexts, type Ranks, SINGLE, together } from "../ranks/mod.ts";
+import type { JsonlOptions } from "../tracking/jsonl.ts";
+import { DiskCheckpoints, type RunPlace, type SavingOptions } from "./disk_checkpoints.ts";
 import { isMultiple } from "./loop.ts";
-import { checkRoom, formatBytes } from "./room.ts";
-import { LOG } from "./sinks.ts";
-
-/** How a run saves. */
-export interface SavingOptions {
-  /** Optimizer steps; −1 for one epoch. */
-  numIterations: number;
-  /** Steps between checkpoints; −1 for the last step only. */
-  saveEvery: number;
-  /** Whether to save whenever the validation's bits per byte are the fewest so far. */
-  saveBest: boolean;
-  /** How many of the newest checkpoints stay, beside the best; 0 for all. */
-  keep: number;
-}
-
-/** Where a run saves. */
-export interface RunPlace {
-  /** nanochat's base directory. */
-  baseDir: string;
-  /** Which kind of model is trained. */
-  source: "base" | "sft";
-  /** The model's tag. */
-  tag: string;
-  /** Whether a run that was saved there is gone on with. */
-  resume?: boolean;
-  /** From which step; the last of the newest run unless given. */
-  step?: number;
-  /** Where warnings are printed. */
-  terminal: Terminal;
-}
+import type { RankContents } from "./save.ts";
 
 /**
- * Saves a run's checkpoints. While it is open, no other process can write a run there.
- *
- * Checkpoints of other runs in the same directory stay, except where a step of the same number
- * replaces one.
+ * Saves a run's checkpoints, see {@link DiskCheckpoints}. Of several ranks the first one alone touches
+ * the disk; the others hand it their part of the optimizer, so that all methods are called by all
+ * ranks at once. What fails on the first one fails on all.
  */
 export class RunCheckpoints implements AsyncDisposable {
-  /** Where they lie. */
-  readonly directory: string;
-  #options: SavingOptions = { numIterations: -1, saveEvery: -1, saveBest: false, keep: 0 };
-  #run: RunIdentity;
-  /** The steps of this run that are saved. */
-  readonly #steps: Set<number>;
-  /** The newest of them. */
+  #options: SavingOptions | undefined;
   #last: CheckpointFiles | undefined;
-  /** A step that is saved only until the next one is: it was not due, but about to be measured. */
-  #passing: number | undefined;
-  #hasTold = false;
 
   private constructor(
-    private readonly place: RunPlace,
-    private readonly lock: AsyncDisposable,
-    run: RunIdentity,
-    saved: CheckpointFiles[],
+    private readonly ranks: Ranks,
+    /** On the first rank only. */
+    private readonly disk: DiskCheckpoints | undefined,
+    /** Where they lie. */
+    readonly directory: string,
     /** Whether the run begins here, and is not one that goes on from its last checkpoint. */
     readonly isNewRun: boolean,
     /** How its log begins. */
     readonly log: JsonlOptions,
-    /** The highest step that other runs have there; 0 if there is none. */
-    private readonly highestOfOthers: number,
-  ) {
-    this.directory = checkpointDirectory(place.baseDir, place.source, place.tag);
-    this.#run = run;
-    this.#steps = new Set(saved.map(({ step }) => step));
-    this.#last = saved.at(-1);
-  }
+  ) {}
 
   /**
-   * Takes the directory for a run: locks it, removes what killed processes left half-written, and
-   * finds out which run this is. One that goes on from the last checkpoint of the newest run is the
-   * same run; from another one it is a new run, and what was saved after that one stays.
+   * Takes the directory for a run, see {@link DiskCheckpoints.open}.
    *
    * @throws {UserError} if another process writes there, naming it, or nothing can be written.
    */
-  static async open(place: RunPlace): Promise<RunCheckpoints> {
-    const { terminal } = place;
-    const directory = checkpointDirectory(place.baseDir, place.source, place.tag);
-    await using locked = new AsyncDisposableStack();
-    const lock = locked.use(await RunLock.acquire(directory));
-    const swept = await sweepTemporaryFiles(directory);
-    if (swept > 0) {
-      terminal.info(`Removed ${formatBytes(swept)} of files that were left half-written`);
-    }
-    const names = await fileNames(directory);
-    const runs = await runsIn(directory, names);
-    const newest = runs.at(-1), last = newest?.steps.at(-1)?.step;
-    const from = place.resume ? place.step ?? last : undefined;
-    const old = runs.find(({ steps }) => steps.some(({ step }) => step === from))?.identity;
-    const isSame = old !== undefined && from === last;
-    const run = isSame ? old : newRun(runs, lock.taken);
-    const saved = isSame ? newest!.steps : [];
-    const others = isSame ? runs.slice(0, -1) : runs;
-
-    if (from !== undefined) warnOfUnsaved(directory, runs, from, terminal);
-    return new RunCheckpoints(
-      place,
-      locked.move(),
-      run,
-      saved.map(({ step }) => checkpointFiles(names, directory, step)),
-      !isSame,
-      { run: run.id, resumeStep: from, resumeRun: old?.id },
-      Math.max(0, ...others.map(({ steps }) => steps.at(-1)!.step)),
-    );
+  static async open(place: RunPlace & { ranks?: Ranks }): Promise<RunCheckpoints> {
+    const { ranks = SINGLE, baseDir, source, tag } = place;
+    const disk = await together({ ranks }, async () => {
+      return ranks.rank === 0 ? await DiskCheckpoints.open(place) : undefined;
+    });
+    const directory = checkpointDirectory(baseDir, source, tag);
+    const { isNewRun, log } =
+      (await told(ranks, disk && { isNewRun: disk.isNewRun, log: disk.log }))!;
+    const checkpoints = new RunCheckpoints(ranks, disk, directory, isNewRun, log);
+    await checkpoints.#tellLast();
+    return checkpoints;
   }
 
   /**
-   * Takes note of how the run saves, and compares what that takes with what the disk has free; for
-   * before training. What may go wrong later is a warning.
+   * Takes note of how the run saves, and compares what that takes with what the disk has free, see
+   * {@link DiskCheckpoints.plan}.
    *
    * @param contents What a checkpoint holds; no tensor is read.
    * @param from The step that the run begins at.
@@ -143,83 +59,37 @@ export class RunCheckpoints implements AsyncDisposable {
    */
   async plan(
     options: SavingOptions,
-    contents: Pick<CheckpointContents, "stateDict" | "optimizer">,
+    contents: Pick<RankContents, "stateDict" | "optimizer">,
     from: number,
   ): Promise<void> {
     this.#options = options;
-    const { numIterations, saveEvery, keep } = options;
-    if (this.isNewRun) this.#tellOfHigher(Math.max(numIterations, from));
-    // How many an epoch makes is not known before its end.
-    const planned = saveEvery > 0 && numIterations > 0
-      ? Math.max(1, Math.ceil((numIterations - from) / saveEvery))
-      : 1;
-    // A new one is written before an old one goes.
-    const count = keep > 0 ? Math.min(planned, keep + 1) : planned;
-    const warning = await checkRoom(this.directory, contents, count);
-    if (warning) this.place.terminal.warn(warning);
+    const { ranks, disk } = this;
+    await together({ ranks }, async () => await disk?.plan(options, contents, from));
   }
 
   /** The newest checkpoint of this run; undefined where there is none yet. */
   get last(): CheckpointFiles | undefined {
-    return this.#last;
+    return this.disk ? this.disk.last : this.#last;
   }
 
   /** Whether a checkpoint that stays is due after a step. */
   isDue(step: number): boolean {
-    return isMultiple(step, this.#options.saveEvery);
+    return isMultiple(step, this.#options?.saveEvery ?? -1);
   }
 
   /**
-   * Saves a checkpoint, unless its step was saved already, and removes those that are not to be
-   * kept. One that is not due is kept until the next is saved, and left out where the disk has no
-   * room for both. If one cannot be written, that is a warning; the run goes on, and saves at the
-   * next turn.
+   * Saves a checkpoint, see {@link DiskCheckpoints.save}. If it cannot be written, that is a warning;
+   * the run goes on, and saves at the next turn.
    *
    * @param last Whether there is no next turn.
    * @throws {UserError} at the last turn; {@linkcode last} is the last good checkpoint then.
    */
-  async save(contents: CheckpointContents, last = false): Promise<void> {
-    if (last) this.#tellOfHigher(contents.step);
-    const stays = last || this.isDue(contents.step);
-    if (stays || await this.#hasRoomForNext(contents)) await this.#save(contents, stays, last);
-  }
-
-  /** Whether the disk holds this checkpoint and one more. */
-  async #hasRoomForNext(contents: CheckpointContents): Promise<boolean> {
-    const { model, optimizer } = checkpointSize(contents);
-    const count = this.#passing === undefined ? 2 : 1;
-    return (await freeBytes(this.directory) ?? Infinity) >= count * (model + optimizer);
-  }
-
-  async #save(contents: CheckpointContents, stays: boolean, last: boolean): Promise<void> {
-    const { place: { baseDir, tag, source, terminal } } = this;
-    const { step } = contents;
-    if (this.#last?.step !== step) {
-      const save = source === "sft" ? saveCheckpoint : saveBaseCheckpoint;
-      try {
-        const warn = (line: string) => terminal.warn(line);
-        this.#last = await save(baseDir, tag, { ...contents, run: this.#run }, warn);
-      } catch (error) {
-        if (last || !(error instanceof WriteError)) throw error;
-        const good = this.#last
-          ? `the last good checkpoint is ${this.#last.model}`
-          : "no checkpoint of this run is saved";
-        terminal.warn(`${error.message}; ${good}; the run goes on, and saves at the next turn`);
-        return;
-      }
-      terminal.print(`Saved ${this.#last.model}${stays ? "" : ", until the next one is"}`);
-      if (this.#passing !== undefined) await this.#remove(this.#passing);
-      this.#passing = step;
-    }
-    if (!stays) return;
-    if (this.#passing === step) this.#passing = undefined;
-    this.#steps.add(step);
-    await this.#prune();
+  async save(contents: RankContents, last = false): Promise<void> {
+    await this.#write(contents, (disk) => disk.save(contents, last));
   }
 
   /**
-   * Takes note of what was measured at a step: adds it to the checkpoint of the step, which is saved
-   * now if it is the best so far and that is wanted.
+   * Takes note of what was measured at a step, see {@link DiskCheckpoints.measured}.
    *
    * @param measured What was measured at this step, in nanochat's spelling: `val_bpb`, …
    * @param contents What a checkpoint of this step holds.
@@ -227,78 +97,41 @@ export class RunCheckpoints implements AsyncDisposable {
   async measured(
     step: number,
     measured: Readonly<Record<string, number>>,
-    contents: () => CheckpointContents,
+    contents: () => RankContents,
   ): Promise<void> {
-    const { val_bpb } = measured;
-    // Before the first step, the model is not of this run.
-    const isBest = step > 0 && val_bpb < (this.#run.best?.val_bpb ?? Infinity);
-    if (isBest && this.#options.saveBest) await this.#save(contents(), true, false);
-    const last = this.#last;
-    if (last?.step !== step || Object.keys(measured).length === 0) return;
-    if (isBest && this.#steps.has(step)) this.#run = { ...this.#run, best: { step, val_bpb } };
-    try {
-      await addToMeta(last, { ...measured, run: this.#run });
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      this.place.terminal.warn(`${error.message}; the checkpoint lacks what was measured`);
-    }
-    await this.#prune();
+    // Which is the best so far, the first rank knows alone.
+    const saved = this.#options?.saveBest ? contents() : undefined;
+    await this.#write(saved, (disk) => disk.measured(step, measured, () => saved ?? contents()));
   }
 
   /** Lets other runs write there. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.lock[Symbol.asyncDispose]();
+    await this.disk?.[Symbol.asyncDispose]();
   }
 
-  /** Says once what nanochat makes of steps of other runs that are higher than this run's last. */
-  #tellOfHigher(last: number): void {
-    if (this.highestOfOthers <= last || this.#hasTold) return;
-    this.#hasTold = true;
-    this.place.terminal.warn(
-      `${this.directory} holds step ${this.highestOfOthers} of an earlier run, which nanochat's ` +
-        "scripts load as the highest unless they are told a step; move it elsewhere to avoid that",
-    );
+  /** Writes on the first rank, with what the others have. */
+  async #write(
+    contents: RankContents | undefined,
+    write: (disk: DiskCheckpoints) => Promise<void>,
+  ): Promise<void> {
+    const { ranks, disk } = this, shards = contents?.shards;
+    const onDisk = async () => disk && await write(disk);
+    await together({ ranks }, () => shards ? shards.whileServed(onDisk) : onDisk());
+    await this.#tellLast();
   }
 
-  /** Removes this run's checkpoints that are neither among the newest nor the best. */
-  async #prune(): Promise<void> {
-    const { keep } = this.#options;
-    if (keep === 0) return;
-    const older = [...this.#steps].sort((a, b) => a - b).slice(0, -keep);
-    for (const step of older.filter((step) => step !== this.#run.best?.step)) {
-      await this.#remove(step);
-      this.#steps.delete(step);
-    }
-  }
-
-  async #remove(step: number): Promise<void> {
-    try {
-      await removeCheckpoint(this.directory, step);
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      this.place.terminal.warn(`${error.message}; it stays`);
-    }
+  /** Tells all ranks which checkpoint is the newest. */
+  async #tellLast(): Promise<void> {
+    const { ranks, disk } = this, last = disk?.last;
+    const own = last && { ...last, optimizers: [...last.optimizers] };
+    const files = await told(ranks, own);
+    this.#last = files && { ...files, optimizers: new Map(files.optimizers) };
   }
 }
 
-/** Warns where the last run in a directory saved nothing, so that an earlier one is gone on with. */
-export function warnOfUnsaved(
-  directory: string,
-  runs: readonly CheckpointRun[],
-  from: number,
-  terminal: Terminal,
-): void {
-  const logged = runOfLog(join(directory, LOG));
-  if (!logged || runs.some(({ identity }) => identity?.id === logged)) return;
-  terminal.warn(
-    `the last run in ${directory} ended before it saved anything; ` +
-      `this is an earlier one, at step ${from}`,
-  );
-}
-
-/** A run that begins now, later than all that are there, whatever the clocks said when they began. */
-function newRun(runs: CheckpointRun[], now: Date): RunIdentity {
-  const began = runs.map(({ identity }) => identity ? Date.parse(identity.began) + 1 : 0)
-    .reduce((a, b) => Math.max(a, b), now.getTime());
-  return { id: crypto.randomUUID(), began: new Date(began).toISOString() };
+/** What the first rank has, on all ranks. */
+async function told<T>(ranks: Ranks, own: T): Promise<T> {
+  if (ranks.worldSize === 1) return own;
+  const [text] = await gatherTexts(ranks, JSON.stringify(own ?? null));
+  return JSON.parse(text) ?? undefined;
 }

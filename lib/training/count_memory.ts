@@ -16,7 +16,14 @@ import {
   Pass,
   type WeightType,
 } from "../model/mod.ts";
-import { type MuonOptions, Optimizer, parameterGroups } from "../optim/mod.ts";
+import {
+  type MuonOptions,
+  Optimizer,
+  type OwnedGroups,
+  ownedGroups,
+  parameterGroups,
+} from "../optim/mod.ts";
+import { type Ranks, SINGLE } from "../ranks/mod.ts";
 import { slices } from "../tensor_source.ts";
 
 /** What decides how large a model is: its sizes and its parts. */
@@ -35,6 +42,8 @@ export interface WhatElse {
   measures?: boolean;
   /** How Muon is varied. */
   muon?: MuonOptions;
+  /** The processes that train it together, of which this one has its part of the optimizer. */
+  ranks?: Pick<Ranks, "rank" | "worldSize">;
 }
 
 /** What training needs, in bytes. */
@@ -43,7 +52,7 @@ export interface TrainingMemory {
   weights: number;
   /** Their gradients. */
   gradients: number;
-  /** The optimizer's state, and what it works in. */
+  /** The optimizer's state, and what it works in; of several ranks this one's part, with its rows. */
   moments: number;
   /** What a row adds to the activations. */
   activationsPerRow: number;
@@ -86,7 +95,7 @@ const MEASURED = { problems: 8, answer: 512 };
 const NO_TOKENIZER = { bosId: 0, encodeSpecial: () => 1, encode: () => [], decode: () => "" };
 
 /**
- * Counts what training needs: makes model, optimizer and pass on a device that only counts, and
+ * Counts what training needs, of several ranks on this one: makes model, optimizer and pass on a device that only counts, and
  * takes a step there.
  *
  * @param device Where it would be trained.
@@ -95,12 +104,14 @@ const NO_TOKENIZER = { bosId: 0, encodeSpecial: () => 1, encode: () => [], decod
  * @param measures Whether ChatCORE is measured in between, with problems of
  * {@link LONGEST_PROBLEM} tokens.
  * @param muon How Muon is varied.
- * @throws {UserError} when the device cannot hold one of the tensors, however much it has free.
+ * @param ranks The processes that train it together.
+ * @throws {UserError} when the device cannot hold one of the tensors, however much it has free, or
+ * ranks cannot share a parameter.
  */
 export async function countTraining(
   device: Hardware,
   { config, parts }: ModelShape,
-  { rows, T, measures = false, muon }: { rows: number; T: number } & WhatElse,
+  { rows, T, measures = false, muon, ranks = SINGLE }: { rows: number; T: number } & WhatElse,
 ): Promise<TrainingMemory> {
   const training = true;
   const other = device.counting(), counted = device.counting();
@@ -113,10 +124,16 @@ export async function countTraining(
 
   const [model, trained] = added(counted, () => new GPT(counted, config, { parts, training }));
   const groups = parameterGroups([...model.parameters.values()], config.nEmbd, RATES);
-  const [optimizer, moments] = added(counted, () => new Optimizer(counted, groups, muon));
+  const [{ optimizer, owned }, moments] = added(counted, () => {
+    const { rank, worldSize } = ranks;
+    const { groups: own, owned } = worldSize > 1
+      ? ownedGroups(counted, groups, rank, worldSize)
+      : { groups, owned: [] };
+    return { optimizer: new Optimizer(counted, own, muon), owned };
+  });
   const [pass, activations] = added(counted, () => new Pass(model, rows, T, { training }));
   const activationsPerRow = (activations - lossHead - comparedRows) / (rows - others);
-  if (counted.memory.peak <= device.memory.limit) await step(model, optimizer, pass);
+  if (counted.memory.peak <= device.memory.limit) await step(model, optimizer, pass, owned);
   if (measures) await measure(model);
   return {
     weights,
@@ -130,17 +147,29 @@ export async function countTraining(
   };
 }
 
-/** What a step and a checkpoint do. */
-async function step(model: GPT, optimizer: Optimizer, pass: Pass): Promise<void> {
+/** What a step and a checkpoint do; of several ranks, who hand over gradients and what they own. */
+async function step(
+  model: GPT,
+  optimizer: Optimizer,
+  pass: Pass,
+  owned: OwnedGroups["owned"],
+): Promise<void> {
   const { device } = model, loss = device.allocate("loss", [1]);
   const tokens = new Int32Array(pass.B * pass.T);
   pass.batch.write(tokens, tokens);
   model.zeroGradients();
   pass.train(loss, 1);
+  if (owned.length > 0 && device.kind === "webgpu") {
+    // None may have been fetched when the last is copied; the CPU's copies are not the device's.
+    const staged = [...model.parameters.values()].map(({ gradient }) => device.stage(gradient!));
+    for (const readback of staged) await readback.values();
+  }
   optimizer.step(1, 0, loss);
   // As many numbers read a second time take nothing more.
   const seen = new Set<number>();
-  for (const { value } of model.parameters.values()) {
+  for (
+    const { value } of [...owned.map(({ parameter }) => parameter), ...model.parameters.values()]
+  ) {
     const [{ count }] = slices(value.size);
     if (!seen.has(count)) await device.read(value, 0, count);
     seen.add(count);

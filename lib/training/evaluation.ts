@@ -11,11 +11,12 @@ import {
 } from "../dataloader/mod.ts";
 import { bitsPerByte, type EvaluationBatch } from "../eval/mod.ts";
 import type { Pass } from "../model/mod.ts";
+import { SINGLE } from "../ranks/mod.ts";
 import { Progress } from "../tracking/mod.ts";
-import type { RunIo } from "./io.ts";
+import type { MeasurementIo } from "./io.ts";
 
 /**
- * Bits per byte over `steps` batches, with progress shown.
+ * Bits per byte over `steps` batches of each rank, with progress shown.
  *
  * @throws the signal's reason, if it was aborted.
  */
@@ -24,12 +25,12 @@ export async function validationBpb(
   batches: Iterable<EvaluationBatch>,
   steps: number,
   tokenBytes: Int32Array,
-  { terminal, signal }: Pick<RunIo, "terminal" | "signal">,
+  { terminal, signal, ranks, stop }: MeasurementIo,
 ): Promise<number> {
   const progress = new Progress(terminal, { label: "Validation", total: steps, unit: "batches" });
   const onBatch = (done: number) => progress.update(done);
   try {
-    return await bitsPerByte(pass, batches, steps, tokenBytes, onBatch, signal);
+    return await bitsPerByte(pass, batches, steps, tokenBytes, onBatch, signal, { ranks, stop });
   } finally {
     progress.finish();
   }
@@ -42,16 +43,16 @@ export interface ValidationOptions {
   /** The validation mixture. */
   dataset: ConversationDataset;
   /** How it is packed. */
-  loader: Omit<PackedLoaderOptions, "B" | "T" | "state">;
-  /** How many tokens are measured, rounded down to whole batches. */
+  loader: Omit<PackedLoaderOptions, "B" | "T" | "state" | "rank" | "worldSize">;
+  /** How many tokens all ranks measure, rounded down to whole batches of each. */
   evalTokens: number;
   /** Bytes of each token. */
   tokenBytes: Int32Array;
-  /** Where progress is shown, and what breaks a measurement off. */
-  io: Pick<RunIo, "terminal" | "signal">;
+  /** Where progress is shown, who measures, and what breaks a measurement off. */
+  io: MeasurementIo;
 }
 
-/** Batches until `steps` are given or the dataset was read once. */
+/** Batches until `steps` are given or this rank read the dataset once. */
 function* firstBatches(loader: PackedLoader, steps: number): Generator<PackedBatch> {
   for (let step = 0; step < steps; step++) {
     const batch = loader.next();
@@ -60,11 +61,24 @@ function* firstBatches(loader: PackedLoader, steps: number): Generator<PackedBat
   }
 }
 
-/** Validation bits per byte of a run. */
+/**
+ * Validation bits per byte of a run. Rank r of N measures conversations r, r + N, … of the dataset,
+ * and none where there is none for it; nats and bytes are summed over the ranks.
+ */
 export async function validate(options: ValidationOptions): Promise<number> {
   const { pass, dataset, evalTokens, tokenBytes, io } = options;
-  const { B, T } = pass;
-  const loader = new PackedLoader(dataset, { ...options.loader, B, T });
-  const total = Math.max(1, Math.floor(evalTokens / (B * T * (options.loader.worldSize ?? 1))));
-  return await validationBpb(pass, firstBatches(loader, total), total, tokenBytes, io);
+  const { B, T } = pass, { rank, worldSize } = io.ranks ?? SINGLE;
+  const loader = new PackedLoader(dataset, { ...options.loader, B, T, rank, worldSize });
+  const total = evaluationSteps(evalTokens, pass, worldSize);
+  const batches = rank < dataset.length ? firstBatches(loader, total) : [];
+  return await validationBpb(pass, batches, total, tokenBytes, io);
+}
+
+/** Batches that each rank measures for so many tokens of all: one at least. */
+export function evaluationSteps(
+  tokens: number,
+  { B, T }: Pick<Pass, "B" | "T">,
+  worldSize: number,
+): number {
+  return Math.max(1, Math.floor(tokens / (B * T * worldSize)));
 }

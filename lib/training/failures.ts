@@ -6,27 +6,32 @@
 import type { CheckpointFiles } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
 import type { Pass } from "../model/mod.ts";
-import type { RunIo } from "./io.ts";
-import type { RunEnd } from "./loop.ts";
+import { isStopped, SINGLE, together } from "../ranks/mod.ts";
+import type { MeasurementIo } from "./io.ts";
+import type { RunEnd } from "./run_progress.ts";
 
 /**
- * Measures something of a run. A measurement that fails is a warning: what is trained is worth
- * more. One that the signal breaks off is left out.
+ * Measures something of a run, on every rank. A measurement that fails is a warning: what is trained
+ * is worth more. One that the signal breaks off is left out. Where it fails or is broken off on one
+ * rank, so it is on all.
  *
  * @param what What is measured, for the warning.
- * @throws {UserError} when the device is lost: nothing can go on then.
+ * @param measure What ranks do in it together must fail or be broken off on all of them.
+ * @throws {UserError} when the device of one is lost: nothing can go on then.
  */
 export async function attempt(
   what: string,
-  { signal, terminal }: Pick<RunIo, "signal" | "terminal">,
+  io: MeasurementIo,
   measure: () => Promise<void>,
 ): Promise<void> {
-  if (signal.aborted) return;
+  const { signal, terminal, ranks = SINGLE } = io;
   try {
-    await measure();
+    // None begins where another one does not.
+    await together(io, () => signal.throwIfAborted());
+    await together(io, measure);
   } catch (error) {
-    if (signal.aborted && error === signal.reason) return;
-    if (error instanceof UserError && isLost(error)) throw error;
+    if (isStopped(io, error)) return;
+    if (await ranks.any(error instanceof UserError && isLost(error))) throw error;
     const [reason] = (error instanceof Error ? error.message : String(error)).split("\n");
     terminal.warn(`${what} could not be measured, and the run goes on: ${reason}`);
   }
@@ -38,8 +43,8 @@ function isLost({ detail }: UserError): boolean {
 }
 
 /**
- * Whether a run's weights may be saved: they are finite, and so is the loss they give. What a step
- * at too high a rate leaves is finite but computes nothing, and would be gone on with.
+ * Whether a run's weights may be saved: they are finite, and so is the loss they give on every rank.
+ * What a step at too high a rate leaves is finite but computes nothing, and would be gone on with.
  *
  * @param pass The model's pass, with a micro-batch to try the weights on.
  * @param end Why the run ends, if it does: of one that failed already this is a warning only.
@@ -49,10 +54,13 @@ export async function areWorthSaving(
   pass: Pass,
   step: number,
   end: RunEnd | undefined,
-  terminal: RunIo["terminal"],
+  io: MeasurementIo,
 ): Promise<boolean> {
-  const isSound = await pass.model.isFinite() && Number.isFinite(await lossOf(pass));
-  if (isSound) return true;
+  const { terminal, ranks = SINGLE } = io;
+  const isSound = await together(io, async () => {
+    return await pass.model.isFinite() && Number.isFinite(await lossOf(pass));
+  });
+  if (!await ranks.any(!isSound)) return true;
   const message = `the weights after step ${step} do not give a finite loss, and were not saved; ` +
     "a lower learning rate may keep them in bounds";
   if (end !== "failed") throw new UserError(message);

@@ -23,3 +23,6 @@ export interface RunIo {
   /** What to do where a guess about a model is wrong, in words. */
   advice?(guess: Guess): string | undefined;
 }
+
+/** What a measurement needs of it: where it shows progress, who measures, and what ends it. */
+export type MeasurementIo = Pick<RunIo, "terminal" | "signal" | "ranks" | "stop">;

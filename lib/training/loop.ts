@@ -3,21 +3,29 @@
  *
  * The host never waits for the micro-batch it has just handed over, only for the one before it. The
  * loss of a step is fetched after the next one was submitted, so its line appears one step late.
+ * Several ranks wait once a step, when they hand each other gradients: then they agree on how it
+ * went, how far the run is and whether it goes on, so that all take the same steps.
  *
  * @module
  */
 import type { Readback, Tensor } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
-import type { Pass } from "../model/mod.ts";
+import { type Pass, touchedRows } from "../model/mod.ts";
 import {
+  type GradientExchange,
   lrMultiplier,
   momentumCoefficient,
   type Optimizer,
   type ScheduleOptions,
+  ShardedOptimizer,
   stepMultiplier,
 } from "../optim/mod.ts";
 import { pause } from "../pause.ts";
+import { SINGLE } from "../ranks/mod.ts";
 import type { StepMetrics } from "../tracking/mod.ts";
+import { agree, culpritOf } from "./agreement.ts";
+import type { RunIo } from "./io.ts";
+import { type RunEnd, type RunProgress, START } from "./run_progress.ts";
 
 /** A micro-batch and where in the mixture it ends. */
 export interface TrainingBatch {
@@ -33,45 +41,20 @@ export interface TrainingBatch {
   rows: readonly number[];
 }
 
-/** Where a run stands; what it needs to go on from a checkpoint. */
-export interface RunProgress {
-  /** Optimizer steps done. */
-  step: number;
-  /** Share of the run done, from 0 to 1. */
-  progress: number;
-  /** Exponential average of the loss, before it is debiased. */
-  smoothedLoss: number;
-  /** Training time without evaluations and the first steps, in seconds. */
-  trainingSeconds: number;
-}
-
-/** Where a run begins. */
-export const START: Readonly<RunProgress> = {
-  step: 0,
-  progress: 0,
-  smoothedLoss: 0,
-  trainingSeconds: 0,
-};
-
-/**
- * Why a run ends: it is `finished`, was `stopped` by its signal, or `failed` on a loss or gradient
- * that is not a number.
- */
-export type RunEnd = "finished" | "stopped" | "failed";
-
 /** What the loop works with. `Data` is where the training data stands, whatever that is. */
-export interface TrainingLoopOptions<Data> {
+export interface TrainingLoopOptions<Data>
+  extends Pick<RunIo, "signal" | "stop" | "ranks" | "now"> {
   /** The model's pass over micro-batches. */
   pass: Pass;
-  /** Its optimizer. */
-  optimizer: Optimizer;
+  /** Its optimizer; of several ranks, the one they have together. */
+  optimizer: Optimizer | ShardedOptimizer;
   /** The next micro-batch. */
   nextBatch(): TrainingBatch;
   /** Where the data stands before the next micro-batch. */
   dataState(): Data;
   /** Says which rows of the data they are, for a person. */
   nameRows(rows: readonly number[]): string;
-  /** Micro-batches per step. */
+  /** Micro-batches per step, of each rank. */
   accumulationSteps: number;
   /** Optimizer steps, or −1 to stop when the mixture was consumed once. */
   numIterations: number;
@@ -79,8 +62,6 @@ export interface TrainingLoopOptions<Data> {
   schedule: ScheduleOptions;
   /** Stops the loop after the micro-batch in progress; a step that is not whole is given up. */
   signal: AbortSignal;
-  /** A clock, in milliseconds. */
-  now(): number;
   /** Called with the numbers of each step, in order. */
   onStep(step: number, metrics: StepMetrics): void;
   /** Whether {@link rest} is wanted before the next step; always so at the end. */
@@ -118,6 +99,8 @@ interface SubmittedStep<Data> {
   before: RunProgress;
   data: Data;
   batches: SubmittedBatch[];
+  /** Mean loss of its micro-batches, of all ranks. */
+  loss(): Promise<number>;
   /** Not 0 where a number of this step or of one before it was not finite. */
   guard: Readback;
   metrics: Omit<StepMetrics, "train/loss" | "train/loss_raw">;
@@ -165,28 +148,36 @@ class TrainingLoop<Data> {
   ) {}
 
   async run(): Promise<RunProgress> {
-    const { options } = this, { signal } = options;
+    const { options } = this;
     for (;;) {
-      const end = this.#isFinished() ? "finished" : signal.aborted ? "stopped" : undefined;
+      const end = this.#isFinished() ? "finished" : await this.#isStopped() ? "stopped" : undefined;
       if (end || options.isDue(this.state.step)) {
         await this.#report();
         await options.rest({ ...this.state }, this.#dataState(), end);
         if (end) return this.state;
         // It may have been stopped meanwhile.
-        if (signal.aborted) continue;
+        if (await this.#isStopped()) continue;
       }
       const before = { ...this.state }, data = this.#dataState();
       const taken = await this.#takeStep(before, data);
-      if (taken) {
-        await this.#report();
-        this.#submitted = taken;
-      } else if (signal.aborted) {
+      if (taken === "stopped") {
         this.state = before;
         await this.#report();
         await options.rest({ ...this.state }, data, "stopped");
         return this.state;
+      } else if (taken) {
+        await this.#report();
+        this.#submitted = taken;
       }
     }
+  }
+
+  /** Whether this rank or another one was told to stop. */
+  async #isStopped(): Promise<boolean> {
+    const { signal, stop, ranks = SINGLE } = this.options;
+    const isStopped = await ranks.any(signal.aborted);
+    if (isStopped) stop?.();
+    return isStopped;
   }
 
   #isFinished(): boolean {
@@ -206,78 +197,100 @@ class TrainingLoop<Data> {
   }
 
   /**
-   * The learning rate's multiplier of the next step. Where the data decides when the run ends, it
-   * is that of the progress once the micro-batch after the step's own is packed too: nanochat
-   * packs one ahead.
+   * How far the run is for the learning rate of the next step. Where the data decides when it ends,
+   * that is its progress once the micro-batch after the step's own is packed too: nanochat packs one
+   * ahead.
    *
    * @param progress Once the step's own are packed.
    */
-  #multiplier(progress: number): number {
-    const { options, options: { numIterations, schedule } } = this;
-    if (numIterations > 0) return stepMultiplier(this.state.step, numIterations, schedule);
-    if (progress < 1) this.#ahead = { data: options.dataState(), batch: options.nextBatch() };
-    return lrMultiplier(this.#ahead?.batch.progress ?? progress, schedule);
+  #progressAhead(progress: number): number {
+    const { options } = this;
+    if (options.numIterations > 0 || progress >= 1) return progress;
+    this.#ahead = { data: options.dataState(), batch: options.nextBatch() };
+    return this.#ahead.batch.progress;
+  }
+
+  /** The learning rate's multiplier of the step after `step`. */
+  #multiplier(step: number, progressAhead: number): number {
+    const { numIterations, schedule } = this.options;
+    return numIterations > 0
+      ? stepMultiplier(step, numIterations, schedule)
+      : lrMultiplier(progressAhead, schedule);
+  }
+
+  /** Packs a step's micro-batches; fewer where the signal aborts. */
+  async #pack(): Promise<TrainingBatch[]> {
+    const { accumulationSteps, signal } = this.options;
+    const all: TrainingBatch[] = [];
+    while (all.length < accumulationSteps) {
+      // Packing a thousand micro-batches takes seconds.
+      await pause();
+      if (signal.aborted) break;
+      all.push(this.#nextBatch());
+    }
+    return all;
   }
 
   /**
    * Hands a step over.
    *
-   * @returns Undefined where the signal aborted before its last micro-batch, and where it has no
-   * targets: then there is nothing to learn, and moments and weights stay as they are.
+   * @returns Undefined where it has no targets on any rank: then there is nothing to learn, and
+   * moments and weights stay as they are.
    */
-  async #takeStep(before: RunProgress, data: Data): Promise<SubmittedStep<Data> | undefined> {
+  async #takeStep(
+    before: RunProgress,
+    data: Data,
+  ): Promise<SubmittedStep<Data> | "stopped" | undefined> {
     const { options, state } = this;
-    const { pass, optimizer, accumulationSteps, numIterations, now } = options;
+    const { pass, optimizer, accumulationSteps, numIterations, now, ranks = SINGLE } = options;
     const { device } = pass.model;
     const started = now();
-    const all: TrainingBatch[] = [];
-    while (all.length < accumulationSteps) {
-      // Packing a thousand micro-batches takes seconds.
-      await pause();
-      if (options.signal.aborted) return undefined;
-      all.push(this.#nextBatch());
-    }
-    const { epoch, progress } = all[accumulationSteps - 1];
+    const all = await this.#pack();
+    const isPacked = all.length === accumulationSteps;
+    const { epoch, progress } = all.at(-1) ?? { epoch: 1, progress: 0 };
+    const progressAhead = isPacked ? this.#progressAhead(progress) : progress;
     // One without targets has no loss to average.
-    const batches = all.filter(({ y }) => y.some((target) => target >= 0));
-    const lrm = this.#multiplier(progress);
-    const submitted: SubmittedBatch[] = [];
-    let guard: Readback | undefined;
-    for (const [micro, batch] of batches.entries()) {
-      if (micro > 0 && options.signal.aborted) return undefined;
-      pass.batch.write(batch.x, batch.y);
-      if (micro === 0) {
-        pass.model.zeroGradients();
-        device.zero({ x: this.loss });
-      }
-      pass.train(this.loss, 1 / batches.length);
-      const loss = device.stage(this.loss);
-      if (micro === batches.length - 1) {
-        optimizer.step(lrm, momentumCoefficient(state.step), this.loss);
-        this.#unreported++;
-        guard = device.stage(optimizer.guard);
-      }
-      device.submit();
-      submitted.push({ batch, loss });
-      // One micro-batch runs while the next is prepared, and no more wait: whoever asks for the
-      // run's end waits for them.
-      await this.#running?.values();
-      this.#running = loss;
-      // The CPU device ran all this without a pause: let signals have their turn.
-      await pause();
+    const batches = isPacked ? all.filter(({ y }) => y.some((target) => target >= 0)) : [];
+    const exchange = optimizer instanceof ShardedOptimizer
+      ? optimizer.begin(touchedRows(pass.model, all.map(({ x }) => x), pass.T))
+      : undefined;
+    const submitted = await this.#train(batches, exchange);
+    const isWhole = isPacked && submitted.length === batches.length;
+    const last = submitted.at(-1)?.loss;
+    const agreed = await agree(ranks, {
+      isWhole,
+      progress,
+      progressAhead,
+      isFinite: await exchange?.finish() ?? true,
+      // One process alone does not wait for it.
+      loss: exchange ? (await last?.values())?.[0] : undefined,
+      hasTargets: batches.length > 0,
+    });
+    if (!agreed.isWhole) {
+      options.stop?.();
+      return "stopped";
     }
     state.step++;
-    const share = numIterations > 0 ? state.step / numIterations : progress;
+    const share = numIterations > 0 ? state.step / numIterations : agreed.progress;
     state.progress = Math.max(state.progress, Math.min(1, share));
-    if (!guard) return undefined;
+    const { contributors } = agreed;
+    if (contributors === 0) return undefined;
+    const lrm = this.#multiplier(before.step, agreed.progressAhead);
+    const mu = momentumCoefficient(before.step);
+    if (optimizer instanceof ShardedOptimizer) await optimizer.step(lrm, mu, agreed);
+    else optimizer.step(lrm, mu, this.loss);
+    this.#unreported++;
+    const guard = device.stage(optimizer.guard);
+    await this.#submit(last);
     const dt = (now() - started) / 1000;
     if (state.step > WARMUP_STEPS) state.trainingSeconds += dt;
-    const tokens = pass.B * pass.T * accumulationSteps;
+    const tokens = pass.B * pass.T * accumulationSteps * ranks.worldSize;
     return {
       before,
       data,
       batches: submitted,
       guard,
+      loss: async () => exchange ? agreed.loss : (await last!.values())[0],
       metrics: {
         "train/lrm": lrm,
         "train/dt": dt,
@@ -290,6 +303,49 @@ class TrainingLoop<Data> {
     };
   }
 
+  /**
+   * Hands over the forward and backward passes of a step's micro-batches, the gradients of the last
+   * to the other ranks as soon as they are final. Not all of them where the signal aborts: of a large
+   * model even one takes long on a CPU.
+   */
+  async #train(
+    batches: TrainingBatch[],
+    exchange: GradientExchange | undefined,
+  ): Promise<SubmittedBatch[]> {
+    const { pass, signal } = this.options, { device } = pass.model;
+    const submitted: SubmittedBatch[] = [];
+    if (batches.length === 0 && exchange) pass.model.zeroGradients();
+    for (const [micro, batch] of batches.entries()) {
+      if (micro > 0 && signal.aborted) return submitted;
+      pass.batch.write(batch.x, batch.y);
+      if (micro === 0) {
+        pass.model.zeroGradients();
+        device.zero({ x: this.loss });
+      }
+      const isLast = micro === batches.length - 1, scale = 1 / batches.length;
+      for (const buckets of pass.training(this.loss, scale)) {
+        if (isLast) exchange?.ready(buckets);
+        await pause();
+        if (signal.aborted) return submitted;
+      }
+      const loss = device.stage(this.loss);
+      submitted.push({ batch, loss });
+      if (!isLast) await this.#submit(loss);
+    }
+    return submitted;
+  }
+
+  /** Lets the device begin with what it was handed, and waits for what it was handed before. */
+  async #submit(loss: Readback | undefined): Promise<void> {
+    this.options.pass.model.device.submit();
+    // One micro-batch runs while the next is prepared, and no more wait: whoever asks for the
+    // run's end waits for them.
+    await this.#running?.values();
+    this.#running = loss;
+    // The CPU device ran all this without a pause: let signals have their turn.
+    await pause();
+  }
+
   /** Fetches and reports the numbers of the step that was handed over. */
   async #report(): Promise<void> {
     const taken = this.#submitted;
@@ -298,8 +354,8 @@ class TrainingLoop<Data> {
     const { state } = this, step = taken.before.step + 1;
     if ((await taken.guard.values())[0] !== 0) await this.#fail(taken);
     this.#unreported--;
-    this.#known = taken.batches[0].batch;
-    const raw = (await taken.batches.at(-1)!.loss.values())[0];
+    this.#known = taken.batches.at(0)?.batch;
+    const raw = await taken.loss();
     state.smoothedLoss = EMA_BETA * state.smoothedLoss + (1 - EMA_BETA) * raw;
     const smoothed = state.smoothedLoss / (1 - EMA_BETA ** step);
     const losses = { "train/loss": smoothed, "train/loss_raw": raw };
@@ -308,21 +364,23 @@ class TrainingLoop<Data> {
 
   /** Takes back what was counted since the last good step, and ends the run. */
   async #fail({ before, data, batches }: SubmittedStep<Data>): Promise<never> {
-    const { pass, optimizer, rest, nameRows } = this.options;
+    const { pass, optimizer, rest, nameRows, ranks = SINGLE } = this.options;
     optimizer.takeBack(this.#unreported);
     pass.model.device.zero({ x: optimizer.guard });
     this.state = { ...before, smoothedLoss: this.state.smoothedLoss };
     const losses = await Promise.all(batches.map(async ({ loss }) => (await loss.values())[0]));
-    const bad = losses.findIndex((loss) => !Number.isFinite(loss));
-    const rows = bad < 0 ? batches.flatMap(({ batch }) => batch.rows) : batches[bad].batch.rows;
+    const { loss, rows } = await culpritOf(
+      ranks,
+      batches.map(({ batch: { rows } }, i) => ({ loss: losses[i], rows })),
+    );
     const more = rows.length > MOST_NAMED ? ` and ${rows.length - MOST_NAMED} more` : "";
     // On this the weights can be tried that are kept.
-    const { x, y } = this.#known ?? batches[0].batch;
-    pass.batch.write(x, y);
+    const known = this.#known ?? batches.at(0)?.batch;
+    if (known) pass.batch.write(known.x, known.y);
     await rest({ ...this.state }, data, "failed");
     throw new UserError(
       `step ${before.step + 1} was not taken: ` +
-        (bad < 0 ? "its gradients hold NaN or infinity" : `its loss is ${losses[bad]}`) +
+        (loss === undefined ? "its gradients hold NaN or infinity" : `its loss is ${loss}`) +
         ` (${nameRows(rows.slice(0, MOST_NAMED))}${more})`,
     );
   }

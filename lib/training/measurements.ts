@@ -7,8 +7,8 @@ import type { MetricSink } from "../tracking/mod.ts";
 import type { ChatcoreRun } from "./chatcore_run.ts";
 import { attempt } from "./failures.ts";
 import { validate, type ValidationOptions } from "./evaluation.ts";
+import type { MeasurementIo } from "./io.ts";
 import type { OpenedModel } from "./open_model.ts";
-import type { RunIo } from "./io.ts";
 import { isMultiple } from "./loop.ts";
 
 /** When a run is measured. */
@@ -33,7 +33,7 @@ export class RunMeasurements {
     private readonly validation: ValidationOptions | undefined,
     private readonly chatcore: ChatcoreRun | undefined,
     private readonly sink: MetricSink,
-    private readonly io: Pick<RunIo, "terminal" | "signal">,
+    private readonly io: MeasurementIo,
   ) {}
 
   /** Whether something is to be measured before the step after this one. */
@@ -43,7 +43,8 @@ export class RunMeasurements {
   }
 
   /**
-   * Measures what is due after a step, and everything after the last, each as an {@link attempt}.
+   * Measures what is due after a step, and everything after the last, each as an {@link attempt} of
+   * all ranks.
    *
    * @returns What was measured now, under nanochat's names.
    * @throws {UserError} when the device was lost: nothing can go on then.

@@ -7,20 +7,19 @@
 export { ChatcoreRun, type ChatcoreRunOptions } from "./chatcore_run.ts";
 export { type CheckedMixtures, checkMixtures } from "./check_mixtures.ts";
 export type { CheckOptions, TaskCheck } from "./check_task.ts";
-export { RunCheckpoints, type RunPlace, type SavingOptions, warnOfUnsaved } from "./checkpoints.ts";
+export { RunCheckpoints } from "./checkpoints.ts";
+export { type RunPlace, type SavingOptions, warnOfUnsaved } from "./disk_checkpoints.ts";
 export { hubConnection, openDataSource } from "./data_source.ts";
-export { validate, validationBpb, type ValidationOptions } from "./evaluation.ts";
+export { evaluationSteps, validate, validationBpb, type ValidationOptions } from "./evaluation.ts";
 export { areWorthSaving, attempt, endedBy } from "./failures.ts";
-export type { RunIo } from "./io.ts";
+export type { MeasurementIo, RunIo } from "./io.ts";
 export {
   isMultiple,
-  type RunEnd,
-  type RunProgress,
   runTrainingLoop,
-  START,
   type TrainingBatch,
   type TrainingLoopOptions,
 } from "./loop.ts";
+export { type RunEnd, type RunProgress, START } from "./run_progress.ts";
 export { type MeasurementOptions, RunMeasurements } from "./measurements.ts";
 export { type MixtureOptions, type RunMixtures, trainingMixture } from "./mixture.ts";
 export { demoDir, holds, modelFolders, whereModelsAre } from "./model_folders.ts";
@@ -32,7 +31,12 @@ export {
   openModel,
   type WhichModel,
 } from "./open_model.ts";
-export { openOptimizer, type OptimizerStart } from "./open_optimizer.ts";
+export {
+  freshOptimizer,
+  openOptimizer,
+  type OptimizerStart,
+  type OptimizerVariant,
+} from "./open_optimizer.ts";
 export { openCheckpoint, type OpenedCheckpoint, openTokenizer } from "./open_checkpoint.ts";
 export { type Recipe, RECIPE_NAMES, type RecipeName, RECIPES } from "./recipes.ts";
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
@@ -54,9 +58,18 @@ export {
   planTraining,
   roomOf,
 } from "./plan_memory.ts";
-export { type RunContents, runContents, type SavedRun, savedRun } from "./save.ts";
+export {
+  gatherLoaders,
+  optimizerContents,
+  type RankContents,
+  type RunContents,
+  runContents,
+  type SavedRun,
+  savedRun,
+} from "./save.ts";
 export {
   accumulationSteps,
+  fewerRows,
   type InheritedSettings,
   inheritSettings,
   type WantedRows,

@@ -5,7 +5,7 @@
  */
 import type { Hardware } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
-import type { Terminal } from "../tracking/mod.ts";
+import { type Ranks, SINGLE, together } from "../ranks/mod.ts";
 import {
   countAnswers,
   countTraining,
@@ -13,6 +13,7 @@ import {
   type TrainingMemory,
   type WhatElse,
 } from "./count_memory.ts";
+import type { RunIo } from "./io.ts";
 import { accumulationSteps, type InheritedSettings, type WantedSettings } from "./settings.ts";
 
 /** A number of bytes of memory for a person, as `419 MiB` or `5.18 GiB`. */
@@ -30,7 +31,7 @@ export function roomOf({ name, kind, memory: { limit } }: Hardware): string {
 
 /**
  * The most rows of a micro-batch that a device has room for: a power of two of which an optimizer
- * step holds a whole number. 0 where not even one fits.
+ * step holds a whole number on every rank. 0 where not even one fits.
  *
  * @param run What else the run does; measuring takes memory too.
  * @throws {UserError} where a step holds no whole number of rows.
@@ -41,9 +42,10 @@ export async function mostRows(
   { maxSeqLen: T, totalBatchSize }: Pick<InheritedSettings, "maxSeqLen" | "totalBatchSize">,
   run: WhatElse = {},
 ): Promise<number> {
-  accumulationSteps({ maxSeqLen: T, totalBatchSize, deviceBatchSize: 1 });
+  const { worldSize } = run.ranks ?? SINGLE;
+  accumulationSteps({ maxSeqLen: T, totalBatchSize, deviceBatchSize: 1 }, worldSize);
   let most = 0;
-  for (let rows = 1; totalBatchSize % (rows * T) === 0; rows *= 2) {
+  for (let rows = 1; totalBatchSize % (rows * T * worldSize) === 0; rows *= 2) {
     const counted = await orMemoryError(countTraining(device, shape, { rows, T, ...run }));
     if (counted instanceof UserError || !await device.fits(counted.counted)) break;
     most = rows;
@@ -51,9 +53,13 @@ export async function mostRows(
   return most;
 }
 
+/** What of the world a run is planned in. */
+type PlanningIo = Pick<RunIo, "terminal"> & Partial<Pick<RunIo, "signal" | "stop" | "ranks">>;
+
 /**
  * Says what a training run needs, finds the rows of a micro-batch if they are `auto`, and refuses
- * what does not fit.
+ * what does not fit. Several ranks take as many rows as fit on all of them, and what does not fit on
+ * one is refused on all.
  *
  * @param measures Whether ChatCORE is measured in between.
  * @returns The settings with their rows.
@@ -63,26 +69,34 @@ export async function planTraining<Settings extends WantedSettings>(
   device: Hardware,
   shape: ModelShape,
   settings: Settings,
-  { terminal, measures, muon }: { terminal: Terminal } & WhatElse,
+  io: PlanningIo & Omit<WhatElse, "ranks">,
 ): Promise<Settings & { deviceBatchSize: number }> {
+  const { terminal, measures, muon, ranks = SINGLE } = io;
   const { maxSeqLen: T, deviceBatchSize: wanted } = settings;
+  const most = () => mostRows(device, shape, settings, { measures, muon, ranks });
   const isAuto = wanted === "auto";
-  const fitting = isAuto ? await mostRows(device, shape, settings, { measures, muon }) : wanted;
+  const fitting = isAuto ? await leastOf(ranks, await together(io, most)) : wanted;
   // Where not even one row fits, it is said what that takes.
   const rows = Math.max(1, fitting);
   const settled = { ...settings, deviceBatchSize: rows };
-  accumulationSteps(settled);
+  accumulationSteps(settled, ranks.worldSize);
   if (isAuto && fitting > 0) {
     terminal.info(`device_batch_size=${rows}: the most that fit and divide the step`);
   }
-  const counted = await orMemoryError(countTraining(device, shape, { rows, T, muon }));
-  if (!(counted instanceof UserError)) {
-    terminal.info(trainingLine(counted, rows, T, device));
-    if (fitting > 0 && await device.fits(counted.counted)) return settled;
-  }
-  const what = `Training ${plural(rows, "row")} of ${T} tokens`;
-  const fewer = isAuto ? 0 : await mostRows(device, shape, settings, { measures, muon });
-  throw tooMuch(device, what, counted, fewer);
+  return await together(io, async () => {
+    const counted = await orMemoryError(countTraining(device, shape, { rows, T, muon, ranks }));
+    if (!(counted instanceof UserError)) {
+      terminal.info(trainingLine(counted, { rows, T, worldSize: ranks.worldSize }, device));
+      if (fitting > 0 && await device.fits(counted.counted)) return settled;
+    }
+    const what = `Training ${plural(rows, "row")} of ${T} tokens`;
+    throw tooMuch(device, what, counted, isAuto ? 0 : await most());
+  });
+}
+
+/** The least of what ranks have. */
+async function leastOf(ranks: Ranks, own: number): Promise<number> {
+  return Math.min(...(await ranks.gather(Int32Array.of(own))).map(([rows]) => rows));
 }
 
 /**
@@ -119,12 +133,13 @@ export async function planAnswers(
 /** What training needs, in a line. */
 function trainingLine(
   memory: TrainingMemory,
-  rows: number,
-  T: number,
+  { rows, T, worldSize }: { rows: number; T: number; worldSize: number },
   device: Hardware,
 ): string {
   const { weights, gradients, moments, activationsPerRow, total } = memory;
-  return `Memory: weights ${formatMemory(weights)}, gradients ${formatMemory(gradients)}, ` +
+  return `Memory${worldSize > 1 ? " of a rank" : ""}: weights ${formatMemory(weights)}, gradients ${
+    formatMemory(gradients)
+  }, ` +
     `moments ${formatMemory(moments)}, activations ${formatMemory(activationsPerRow)} a row; ` +
     `${formatMemory(total)} for ${plural(rows, "row")} of ${T} tokens, ` +
     roomOf(device);

@@ -12,8 +12,10 @@ import {
   type ChatcoreTask,
   evaluateTask,
   loadChatcoreTasks,
+  ownProblems,
   type Score,
 } from "../eval/mod.ts";
+import { isStopped, together } from "../ranks/mod.ts";
 import type { EvalTask } from "../tasks/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import { LONGEST_PROBLEM } from "./count_memory.ts";
@@ -53,7 +55,7 @@ export interface EvalOptions extends EvalSettings, ModelOptions, WeightOptions, 
 
 /**
  * Measures a checkpoint and prints the accuracy of each task, and ChatCORE if it was all of the
- * recipe's.
+ * recipe's. Several ranks share the problems, each with a sandbox of its own; rank 0 prints.
  *
  * @returns The score of each task; those that an abort left over are missing.
  * @throws {UserError} for whatever a person can mend.
@@ -69,24 +71,26 @@ export async function runEval(
   const measureAll = async (opened: OpenedModel, io: RunIo) => {
     await using sandbox = new PythonSandbox();
     const runPython = (program: string) => sandbox.run(program);
-    const tasks = await loadChatcoreTasks(openDataSource(io), runPython, names);
+    const load = () => loadChatcoreTasks(openDataSource(io), runPython, names);
+    const tasks = await together(io, load);
     const row = options.markdown ? markdownRow : tableRow;
-    if (options.markdown) MARKDOWN_HEAD.forEach((line) => io.terminal.print(line));
+    const print = (line: string) => {
+      if (!io.ranks?.rank) io.terminal.print(line);
+    };
+    if (options.markdown) MARKDOWN_HEAD.forEach(print);
     for (const [name, task] of tasks) {
       const score = await measure(name, task, opened, options, io);
       if (!score) return;
       scores.set(name, score);
-      if (!options.json) {
-        io.terminal.print(row(name, percent(score), `${score.passed}/${score.total}`));
-      }
+      if (!options.json) print(row(name, percent(score), `${score.passed}/${score.total}`));
     }
-    report(scores, opened, options, io, row);
+    report(scores, opened, options, print, row);
   };
   try {
     const texts = { rows: options.batchSize, capacity, isGuess: true };
     await withModel(options, io, texts, measureAll);
   } catch (error) {
-    if (error !== io.signal.reason) throw error;
+    if (!isStopped(io, error)) throw error;
   }
   return scores;
 }
@@ -108,18 +112,15 @@ async function measure(
   task: EvalTask,
   { model, tokenizer }: OpenedModel,
   options: EvalOptions,
-  { terminal, signal }: RunIo,
+  { terminal, signal, ranks, stop }: RunIo,
 ): Promise<Score | undefined> {
-  const maxProblems = options.maxProblems < 0 ? task.length : options.maxProblems;
-  const total = Math.min(maxProblems, task.length);
+  const maxProblems = options.maxProblems < 0 ? undefined : options.maxProblems;
+  const settings = { ...options, maxProblems, signal, ranks, stop };
+  const total = ownProblems(task, settings).length;
   const progress = new Progress(terminal, { label: name, total, unit: "problems" });
   progress.update(0);
-  const score = await evaluateTask(model, tokenizer, task, {
-    ...options,
-    maxProblems,
-    signal,
-    onProgress: (score) => progress.update(score.total, `${percent(score)} right`),
-  });
+  const onProgress = (score: Score) => progress.update(score.total, `${percent(score)} right`);
+  const score = await evaluateTask(model, tokenizer, task, { ...settings, onProgress });
   progress.finish();
   return score;
 }
@@ -128,7 +129,7 @@ function report(
   scores: ReadonlyMap<ChatcoreTask, Score>,
   { files }: OpenedModel,
   { source, json, recipe }: EvalOptions,
-  { terminal }: RunIo,
+  print: (line: string) => void,
   row: typeof tableRow,
 ): void {
   const accuracies = Array.from(scores, ([name, { passed, total }]) => {
@@ -137,12 +138,12 @@ function report(
   const metrics = chatcoreMetrics(new Map(accuracies), RECIPES[recipe].tasks);
   if (json) {
     const { tag, step } = files;
-    terminal.print(
+    print(
       JSON.stringify({ source, tag, step, ...metrics, scores: Object.fromEntries(scores) }),
     );
   } else if ("chatcore_metric" in metrics) {
-    terminal.print(row("ChatCORE", metrics.chatcore_metric.toFixed(4)));
-    terminal.print(row("ChatCORE_cat", metrics.chatcore_cat.toFixed(4)));
+    print(row("ChatCORE", metrics.chatcore_metric.toFixed(4)));
+    print(row("ChatCORE_cat", metrics.chatcore_cat.toFixed(4)));
   }
 }
 

@@ -11,59 +11,89 @@ import type { GPT } from "../model/mod.ts";
 import {
   lrMultiplier,
   momentumCoefficient,
-  type Optimizer,
+  Optimizer,
   optimizerState,
   type ScheduleOptions,
+  type ShardedOptimizer,
+  ShardStates,
 } from "../optim/mod.ts";
+import { gatherTexts, type Ranks } from "../ranks/mod.ts";
+import type { RunProgress } from "./run_progress.ts";
 import type { InheritedSettings } from "./settings.ts";
 import { spelled } from "./spelling.ts";
-import type { RunProgress } from "./loop.ts";
+
+/** What ranks save together. */
+export interface RankContents extends CheckpointContents {
+  /** Where several share the optimizer: how the one that writes reads what the others have. */
+  shards?: ShardStates;
+}
+
+/** A run's optimizer as a checkpoint has it; its tensors are read when they are written. */
+export function optimizerContents(
+  optimizer: Optimizer | ShardedOptimizer,
+  { step, progress }: RunProgress,
+  schedule: ScheduleOptions,
+): Pick<RankContents, "optimizer" | "shards"> {
+  const now = {
+    multiplier: lrMultiplier(progress, schedule),
+    mu: momentumCoefficient(Math.max(0, step - 1)),
+  };
+  if (optimizer instanceof Optimizer) return { optimizer: optimizerState(optimizer, now) };
+  const shards = new ShardStates(optimizer, now);
+  return { optimizer: shards.states, shards };
+}
 
 /** What a checkpoint of a run is made of. */
 export interface RunContents {
   /** The model. */
   model: GPT;
   /** Its optimizer. */
-  optimizer: Optimizer;
+  optimizer: Optimizer | ShardedOptimizer;
   /** The run's options, kept as nanochat keeps its flags. */
   options: ScheduleOptions & { given: readonly string[] };
   /** The run's settings. */
   settings: InheritedSettings;
   /** Where the run stands. */
   at: RunProgress;
-  /** Where its training data stands. */
-  loader: PackedLoaderState;
+  /** Where each rank's training data stands. */
+  loaders: readonly PackedLoaderState[];
 }
 
 /** A run as a checkpoint of it; its tensors are read when they are written. */
-export function runContents(run: RunContents): CheckpointContents {
-  const { model, optimizer, options, settings, at, loader } = run;
+export function runContents(run: RunContents): RankContents {
+  const { model, optimizer, options, settings, at, loaders } = run;
   const { given: _, ...flags } = options;
-  const multiplier = lrMultiplier(at.progress, options);
-  const mu = momentumCoefficient(Math.max(0, at.step - 1));
   return {
     step: at.step,
     modelConfig: model.config,
     parts: model.parts,
     stateDict: model.stateDict(),
-    optimizer: optimizerState(optimizer, { multiplier, mu }),
+    ...optimizerContents(optimizer, at, options),
     meta: {
       val_bpb: null, // until it is measured
       max_seq_len: settings.maxSeqLen,
       device_batch_size: settings.deviceBatchSize,
       total_batch_size: settings.totalBatchSize,
       user_config: { ...spelled({ ...flags, ...settings }), ...openParts(model.parts) },
-      run_state: { ...at, loader },
+      run_state: { ...at, ...loaders.length === 1 ? { loader: loaders[0] } : { loaders } },
     },
   };
+}
+
+/** Where each rank's training data stands, on all ranks. */
+export async function gatherLoaders(
+  ranks: Ranks,
+  own: PackedLoaderState,
+): Promise<PackedLoaderState[]> {
+  return (await gatherTexts(ranks, JSON.stringify(own))).map((text) => JSON.parse(text));
 }
 
 /** What `--resume` goes on with. */
 export interface SavedRun {
   /** Where the run stood. */
   at: RunProgress;
-  /** Where its data stood. */
-  loader: PackedLoaderState;
+  /** Where the data of each of its ranks stood. */
+  loaders: readonly PackedLoaderState[];
 }
 
 /**
@@ -72,13 +102,22 @@ export interface SavedRun {
  * @throws {UserError} when the checkpoint is not of a run of this package.
  */
 export function savedRun(meta: CheckpointMeta, path: string): SavedRun {
-  const state = meta.raw.run_state as Partial<RunProgress & { loader: PackedLoaderState }> | null;
-  const { step, progress, smoothedLoss, trainingSeconds, loader } = { ...state };
+  const state = Object(meta.raw.run_state) as Partial<RunProgress> & Record<string, unknown>;
+  const { step, progress, smoothedLoss, trainingSeconds, loader, loaders = [loader] } = state;
   const at = { step, progress, smoothedLoss, trainingSeconds } as RunProgress;
-  if (!isLoaderState(loader) || !Object.values(at).every(Number.isFinite)) {
+  if (!areOfOneRun(loaders) || !Object.values(at).every(Number.isFinite)) {
     throw new UserError(`${path}: holds no run to go on with`, { detail: { kind: "noRun" } });
   }
-  return { at, loader };
+  return { at, loaders };
+}
+
+/** Whether a value of a file says where the loaders of one run stand. */
+function areOfOneRun(value: unknown): value is PackedLoaderState[] {
+  if (!Array.isArray(value) || value.length === 0 || !value.every(isLoaderState)) return false;
+  const [first] = value;
+  return value.every(({ datasetLength, checksum }) =>
+    datasetLength === first.datasetLength && checksum === first.checksum
+  );
 }
 
 /** Whether a value of a file says where a loader stands. */

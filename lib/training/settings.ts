@@ -84,6 +84,27 @@ export function inheritSettings(
   return settings as WantedSettings;
 }
 
+/**
+ * Settings with fewer rows in a micro-batch, where those that nobody asked for are too many for a step
+ * that ranks share: the most that divide it. They stay where none do.
+ *
+ * @param note Told a line if they are fewer.
+ */
+export function fewerRows(
+  settings: WantedSettings,
+  worldSize: number,
+  note: (line: string) => void,
+): WantedSettings {
+  const { deviceBatchSize: wanted, maxSeqLen: T, totalBatchSize } = settings;
+  if (wanted === "auto") return settings;
+  const divide = (rows: number) => totalBatchSize % (rows * T * worldSize) === 0;
+  let rows = wanted;
+  while (rows > 0 && !divide(rows)) rows--;
+  if (rows === wanted || rows === 0) return settings;
+  note(`device_batch_size=${rows}: the most of ${wanted} that ${worldSize} ranks share a step in`);
+  return { ...settings, deviceBatchSize: rows };
+}
+
 /** Whether a value can be that of a setting: sizes are whole numbers from 1, rates from 0. */
 function isSetting(field: keyof InheritedSettings, value: unknown): value is number {
   return field.endsWith("Lr")

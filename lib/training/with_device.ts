@@ -4,25 +4,41 @@
  * @module
  */
 import { type DeviceChoice, type Hardware, openDevice } from "../device/mod.ts";
+import { together } from "../ranks/mod.ts";
 import type { RunIo } from "./io.ts";
+import { nameDevices } from "./name_devices.ts";
+
+/** What of the world a device is opened with. */
+export type DeviceIo =
+  & Pick<RunIo, "terminal" | "now">
+  & Partial<Pick<RunIo, "signal" | "stop" | "ranks" | "env">>;
 
 /**
- * Opens a device, says which and why, runs something with it, and closes it.
+ * Opens a device, says which and why, runs something with it, and closes it. Several ranks open one
+ * each, and their host's cores and memory are divided among them; rank 0 names those of all.
  *
  * @param about What else there is to say of it in that line.
  * @throws {UserError} when it cannot be opened.
  */
 export async function withDevice<T>(
   { deviceType, threads, blas }: DeviceChoice,
-  { terminal, now }: Pick<RunIo, "terminal" | "now">,
+  io: DeviceIo,
   run: (device: Hardware) => Promise<T>,
   about: (device: Hardware) => Promise<string> | string = () => "",
 ): Promise<T> {
-  const { device, reason } = await openDevice({ deviceType, threads, blas, now });
+  const { terminal, now, ranks } = io, processes = ranks?.localSize;
+  let opened: Hardware | undefined;
   try {
-    terminal.info(`Device: ${device.kind}, ${device.name} (${reason})${await about(device)}`);
+    const { device, reason } = await together(io, async () => {
+      const found = await openDevice({ deviceType, threads, blas, processes, now });
+      opened = found.device;
+      return found;
+    });
+    const line = await nameDevices(device, reason, io);
+    const more = await together(io, () => about(device));
+    if (!ranks?.rank) terminal.info(line + more);
     return await run(device);
   } finally {
-    await device.close();
+    await opened?.close();
   }
 }

@@ -6,13 +6,14 @@
 import type { CheckpointSource, Said } from "../checkpoint/mod.ts";
 import type { Device, DeviceChoice, Hardware } from "../device/mod.ts";
 import type { WeightType } from "../model/mod.ts";
+import { together } from "../ranks/mod.ts";
 import { whereModelsAre } from "./model_folders.ts";
 import type { RunIo } from "./io.ts";
 import { findModel, type OpenedModel } from "./open_model.ts";
 import { planAnswers } from "./plan_memory.ts";
 import { sayEra } from "./say_era.ts";
 import { weightType } from "./weight_type.ts";
-import { withDevice } from "./with_device.ts";
+import { type DeviceIo, withDevice } from "./with_device.ts";
 
 /** Which checkpoint is opened; each is the command line's flag of the same name. */
 export interface ModelOptions extends Said {
@@ -31,9 +32,7 @@ export interface WeightOptions {
 }
 
 /** What of the world a model is opened with. */
-export type ModelIo =
-  & Pick<RunIo, "terminal" | "baseDir" | "now">
-  & Partial<Pick<RunIo, "signal" | "advice">>;
+export type ModelIo = DeviceIo & Pick<RunIo, "baseDir"> & Partial<Pick<RunIo, "advice">>;
 
 /**
  * Opens a device and a checkpoint's model on it, says which, runs something with it, and closes
@@ -50,10 +49,12 @@ export async function withModel<T, Io extends ModelIo>(
 ): Promise<T> {
   const io = await whereModelsAre(givenIo);
   const { terminal, baseDir, signal } = io;
-  const found = await findModel(baseDir, { ...options, tag: options.modelTag });
+  const which = { ...options, tag: options.modelTag };
+  const found = await together(io, () => findModel(baseDir, which));
   const typeOn = (device: Device) => weightType(device, found.shape, options.weights);
   const start = async (device: Hardware) => {
-    const opened = await found.load(device, { weights: typeOn(device), signal });
+    const load = () => found.load(device, { weights: typeOn(device), signal });
+    const opened = await together(io, load);
     terminal.info(`Checkpoint: ${opened.files.model}`);
     sayEra(opened.era, io);
     if (typeOn(device) === "bfloat16") sayRounded(opened, terminal);

@@ -112,6 +112,29 @@ Deno.test("progress counts placed documents, and the epoch follows it", () => {
   assertEquals(batches.map(({ epoch }) => epoch), [1, 1, 1, 1, 2, 2]);
 });
 
+for (const [count, worldSize] of [[20, 2], [101, 3], [1500, 8], [3, 8], [1, 2]]) {
+  Deno.test(`each of ${count} documents is placed once a pass by ${worldSize} ranks`, () => {
+    const documents = randomDocuments(count, 70), passes = 3;
+    const placed: number[][] = Array.from({ length: passes }, () => []);
+    for (let rank = 0; rank < worldSize; rank++) {
+      const loader = new DocumentLoader(documents, { B: 1, T: 32, rank, worldSize });
+      // Counted through all passes, a rank's documents are rank, rank + worldSize, ….
+      let counted = rank;
+      while (counted < passes * count) {
+        const batch = loader.next();
+        for (const index of batch.documents) {
+          placed[Math.floor(counted / count)]?.push(index);
+          counted += worldSize;
+        }
+        assertEquals(batch.progress, counted / count);
+        assertEquals(batch.epoch, Math.floor(counted / count) + 1);
+      }
+    }
+    const all = documents.map((_, i) => i);
+    for (const ofPass of placed) assertEquals(ofPass.sort((a, b) => a - b), all);
+  });
+}
+
 Deno.test("without documents there is nothing to load", () => {
   assertThrows(() => new DocumentLoader([], { B: 1, T: 8 }), UserError, "no documents");
 });

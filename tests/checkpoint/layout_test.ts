@@ -1,6 +1,6 @@
 /** Which files of a folder belong together does not depend on the order of its names. */
 import { assertEquals } from "@std/assert";
-import { filesOfStep } from "../../lib/checkpoint/layout.ts";
+import { filesOfStep, optimizersOfStep } from "../../lib/checkpoint/layout.ts";
 
 /** Every order of some names. */
 function orders(names: string[]): string[][] {
@@ -25,5 +25,16 @@ Deno.test("shares that name their rank go before a file without one", () => {
       const files = filesOfStep(names, "d12", 10);
       assertEquals([...files.optimizers].sort(([a], [b]) => a - b), expected, names.join());
     }
+  }
+});
+
+Deno.test("this package's names of several processes' states are known, and go before one's", () => {
+  const model = ["step_10_model.pt", "step_10_meta.json"];
+  const [one, ...ranks] = ["", "_rank0", "_rank1", "_rank10"]
+    .map((rank) => `step_10_optimizer${rank}.pt`);
+  for (const names of orders([...model, one, ...ranks])) {
+    const { optimizers } = filesOfStep(names, "d12", 10);
+    assertEquals([...optimizers], [[0, ranks[0]], [1, ranks[1]], [10, ranks[2]]]);
+    assertEquals(optimizersOfStep(names, 10).sort(), [one, ...ranks].sort());
   }
 });

@@ -1,10 +1,18 @@
-import { assertAlmostEquals, assertEquals, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
 import type { Conversation } from "../../lib/conversation.ts";
+import { UserError } from "../../lib/errors.ts";
 import {
   CHATCORE_TASKS,
   type ChatcoreTask,
   evaluateChatcore,
   evaluateTask,
+  ownProblems,
   type Score,
 } from "../../lib/eval/mod.ts";
 import {
@@ -14,6 +22,7 @@ import {
   type MultipleChoiceProblem,
   MultipleChoiceTask,
 } from "../../lib/tasks/mod.ts";
+import { onRanks } from "../ranks/in_process.ts";
 import { ScriptedDevice, tinyModel, tokenizer } from "../engine/scripted_model.ts";
 
 /** The problem's number is its question; every `solvedEvery`th counts as solved. */
@@ -117,15 +126,74 @@ Deno.test("an aborted evaluation ends early, without a result", async () => {
   }
 });
 
-Deno.test("ranks share the problems", async () => {
-  const scores: number[][] = [];
-  for (const rank of [0, 1, 2]) {
-    const sum = (values: number[]) => (scores.push(values), Promise.resolve([7, 20]));
-    const ranks = { rank, worldSize: 3, sum };
-    const score = await evaluateTask(await tinyModel(), tokenizer, new Letters(20, 3), { ranks });
-    assertEquals(score, { passed: 7, total: 20 });
+Deno.test("ranks share batches of categorical problems, and generative ones by turns", async () => {
+  const tried = async (task: () => EvalTask, worldSize: number) => {
+    const counts: number[] = [];
+    const scores = await onRanks(worldSize, async (ranks) => {
+      const own = task();
+      counts[ranks.rank] = ownProblems(own, { ranks, batchSize: 8 }).length;
+      return await evaluateTask(await tinyModel(), tokenizer, own, { ranks, maxNewTokens: 1 });
+    });
+    return { scores, counts };
+  };
+  // Of 20 problems in batches of 8, rank 0 has the first batch; of those by turns, 0, 3, 6, ….
+  const score = { passed: 7, total: 20 };
+  for (const [worldSize, batches, turns] of [[3, [8, 8, 4], [7, 7, 6]], [2, [12, 8], [10, 10]]]) {
+    const size = worldSize as number, scores = Array(size).fill(score);
+    assertEquals(await tried(() => new Letters(20, 3), size), { scores, counts: batches });
+    assertEquals(await tried(() => new Words(20, 3), size), { scores, counts: turns });
   }
-  assertEquals(scores, [[7, 7], [0, 7], [0, 6]]);
+  // Ranks for which there is no problem take part.
+  const few = await tried(() => new Words(2, 1), 3);
+  assertEquals(few, { scores: Array(3).fill({ passed: 2, total: 2 }), counts: [1, 1, 0] });
+});
+
+Deno.test("what is sampled does not depend on the ranks, nor on the batches", async () => {
+  const sampled = async (worldSize: number, batchSize: number) => {
+    const tasks = Array.from({ length: worldSize }, () => new Words(7, 100));
+    await onRanks(worldSize, async (ranks) => {
+      const options = { numSamples: 2, maxNewTokens: 3, temperature: 1, topK: 0, batchSize };
+      await evaluateTask(await tinyModel(), tokenizer, tasks[ranks.rank], { ...options, ranks });
+    });
+    return tasks.flatMap(({ completions }) => completions).sort();
+  };
+  const alone = await sampled(1, 4);
+  assert(new Set(alone).size > 12);
+  for (const [worldSize, batchSize] of [[1, 2], [2, 4], [3, 8]]) {
+    assertEquals(await sampled(worldSize, batchSize), alone);
+  }
+});
+
+Deno.test("an evaluation that is aborted or fails on one rank ends on all", async () => {
+  class Broken extends Words {
+    override evaluate(): Promise<boolean> {
+      return Promise.reject(new UserError("it is broken"));
+    }
+  }
+  for (const make of [() => new Letters(40, 1), () => new Words(20, 1)]) {
+    const signals: AbortSignal[] = [];
+    const scores = await onRanks(2, async (ranks) => {
+      const controller = new AbortController();
+      signals[ranks.rank] = controller.signal;
+      return await evaluateTask(await tinyModel(), tokenizer, make(), {
+        batchSize: 2,
+        maxNewTokens: 1,
+        ranks,
+        signal: controller.signal,
+        stop: () => controller.abort(),
+        onProgress: () => ranks.rank === 1 && controller.abort(),
+      });
+    });
+    assertEquals(scores, [undefined, undefined]);
+    assertEquals(signals.map(({ aborted }) => aborted), [true, true]);
+  }
+  const messages = await onRanks(3, async (ranks) => {
+    const task = ranks.rank === 2 ? new Broken(9, 1) : new Words(9, 1);
+    const options = { ranks, maxNewTokens: 1 };
+    const failing = evaluateTask(await tinyModel(), tokenizer, task, options);
+    return (await assertRejects(() => failing, UserError)).message;
+  });
+  assertEquals(messages, ["rank 2: it is broken", "rank 2: it is broken", "it is broken"]);
 });
 
 Deno.test("a problem is solved if one of its samples is right", async () => {

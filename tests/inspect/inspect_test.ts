@@ -1,11 +1,18 @@
 import { gzipSync } from "node:zlib";
-import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { join } from "@std/path";
 import { DiskFolder } from "../../lib/checkpoint/disk/mod.ts";
 import { Tokenizer } from "../../lib/tokenizer/mod.ts";
 import { completeFlags } from "../../cli/options.ts";
 import { UserError } from "../../lib/errors.ts";
 import { inspectCheckpoint, inspectConversation, inspectPacking } from "../../lib/inspect/mod.ts";
+import { onRanks } from "../ranks/in_process.ts";
 import { inTempDir } from "../temp_dir.ts";
 import { MemoryTerminal } from "../tracking/memory_terminal.ts";
 import { baseDir, world } from "../training/small_world.ts";
@@ -18,6 +25,21 @@ Deno.test("inspect shows a checkpoint", async () => {
   assertStringIncludes(console.stdout, "Trained with matrix_lr=0.01\n");
   assertMatch(console.stdout, /\n {2}total +350,250\n/);
   assertMatch(console.stdout, /\n {2}transformer\.wte\.weight +\(4096, 32\) +float32\n/);
+});
+
+Deno.test("inspect says what each of several ranks needs", async () => {
+  const inspected = (worldSize: number) =>
+    onRanks(worldSize, async (ranks) => {
+      const { io, console } = world();
+      await inspectCheckpoint({ source: "base", deviceType: "cpu" }, { ...io, ranks });
+      return console.lines;
+    });
+  const [alone] = await inspected(1), [shared] = await inspected(2);
+  const row = (lines: string[], start: string) => lines.find((line) => line.startsWith(start));
+  assertMatch(row(alone, "Memory")!, /^Memory on this device, /);
+  assertMatch(row(shared, "Memory")!, /^Memory of each of 2 ranks on this device, /);
+  assertEquals(row(shared, "  gradients"), row(alone, "  gradients"));
+  assert(row(shared, "  moments") !== row(alone, "  moments"));
 });
 
 Deno.test("inspect shows a conversation's tokens", async () => {

@@ -2,6 +2,7 @@
 import { join } from "@std/path";
 import type { RunIo } from "../../lib/training/mod.ts";
 import { sftOptions } from "../../cli/options.ts";
+import { type Ranks, SINGLE } from "../../lib/ranks/mod.ts";
 import { runSft, type SftOptions, type SftResult } from "../../lib/sft/mod.ts";
 import { Terminal } from "../../lib/tracking/mod.ts";
 
@@ -21,11 +22,12 @@ export interface WatchedRun {
   result: SftResult;
 }
 
-/** Runs to the end, or gracefully stops it once `stopAfter` steps were reported. */
+/** Runs to the end, on each of several ranks if there are, or gracefully stops it once `stopAfter` steps were reported. */
 export async function watchRun(
   baseDir: string,
   given: Partial<SftOptions>,
   stopAfter = Infinity,
+  ranks: Ranks = SINGLE,
 ): Promise<WatchedRun> {
   const controller = new AbortController();
   const lines: string[] = [];
@@ -45,6 +47,8 @@ export async function watchRun(
   const io: RunIo = {
     terminal,
     signal: controller.signal,
+    stop: () => controller.abort(),
+    ranks,
     baseDir,
     env: () => undefined,
     now: () => performance.now(),

@@ -1,12 +1,18 @@
 /** What is counted beforehand is what is taken then. */
-import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
 import type { Hardware } from "../../lib/device/mod.ts";
 import { createWebGpuDevice } from "../../lib/device/webgpu/mod.ts";
 import { Engine } from "../../lib/engine/mod.ts";
-import { GPT, Pass } from "../../lib/model/mod.ts";
+import { backwardOrder, GPT, Pass } from "../../lib/model/mod.ts";
 import { NEWEST_PARTS } from "../../lib/model_parts.ts";
-import { type MuonOptions, Optimizer, parameterGroups } from "../../lib/optim/mod.ts";
+import {
+  type MuonOptions,
+  Optimizer,
+  parameterGroups,
+  ShardedOptimizer,
+} from "../../lib/optim/mod.ts";
+import { type Elements, Ranks, SINGLE } from "../../lib/ranks/mod.ts";
 import { countAnswers, countTraining, type ModelShape } from "../../lib/training/mod.ts";
 import { slices } from "../../lib/tensor_source.ts";
 import { devices, testedGpu } from "../device/devices.ts";
@@ -53,6 +59,28 @@ const kinds: Record<string, (() => Promise<Hardware>) | undefined> = {
     : undefined,
 };
 
+/** A rank whose others have nothing but zeros. */
+class LoneRank extends Ranks {
+  readonly localRank = 0;
+  readonly localSize = 1;
+
+  constructor(readonly rank: number, readonly worldSize: number) {
+    super();
+  }
+
+  gather<T extends Elements>(own: T, lengths?: readonly number[]): Promise<T[]> {
+    return this.exchange(
+      Array(this.worldSize).fill(own),
+      lengths ?? Array(this.worldSize).fill(own.length),
+    );
+  }
+
+  exchange<T extends Elements>(outgoing: readonly T[], lengths: readonly number[]): Promise<T[]> {
+    const own = outgoing[this.rank], array = own.constructor as new (length: number) => T;
+    return Promise.resolve(lengths.map((length, r) => r === this.rank ? own : new array(length)));
+  }
+}
+
 /** Trains on random tokens and reads the parameters as a checkpoint does. */
 async function train(
   device: Hardware,
@@ -60,19 +88,30 @@ async function train(
   B: number,
   T: number,
   muon: MuonOptions,
+  ranks: Ranks = SINGLE,
 ) {
   const model = new GPT(device, config, { parts, training: true });
   const rates = { embeddingLr: 0.3, unembeddingLr: 0.004, matrixLr: 0.02 };
   const parameters = [...model.parameters.values()];
-  const optimizer = new Optimizer(device, parameterGroups(parameters, config.nEmbd, rates), muon);
+  const groups = parameterGroups(parameters, config.nEmbd, rates);
+  const optimizer = ranks.worldSize > 1
+    ? await ShardedOptimizer.open(device, groups, ranks, { muon, order: backwardOrder(model) })
+    : new Optimizer(device, groups, muon);
   const pass = new Pass(model, B, T, { training: true });
   const loss = device.allocate("loss", [1]);
   for (let step = 0; step < 2; step++) {
     const x = Int32Array.from({ length: B * T }, (_, i) => (i * i) % config.vocabSize);
     pass.batch.write(x, x.map((id, i) => i % 3 ? id : -1));
     model.zeroGradients();
-    pass.train(loss, 1);
-    optimizer.step(1, 0.9, loss);
+    if (optimizer instanceof ShardedOptimizer) {
+      const exchange = optimizer.begin();
+      for (const buckets of pass.training(loss, 1)) exchange.ready(buckets);
+      const isFinite = await exchange.finish();
+      await optimizer.step(1, 0.9, { contributors: ranks.worldSize, isFinite });
+    } else {
+      pass.train(loss, 1);
+      optimizer.step(1, 0.9, loss);
+    }
     for (const { value } of parameters) {
       for (const { start, count } of slices(value.size)) await device.read(value, start, count);
     }
@@ -93,6 +132,17 @@ for (const [kind, open] of Object.entries(kinds)) {
       const { peak } = device.memory;
       assertEquals(Math.max(counted.total, before.peak), peak);
       assertEquals(await device.fits(counted.counted), true);
+      await device.close();
+    }
+  });
+
+  Deno.test(`${kind}: planned bytes are those of each rank`, { ignore: !open }, async () => {
+    for (const [index, rank, worldSize] of [[0, 1, 2], [1, 7, 8]]) {
+      const shape = SHAPES[index], ranks = new LoneRank(rank, worldSize), device = await open!();
+      const { peak: before } = device.memory;
+      const counted = await countTraining(device, shape, { rows: 1, T: 32, ranks });
+      await train(device, shape, 1, 32, {}, ranks);
+      assertEquals(Math.max(counted.total, before), device.memory.peak);
       await device.close();
     }
   });
@@ -135,6 +185,23 @@ Deno.test("the parts of a d12 are those that its formulas give", async () => {
   const chat = await countAnswers(device, D12, { rows: 1 });
   assertEquals(chat.cachePerToken, 2 * L * C * float);
   assertEquals(chat.weights, training.weights);
+  await device.close();
+});
+
+Deno.test("a rank of a d12 has its part of the moments and copies of its own rows", async () => {
+  const device = await createCpuDevice({ threads: 2 });
+  const { nLayer: L, nEmbd: C, vocabSize: V } = D12.config;
+  const alone = await countTraining(device, D12, { rows: 1, T: 2048 });
+  const ranks = { rank: 3, worldSize: 8 };
+  const shared = await countTraining(device, D12, { rows: 1, T: 2048, ranks });
+  const float = 4, rows = (2 + L / 2) * V * C / 8, matrices = L * 12 * C * C / 8;
+  // Of a rank's rows: value, gradient, two moments. Of its matrices: Muon's momentum, and scratch.
+  const least = float * (4 * rows + matrices);
+  assert(shared.moments > least && shared.moments < 1.2 * least);
+  const { weights, gradients, activationsPerRow } = alone;
+  assertEquals([shared.weights, shared.gradients], [weights, gradients]);
+  assertEquals(shared.activationsPerRow, activationsPerRow);
+  assertEquals(alone.total - shared.total, alone.moments - shared.moments);
   await device.close();
 });
 

@@ -55,8 +55,8 @@ async function watch(device: Device, given: {
   const optimizer = new Optimizer(device, groups);
   let trained = 0;
   class WatchedPass extends Pass {
-    override train(...args: Parameters<Pass["train"]>) {
-      super.train(...args);
+    override *training(...args: Parameters<Pass["training"]>) {
+      yield* super.training(...args);
       onTrained?.(++trained, model);
     }
   }

@@ -21,6 +21,7 @@ import {
   runEval,
 } from "../../lib/training/mod.ts";
 import { preparedGpu } from "../device/prepared_gpu.ts";
+import { onRanks } from "../ranks/in_process.ts";
 import { watchRun } from "../sft/run_helpers.ts";
 import { MemoryTerminal } from "../tracking/memory_terminal.ts";
 import { smallBaseDir } from "./small_base_dir.ts";
@@ -137,6 +138,38 @@ Deno.test("a run that does not fit is refused with the rows that would", async (
     assertMatch(line, /; more than it has for 1000000000 texts of 64 tokens/);
   }
   for (const device of [unlimited, small, tiny]) await device.close();
+});
+
+Deno.test("ranks take as many rows as fit on all of them, and refuse together", async () => {
+  const unlimited = await createCpuDevice({ threads: 1 });
+  const worldSize = 2;
+  const needs = async (rows: number, rank: number) =>
+    (await countTraining(unlimited, shape, { rows, T, ranks: { rank, worldSize } })).total;
+  const settings = { ...rates, maxSeqLen: T, totalBatchSize: 32 * T };
+  const planned = async (deviceBatchSize: number | "auto", rows: number[]) =>
+    await onRanks(worldSize, async (ranks) => {
+      const maxMemoryBytes = await needs(rows[ranks.rank], ranks.rank);
+      const device = await createCpuDevice({ threads: 1, maxMemoryBytes });
+      const { terminal } = new MemoryTerminal();
+      const wanted = { ...settings, deviceBatchSize };
+      const plan = await planTraining(device, shape, wanted, { terminal, ranks })
+        .then(({ deviceBatchSize }) => deviceBatchSize, (error: UserError) => error);
+      await device.close();
+      return plan;
+    });
+  assertEquals(await planned("auto", [8, 4]), [4, 4]);
+  // A step of 32 rows is one of 16 on each.
+  assertEquals(await planned("auto", [64, 64]), [16, 16]);
+  const errors = await planned(8, [8, 4]) as UserError[];
+  assertMatch(errors[0].message, /^rank 1: Training 8 rows of 64 tokens takes /);
+  assertMatch(errors[1].message, /^Training 8 rows of 64 tokens takes /);
+  // The advice is that of the rank where it does not fit.
+  for (const error of errors) {
+    assertMatch(wordError(error, "sft"), /; --device-batch-size 4 would fit$/);
+  }
+  const uneven = await planned(32, [64, 64]) as UserError[];
+  assertMatch(wordError(uneven[0], "sft"), / x 2 ranks = 4096 tokens; 4096 would be$/);
+  await unlimited.close();
 });
 
 const FLAGS: Partial<SftOptions> = {

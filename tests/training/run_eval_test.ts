@@ -2,6 +2,7 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { evalOptions } from "../../cli/options.ts";
 import { UserError } from "../../lib/errors.ts";
 import { type EvalOptions, runEval } from "../../lib/training/mod.ts";
+import { onRanks } from "../ranks/in_process.ts";
 import { MODEL, world } from "./small_world.ts";
 
 async function evaluate(options: Partial<EvalOptions>, aborted = false) {
@@ -63,4 +64,35 @@ Deno.test("eval refuses what makes no sense", async () => {
   for (const [options, message] of cases) {
     await assertRejects(() => evaluate(options), UserError, message);
   }
+});
+
+Deno.test("eval on ranks prints on rank 0 what one process prints", async () => {
+  for (const given of [{ json: true }, { maxProblems: 5 }, { markdown: true }]) {
+    const options = evalOptions({ ...MODEL, tasks: "gsm8k | MMLU", maxNewTokens: 2, ...given });
+    const alone = world();
+    const scores = await runEval(options, alone.io);
+    const shared = await onRanks(2, async (ranks) => {
+      const { io, console } = world();
+      assertEquals(await runEval(options, { ...io, ranks }), scores);
+      // What was opened is said before, by whoever opens it.
+      return console.lines.filter((line) => !/^(Device|Checkpoint):? /.test(line));
+    });
+    assertEquals(shared, [alone.console.lines.slice(2), []]);
+  }
+});
+
+Deno.test("eval that is stopped on one rank, or fails on one, ends on all", async () => {
+  const options = evalOptions({ ...MODEL, tasks: "MMLU", batchSize: 1 });
+  const stopped = await onRanks(2, async (ranks) => {
+    const { io, controller } = world();
+    if (ranks.rank === 1) controller.abort();
+    return (await runEval(options, { ...io, ranks, stop: () => controller.abort() })).size;
+  });
+  assertEquals(stopped, [0, 0]);
+  const messages = await onRanks(2, async (ranks) => {
+    const { io } = world();
+    const given = ranks.rank === 1 ? { ...options, step: 8 } : options;
+    return (await assertRejects(() => runEval(given, { ...io, ranks }), UserError)).message;
+  });
+  assertEquals(messages[0], `rank 1: ${messages[1]}`);
 });

@@ -29,9 +29,11 @@ const saved = (run_state: unknown) =>
   );
 
 Deno.test("where a run stood is read, with what an older package left out", () => {
-  assertEquals(saved({ ...at, loader }), { at, loader });
+  assertEquals(saved({ ...at, loader }), { at, loaders: [loader] });
   const { checksum: _, ...older } = loader;
-  assertEquals(saved({ ...at, loader: older }), { at, loader: older });
+  assertEquals(saved({ ...at, loader: older }), { at, loaders: [older] });
+  const loaders = [loader, { ...loader, cursor: 8, buffer: [] }];
+  assertEquals(saved({ ...at, loaders }), { at, loaders });
 });
 
 Deno.test("a damaged state of a run is none, in one line", () => {
@@ -49,6 +51,11 @@ Deno.test("a damaged state of a run is none, in one line", () => {
       { ...at, loader: { ...loader, cursor: -1 } },
       { ...at, loader: { ...loader, buffer: [2, 9] } },
       { ...at, loader: { ...loader, buffer: ["2"] } },
+      { ...at, loaders: [] },
+      { ...at, loaders: { 0: loader } },
+      { ...at, loaders: [loader, null] },
+      { ...at, loaders: [loader, { ...loader, datasetLength: 10 }] },
+      { ...at, loaders: [loader, { ...loader, checksum: "b2" }] },
     ]
   ) {
     const { message } = assertThrows(() => saved(state), UserError);

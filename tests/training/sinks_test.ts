@@ -12,7 +12,7 @@ Deno.test("a log that cannot be opened is one warning", async () => {
     await Deno.mkdir(join(dir, "metrics.jsonl"));
     for (const options of [{}, { resumeStep: 3 }]) {
       const console = new MemoryTerminal();
-      const sinks = openSinks(dir, console.terminal, options);
+      const sinks = openSinks(dir, console, options);
       for (const step of [1, 2]) sinks.log(step, { "val/bpb": 1.5 });
       await sinks.close();
       assertEquals(warnings(console).length, 1);
@@ -26,7 +26,7 @@ Deno.test("a log that cannot be opened is one warning", async () => {
 Deno.test("a log that can no longer be written is one warning, and ends in a whole line", async () => {
   await inTempDir(async (dir) => {
     const console = new MemoryTerminal();
-    const sinks = openSinks(dir, console.terminal);
+    const sinks = openSinks(dir, console);
     sinks.log(1, { "val/bpb": 1.5 });
     const { writeSync } = Deno.FsFile.prototype;
     let room = 10;

@@ -29,7 +29,10 @@ export interface CheckpointContents {
   parts?: ModelParts;
   /** Parameters by nanochat's names. */
   stateDict: ReadonlyMap<string, TensorSource>;
-  /** The optimizer's state in PyTorch's form: `{ state, param_groups }`. */
+  /**
+   * The optimizer's state in PyTorch's form: `{ state, param_groups }`; where several processes share
+   * it, a list of theirs in the order of their ranks.
+   */
   optimizer?: unknown;
   /** Which run it is of; it is told from those of others by it. */
   run?: RunIdentity;
@@ -40,7 +43,8 @@ export interface CheckpointContents {
 /**
  * Saves a fine-tuned model as `chatsft_checkpoints/{tag}/step_{N}_model.pt`, `_optimizer.pt` and
  * `_meta.json`, and links `model_{N}.pt`, `optim_{N}_rank0.pt` and `meta_{N}.json` to them, the
- * names under which nanochat's scripts find them (copies where the disk has no hard links).
+ * names under which nanochat's scripts find them (copies where the disk has no hard links). An
+ * optimizer that N processes share has N files, `_optimizer_rank{r}.pt` and `optim_{N}_rank{r}.pt`.
  *
  * However it is interrupted, no half of a checkpoint and no mixture of two passes for a whole one:
  * everything is written under temporary names first, the old meta file and links go before the new
@@ -64,9 +68,11 @@ export async function saveCheckpoint(
 ): Promise<CheckpointFiles> {
   const { step } = contents;
   const directory = checkpointDirectory(baseDir, "sft", tag);
-  const own = {
+  const isShared = sharesOf(contents).length > 1;
+  const own: Paths = {
     model: join(directory, `step_${step}_model.pt`),
-    optimizer: join(directory, `step_${step}_optimizer.pt`),
+    optimizer: (rank) =>
+      join(directory, `step_${step}_optimizer${isShared ? `_rank${rank}` : ""}.pt`),
     meta: join(directory, `step_${step}_meta.json`),
   };
   const nanochat = nanochatPaths(directory, step);
@@ -75,11 +81,13 @@ export async function saveCheckpoint(
   for (const path of [nanochat.model, own.meta, nanochat.meta]) await removeIfThere(path);
   await removeOptimizers(directory, step);
   await staged.model.commit();
-  await staged.optimizer?.commit();
+  for (const share of staged.shares) await share.commit();
   await staged.meta.commit();
   try {
     await linkOrCopy(own.meta, nanochat.meta);
-    if (staged.optimizer !== undefined) await linkOrCopy(own.optimizer, nanochat.optimizer);
+    for (const rank of staged.shares.keys()) {
+      await linkOrCopy(own.optimizer(rank), nanochat.optimizer(rank));
+    }
     await linkOrCopy(own.model, nanochat.model);
   } catch (error) {
     if (!(error instanceof WriteError)) throw error;
@@ -112,7 +120,7 @@ export async function saveBaseCheckpoint(
   await using staged = await stage(directory, paths, contents, warn);
   for (const path of [paths.model, paths.meta]) await removeIfThere(path);
   await removeOptimizers(directory, contents.step);
-  await staged.optimizer?.commit();
+  for (const share of staged.shares) await share.commit();
   await staged.meta.commit();
   await staged.model.commit();
   return filesOf(directory, tag, contents.step, paths, staged);
@@ -161,15 +169,25 @@ async function removeOptimizers(directory: string, step: number): Promise<void> 
   }
 }
 
+/** The states of all processes that share a checkpoint's optimizer, in the order of their ranks. */
+function sharesOf({ optimizer }: CheckpointContents): readonly unknown[] {
+  if (Array.isArray(optimizer)) return optimizer;
+  return optimizer === undefined ? [] : [optimizer];
+}
+
 /** The paths of a checkpoint's files. */
-type Paths = Record<"model" | "optimizer" | "meta", string>;
+interface Paths {
+  model: string;
+  optimizer(rank: number): string;
+  meta: string;
+}
 
 /** The names under which nanochat's scripts find the files of a step. */
 function nanochatPaths(directory: string, step: number): Paths {
   const digits = String(step).padStart(6, "0");
   return {
     model: join(directory, `model_${digits}.pt`),
-    optimizer: join(directory, `optim_${digits}_rank0.pt`),
+    optimizer: (rank) => join(directory, `optim_${digits}_rank${rank}.pt`),
     meta: join(directory, `meta_${digits}.json`),
   };
 }
@@ -178,32 +196,38 @@ function nanochatPaths(directory: string, step: number): Paths {
 interface StagedCheckpoint extends AsyncDisposable {
   model: StagedFile;
   meta: StagedFile;
-  optimizer: StagedFile | undefined;
+  /** All of the optimizer's state, or nothing. */
+  shares: StagedFile[];
 }
 
 /** Writes everything under temporary names; what is hardest to do without comes first. */
 async function stage(
   directory: string,
   paths: Paths,
-  { step, modelConfig, parts, stateDict, optimizer, run, meta }: CheckpointContents,
+  contents: CheckpointContents,
   warn: (line: string) => void,
 ): Promise<StagedCheckpoint> {
+  const { step, modelConfig, parts, stateDict, run, meta } = contents;
   await reportWriteErrors(directory, () => Deno.mkdir(directory, { recursive: true }));
   await using files = new AsyncDisposableStack();
-  const stageTorch = async (path: string, root: unknown) =>
-    files.use(await StagedFile.written(path, (file) => writeTorchArchive(file, root)));
-  const modelFile = await stageTorch(paths.model, new OrderedDict(stateDict));
+  const modelFile = files.use(await stageTorch(paths.model, new OrderedDict(stateDict)));
   // By which a copy of the folder is told from the original.
   const saved = await modelFile.modified();
   const model_config = toModelConfigJson(modelConfig, parts);
   const metaFile = files.use(
     await stageMeta(paths.meta, { step, model_config, ...meta, run, saved }),
   );
-  let optimizerFile: StagedFile | undefined;
+  const shares: StagedFile[] = [];
   try {
-    if (optimizer !== undefined) optimizerFile = await stageTorch(paths.optimizer, optimizer);
+    // What is written of it goes again where the rest cannot be.
+    await using some = new AsyncDisposableStack();
+    for (const [rank, state] of sharesOf(contents).entries()) {
+      shares.push(some.use(await stageTorch(paths.optimizer(rank), state)));
+    }
+    files.use(some.move());
   } catch (error) {
     if (!(error instanceof WriteError)) throw error;
+    shares.length = 0;
     warn(
       `${error.message}; the model is saved without the optimizer's state, so that a run can ` +
         "go on from it with a fresh optimizer only",
@@ -213,9 +237,13 @@ async function stage(
   return {
     model: modelFile,
     meta: metaFile,
-    optimizer: optimizerFile,
+    shares,
     [Symbol.asyncDispose]: () => staged.disposeAsync(),
   };
+}
+
+function stageTorch(path: string, root: unknown): Promise<StagedFile> {
+  return StagedFile.written(path, (file) => writeTorchArchive(file, root));
 }
 
 function filesOf(
@@ -225,7 +253,7 @@ function filesOf(
   { model, meta, optimizer }: Paths,
   staged: StagedCheckpoint,
 ): CheckpointFiles {
-  const optimizers = new Map(staged.optimizer === undefined ? [] : [[0, optimizer]]);
+  const optimizers = new Map(staged.shares.keys().map((rank) => [rank, optimizer(rank)]));
   return { directory, tag, step, model, meta, optimizers };
 }
 

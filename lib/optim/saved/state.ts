@@ -146,7 +146,7 @@ function findAdamW(
 }
 
 /** The shapes of a Muon group's state: of one matrix, or with `n` of a stack. */
-function muonShapes(
+export function muonShapes(
   [rows, cols]: readonly number[],
   hasSecond: boolean,
   ...n: number[]

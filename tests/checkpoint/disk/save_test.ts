@@ -268,6 +268,7 @@ Deno.test("what killed processes left half-written is swept, and nothing else", 
     const left = [
       "step_3_model.pt.0123abcd.tmp",
       "step_3_optimizer.pt.0123abcd.tmp",
+      "step_3_optimizer_rank10.pt.0123abcd.tmp",
       "step_3_meta.json.0123abcd.tmp",
       "model_000003.pt.0123abcd.tmp",
       "optim_000003_rank0.pt.0123abcd.tmp",

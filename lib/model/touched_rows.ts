@@ -1,0 +1,42 @@
+import { bigramHash } from "../device/bigram_hash.ts";
+import { bigramRows } from "./config.ts";
+import { BIGRAM_TABLE } from "./embed.ts";
+import type { GPT } from "./gpt.ts";
+
+/**
+ * The row of the table of bigrams that each token takes.
+ *
+ * @param x (B·T) Tokens.
+ * @param T Tokens of a row, whose first has none before it.
+ * @param tableLength Rows of the table.
+ */
+export function bigramRowsOf(x: Int32Array, T: number, tableLength: number): Int32Array {
+  return x.map((id, n) => bigramHash(id, n % T === 0 ? -1 : x[n - 1], tableLength));
+}
+
+/**
+ * The rows of each embedding table that micro-batches have a gradient for, in order; those of all
+ * others are zero.
+ *
+ * @param batches (B·T) Tokens of each micro-batch.
+ * @param T Tokens of a row.
+ * @returns Row numbers by the names of the tables.
+ */
+export function touchedRows(
+  { config, parameters }: Pick<GPT, "config" | "parameters">,
+  batches: readonly Int32Array[],
+  T: number,
+): Map<string, Int32Array> {
+  const distinct = (lists: Int32Array[]) =>
+    Int32Array.from(new Set(lists.flatMap((list) => [...new Set(list)]))).sort();
+  const tokens = distinct([...batches]);
+  const touched = new Map<string, Int32Array>();
+  for (const { name, kind } of parameters.values()) {
+    if (kind === "wte" || kind === "valueEmbeds") touched.set(name, tokens);
+  }
+  if (parameters.has(BIGRAM_TABLE)) {
+    const length = bigramRows(config);
+    touched.set(BIGRAM_TABLE, distinct(batches.map((x) => bigramRowsOf(x, T, length))));
+  }
+  return touched;
+}
