@@ -4,7 +4,7 @@ import { ValidationError } from "@cliffy/command";
 import { UserError } from "../lib/errors.ts";
 import { exitCode, Interrupted, systemTerminal, writeAll } from "./io.ts";
 import { fail } from "./ranks/mod.ts";
-import { launchedBy } from "./ranks/launched.ts";
+import { launchedHere } from "./ranks/launched.ts";
 import { AlreadyTold } from "./ranks/start.ts";
 
 /**
@@ -26,7 +26,7 @@ export async function codeOf(run: () => Promise<unknown>): Promise<number> {
       isForPerson
         ? systemTerminal().error(who + error.message)
         : writeAll(Deno.stderr, `error: ${who}${Deno.inspect(error)}\n`);
-    if (launchedBy()) return await fail(tell);
+    if (launchedHere()) return await fail(tell);
     if (!isForPerson) throw error;
     tell("");
     return 1;

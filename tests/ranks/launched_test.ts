@@ -1,10 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { launchedBy } from "../../../cli/ranks/launched.ts";
+import { launchedBy } from "../../lib/ranks/mpi/mod.ts";
 
 Deno.test("the environment tells what started a process, and as which of how many", () => {
   const by = (variables: Record<string, string>) => launchedBy((name) => variables[name]);
   assertEquals(by({}), undefined);
   assertEquals(by({ OMPI_COMM_WORLD_SIZE: "8", OMPI_COMM_WORLD_RANK: "3" }), {
+    kinds: ["Open MPI"],
     launcher: "mpirun",
     rank: 3,
     worldSize: 8,
@@ -13,6 +14,7 @@ Deno.test("the environment tells what started a process, and as which of how man
   const slurm = { SLURM_NTASKS: "4", SLURM_PROCID: "0" };
   assertEquals(by(slurm), undefined, "a batch script's own process");
   assertEquals(by({ ...slurm, SLURM_STEP_NUM_TASKS: "4" }), {
+    kinds: ["Open MPI", "MPICH"],
     launcher: "srun",
     rank: 0,
     worldSize: 4,
