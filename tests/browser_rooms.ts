@@ -12,6 +12,7 @@ export const BROWSER_ROOMS: Readonly<Record<string, readonly string[]>> = {
   "lib/model": [],
   "lib/optim": [],
   "lib/random": [],
+  "lib/ranks": ["mpi"],
   "lib/tokenizer": [],
   "lib/tracking": ["jsonl.ts"],
 };

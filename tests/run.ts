@@ -7,6 +7,7 @@
 
 import config from "../deno.json" with { type: "json" };
 import { pythonWithTorch } from "./python.ts";
+import { mpi } from "./ranks/mpirun.ts";
 import { hasChromium } from "./webgpu/chromium.ts";
 
 interface Result {
@@ -36,7 +37,7 @@ const skipped = sum.skipped > 0 ? `, ${sum.skipped} skipped` : "";
 console.log(`${sum.passed} passed, ${sum.failed} failed${skipped}`);
 Deno.exitCode = sum.failed > 0 ? 1 : 0;
 
-/** Makes an adapter, a browser and PyTorch available where that can be done, and keeps Mesa quiet. */
+/** Makes an adapter, a browser, PyTorch and MPI available where that can be done, and keeps Mesa quiet. */
 async function prepare(): Promise<void> {
   Deno.env.set("XDG_RUNTIME_DIR", await Deno.makeTempDir({ prefix: "nanochat-sft-" }));
   // Where Mesa's OpenGL is installed and its Vulkan is not, Deno would take OpenGL: much slower.
@@ -45,6 +46,7 @@ async function prepare(): Promise<void> {
   if (!await navigator.gpu?.requestAdapter()) missing.push("mesa-vulkan-drivers");
   if (Deno.build.os === "linux" && !await hasChromium()) missing.push("chromium");
   if (Deno.build.os === "linux" && !await pythonWithTorch()) missing.push("python3-torch");
+  if (Deno.build.os === "linux" && !mpi) missing.push("openmpi-bin");
   // Nobody's own machine is asked for more rights than it gave.
   const isRoot = Deno.uid() === 0, mayAsk = Deno.env.has("CI");
   if (missing.length > 0 && Deno.build.os === "linux" && (isRoot || mayAsk)) {
@@ -59,7 +61,7 @@ async function prepare(): Promise<void> {
   }
   if (missing.length > 0) {
     console.log(
-      `Tests that need a GPU, a browser or PyTorch are skipped; Debian's ${
+      `Tests that need a GPU, a browser, PyTorch or MPI are skipped; Debian's ${
         missing.join(" and ")
       } help`,
     );

@@ -25,6 +25,12 @@ export const DEVICE_AND_OUTPUT = {
     words: "Processes that work together, started with mpirun.",
     of: { sft: absent("one"), base: absent("one"), eval: absent("one") },
   },
+  reduceDtype: {
+    value: "type:string",
+    rule: oneOf("float32", "bfloat16"),
+    words: "Type in which processes send each other gradients.",
+    of: { sft: "float32", base: "float32" },
+  },
   deviceType: {
     value: "name:string",
     rule: oneOf("webgpu", "cpu"),

@@ -4,7 +4,7 @@
  * @module
  */
 import type { DeviceChoice } from "../device/mod.ts";
-import type { ScheduleOptions } from "../optim/mod.ts";
+import type { ReduceDtype, ScheduleOptions } from "../optim/mod.ts";
 import type { SavingOptions, WantedRows, WantedSettings } from "../training/mod.ts";
 
 /**
@@ -29,6 +29,8 @@ export interface BaseOptions<Rows extends WantedRows = WantedRows>
   evalEvery: number;
   /** Tokens of the held-out documents that are measured. */
   evalTokens: number;
+  /** Type in which ranks send each other gradients. */
+  reduceDtype: ReduceDtype;
   /** Element type of the saved parameters. */
   saveDtype: "float32" | "bfloat16";
   /** Decides the initial parameters and the order of the documents. */

@@ -157,7 +157,7 @@ export async function pretrain(
   describe(model, terminal);
   const parameters = [...model.parameters.values()];
   const groups = parameterGroups(parameters, model.config.nEmbd, options, options.weightDecay);
-  const optimizer = await freshOptimizer(model, groups, {}, io);
+  const optimizer = await freshOptimizer(model, groups, { reduceDtype: options.reduceDtype }, io);
   const pass = new Pass(model, B, T, { training: true });
   const loader = new DocumentLoader(documents.train, { B, T, rank, worldSize });
   const contents = (at: RunProgress): RankContents => ({

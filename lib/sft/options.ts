@@ -5,7 +5,7 @@
  */
 import type { CheckpointSource } from "../checkpoint/mod.ts";
 import type { DeviceChoice } from "../device/mod.ts";
-import type { ScheduleOptions } from "../optim/mod.ts";
+import type { ReduceDtype, ScheduleOptions } from "../optim/mod.ts";
 import type {
   ChatcoreRunOptions,
   MeasurementOptions,
@@ -45,6 +45,8 @@ export interface SftOptions
   resume: boolean;
   /** First learning rate as a fraction of the base one. */
   initLrFrac: number;
+  /** Type in which ranks send each other gradients. */
+  reduceDtype: ReduceDtype;
   /** Tokens of the validation mixture that are measured. */
   evalTokens: number;
   /** Names of the options that were said; the others have their defaults. */

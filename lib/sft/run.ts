@@ -218,7 +218,8 @@ async function fineTune(
 
   const rates = { ...settings, initLrFrac: options.initLrFrac };
   const { muon } = RECIPES[options.recipe];
-  const warmth = { isWarm: options.loadOptimizer, isResumed: resume, muon };
+  const { loadOptimizer: isWarm, reduceDtype } = options;
+  const warmth = { isWarm, isResumed: resume, muon, reduceDtype };
   const optimizer = await openOptimizer(opened, rates, warmth, io);
   const pass = new Pass(model, B, T, { training: true });
   const sizes = {

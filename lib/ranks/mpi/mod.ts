@@ -16,40 +16,19 @@
  * @module
  */
 import { UserError } from "../../errors.ts";
-import { type MpiKind, openMpiLibrary } from "./library.ts";
+import { type Env, launchedBy } from "./launched.ts";
+import { openMpiLibrary } from "./library.ts";
 import { MpiRanks } from "./mpi_ranks.ts";
 
+export { type Env, type Launched, launchedBy } from "./launched.ts";
 export { MpiRanks } from "./mpi_ranks.ts";
 export type { MpiKind, MpiLibrary, Requests } from "./library.ts";
-
-/** Reads an environment variable. */
-export type Env = (name: string) => string | undefined;
-
-/** How many processes launchers say they started, and which library they are made for. */
-const LAUNCHERS: readonly { size: string; kinds: readonly MpiKind[] }[] = [
-  { size: "OMPI_COMM_WORLD_SIZE", kinds: ["Open MPI"] },
-  { size: "PMI_SIZE", kinds: ["MPICH", "Open MPI"] },
-  { size: "SLURM_STEP_NUM_TASKS", kinds: ["Open MPI", "MPICH"] },
-];
 
 /** Where launchers say which of a machine's processes this is, and of how many. */
 const LOCAL = [
   ["OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"],
   ["MPI_LOCALRANKID", "MPI_LOCALNRANKS"],
 ] as const;
-
-/** How many processes `mpirun` or `srun` started, as the environment has it; 1 where none did. */
-export function launchedRanks(env: Env): number {
-  return launcherOf(env)?.size ?? 1;
-}
-
-function launcherOf(env: Env): { size: number; kinds: readonly MpiKind[] } | undefined {
-  for (const { size: name, kinds } of LAUNCHERS) {
-    const size = Number(env(name));
-    if (Number.isSafeInteger(size) && size > 1) return { size, kinds };
-  }
-  return undefined;
-}
 
 /**
  * Joins the other processes of an MPI job. All of them call it, once.
@@ -59,14 +38,16 @@ function launcherOf(env: Env): { size: number; kinds: readonly MpiKind[] } | und
  * it does not find the others.
  */
 export async function openMpi(env: Env): Promise<MpiRanks> {
-  const launcher = launcherOf(env);
-  if (!launcher) throw new UserError("neither mpirun nor srun started several processes");
-  const library = openMpiLibrary(launcher.kinds);
+  const launched = launchedBy(env);
+  if (!launched || launched.worldSize === 1) {
+    throw new UserError("neither mpirun nor srun started several processes");
+  }
+  const library = openMpiLibrary(launched.kinds);
   library.init();
   const ranks = new MpiRanks(library);
-  if (ranks.worldSize !== launcher.size) {
+  if (ranks.worldSize !== launched.worldSize) {
     throw new UserError(
-      `${launcher.size} processes were started, but ${library.kind} finds ${ranks.worldSize}: ` +
+      `${launched.worldSize} processes were started, but ${library.kind} finds ${ranks.worldSize}: ` +
         "start them with the mpirun of that MPI, or have srun speak its PMI, pmix or pmi2",
     );
   }
