@@ -19,7 +19,7 @@ const NAMES: Record<MpiKind, readonly string[]> = Deno.build.os === "darwin"
     ],
     "MPICH": ["libmpi.12.dylib", "libmpich.12.dylib", "/opt/homebrew/lib/libmpi.12.dylib"],
   }
-  : { "Open MPI": ["libmpi.so.40"], "MPICH": ["libmpich.so.12", "libmpi.so.12"] };
+  : { "Open MPI": ["libmpi.so.40", "libmpi.so"], "MPICH": ["libmpich.so.12", "libmpi.so.12"] };
 
 /** Messages on their way, as the library knows them. */
 export interface Requests {
