@@ -8,7 +8,8 @@ import { UserError } from "../../lib/errors.ts";
 import type { MpiRanks } from "../../lib/ranks/mpi/mod.ts";
 import { Terminal } from "../../lib/tracking/mod.ts";
 import type { RunIo } from "../../lib/training/mod.ts";
-import { flagOf } from "../flag.ts";
+import { checkValue, flagOf } from "../flag.ts";
+import { FLAGS } from "../flags.ts";
 import { Interrupted, SIGNALS, systemTerminal, withSystemIo } from "../io.ts";
 import { allowedCores, threadsOf } from "./cores.ts";
 import { takeGpu } from "./gpus.ts";
@@ -43,6 +44,7 @@ export async function onRanks(
   run: (io: RunIo, threads: number | undefined) => Promise<void>,
 ): Promise<void> {
   const launched = launchedHere();
+  if (nproc !== undefined) checkValue("nproc", FLAGS["Device and output"].nproc, nproc);
   if (nproc !== undefined && launched) {
     const { launcher } = launched;
     throw new UserError(`${flagOf("nproc")} starts mpirun itself: leave it out under ${launcher}`);

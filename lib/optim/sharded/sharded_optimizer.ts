@@ -137,8 +137,7 @@ export class ShardedOptimizer implements RankOptimizer {
       this.owned.map(({ parameter, stretch }) => [stretch, parameter.gradient!]),
     );
     for (const [{ stretch, start }, sum] of exchange.sums) {
-      // −0 becomes 0, as in rows that nobody touched.
-      for (let i = 0; i < sum.length; i++) sum[i] = sum[i] / contributors + 0;
+      divide(sum, contributors);
       device.write(gradients.get(stretch)!, sum, start - stretch.start);
     }
     this.own.step(multiplier, mu);
@@ -158,6 +157,11 @@ export class ShardedOptimizer implements RankOptimizer {
       for (const tensor of [value, gradient!]) this.device.free(tensor);
     }
   }
+}
+
+/** Divides each number; −0 becomes 0, as in rows that nobody touched. */
+function divide(values: Float32Array, by: number): void {
+  for (let i = 0; i < values.length; i++) values[i] = values[i] / by + 0;
 }
 
 function bucketsOf(

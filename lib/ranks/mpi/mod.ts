@@ -16,8 +16,8 @@
  * @module
  */
 import { UserError } from "../../errors.ts";
-import { type Env, launchedBy } from "./launched.ts";
-import { openMpiLibrary } from "./library.ts";
+import { type Env, type Launched, launchedBy } from "./launched.ts";
+import { type MpiKind, openMpiLibrary } from "./library.ts";
 import { MpiRanks } from "./mpi_ranks.ts";
 
 export { type Env, type Launched, launchedBy } from "./launched.ts";
@@ -45,14 +45,23 @@ export async function openMpi(env: Env): Promise<MpiRanks> {
   const library = openMpiLibrary(launched.kinds);
   library.init();
   const ranks = new MpiRanks(library);
-  if (ranks.worldSize !== launched.worldSize) {
-    throw new UserError(
-      `${launched.worldSize} processes were started, but ${library.kind} finds ${ranks.worldSize}: ` +
-        "start them with the mpirun of that MPI, or have srun speak its PMI, pmix or pmi2",
-    );
-  }
+  if (ranks.worldSize !== launched.worldSize) throw strangers(launched, library.kind, ranks);
   const local = LOCAL.map((names) => names.map((name) => Number(env(name) ?? NaN)))
     .find((numbers) => numbers.every(Number.isSafeInteger));
   await ranks.meet(local && { rank: local[0], size: local[1] });
   return ranks;
+}
+
+/** The error where processes that were started together do not find each other. */
+function strangers(
+  { launcher, worldSize }: Launched,
+  kind: MpiKind,
+  { worldSize: found }: MpiRanks,
+): UserError {
+  const way = launcher === "srun"
+    ? `set SLURM_MPI_TYPE=${kind === "MPICH" ? "pmi2" : "pmix"}, which is srun's mpi option`
+    : `that is the mpirun of another MPI; use the one of ${kind}`;
+  return new UserError(
+    `${launcher} started ${worldSize} processes, but ${kind} finds ${found}: ${way}`,
+  );
 }
