@@ -109,7 +109,7 @@ async function findMpirun(): Promise<Mpirun> {
     );
   }
   // MPICH hands on SIGTERM; Open MPI kills after it, and hands on this one. (SIGUSR1 is Deno's own.)
-  if (!version.includes("Open MPI")) {
+  if (!/Open MPI|OpenRTE/.test(version)) {
     return { arguments: ["-bind-to", "none"], stopSignal: "SIGTERM" };
   }
   return {
