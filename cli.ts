@@ -7,22 +7,18 @@
  * @module
  */
 
-import { ValidationError } from "@cliffy/command";
 import { baseCommand } from "./cli/base.ts";
 import { chatCommand } from "./cli/chat.ts";
+import { codeOf } from "./cli/end.ts";
 import { evalCommand } from "./cli/eval.ts";
 import { exportCommand } from "./cli/export.ts";
 import { importCommand } from "./cli/import.ts";
 import { inspectCommand } from "./cli/inspect.ts";
-import { avoidOpenGl, exitCode, Interrupted, nameRuntimeDir, systemTerminal } from "./cli/io.ts";
+import { avoidOpenGl, nameRuntimeDir } from "./cli/io.ts";
 import { pullCommand } from "./cli/pull.ts";
-import { launchedBy } from "./cli/ranks/launched.ts";
-import { fail } from "./cli/ranks/mod.ts";
-import { AlreadyTold } from "./cli/ranks/start.ts";
 import { sftCommand } from "./cli/sft.ts";
 import { tokTrainCommand } from "./cli/tok_train.ts";
 import config from "./deno.json" with { type: "json" };
-import { UserError } from "./lib/errors.ts";
 
 /**
  * Runs the command line.
@@ -48,16 +44,5 @@ export async function main(args: string[]): Promise<number> {
   program.command("import", importCommand());
   program.command("tok-train", tokTrainCommand());
   program.command("base", baseCommand());
-  try {
-    await program.parse(args);
-    return 0;
-  } catch (error) {
-    if (error instanceof Interrupted) return exitCode(error.signal);
-    if (error instanceof AlreadyTold) return 1;
-    const isForPerson = error instanceof UserError || error instanceof ValidationError;
-    if (launchedBy()) return await fail(isForPerson ? error.message : Deno.inspect(error));
-    if (!isForPerson) throw error;
-    systemTerminal().error(error.message);
-    return 1;
-  }
+  return await codeOf(() => program.parse(args));
 }

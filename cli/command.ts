@@ -5,7 +5,7 @@ import { optionError, UserError } from "../lib/errors.ts";
 import { wordError } from "./errors.ts";
 import { type CommandName, COMMANDS, defaultOf, defaultWords, type Flag, flagOf } from "./flag.ts";
 import { FLAGS, flagsOf, type FlagValues } from "./flags.ts";
-import { launchedBy } from "./ranks/launched.ts";
+import { launchedHere } from "./ranks/launched.ts";
 
 /** What a command is beside its name and flags. */
 export interface CommandParts<Name extends CommandName> {
@@ -42,7 +42,7 @@ export function commandOf<Name extends CommandName>(name: Name, parts: CommandPa
 
 /** Checks that a command is not run by several processes that would each do all of it. */
 function checkAlone(name: CommandName): void {
-  const launched = launchedBy();
+  const launched = launchedHere();
   const { of } = FLAGS["Device and output"].nproc;
   if (!launched || launched.worldSize === 1 || name in of) return;
   throw new UserError(

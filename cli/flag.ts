@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { optionError } from "../lib/errors.ts";
 import type { FlagRule } from "./flag_rules.ts";
 
 /** The commands, as a person writes them, and what each does. */
@@ -87,4 +88,15 @@ export function defaultWords(flag: Flag, command: CommandName): string {
 
 function isAbsent(value: unknown): value is Absent {
   return typeof value === "object" && value !== null && "absent" in value;
+}
+
+/**
+ * Checks a flag's value.
+ *
+ * @throws {UserError} naming the flag, for a value that it does not take.
+ */
+export function checkValue(name: string, { rule, orWord }: Flag, value: unknown): void {
+  // A rule is asked about values of its own flag's type.
+  const { wanted, allows } = (rule ?? {}) as { wanted?: string; allows?(value: unknown): boolean };
+  if (allows && value !== orWord && !allows(value)) throw optionError(name, wanted!, value);
 }

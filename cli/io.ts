@@ -81,6 +81,8 @@ export interface OneOfSeveral {
   terminal: Terminal;
   /** The signals that stop it. */
   signals: readonly Deno.Signal[];
+  /** What is said then. */
+  stopping: string;
 }
 
 /**
@@ -96,14 +98,19 @@ export interface OneOfSeveral {
 export async function withSystemIo(
   quiet: boolean | undefined,
   run: (io: RunIo) => Promise<void>,
-  { ranks, terminal = systemTerminal(quiet), signals }: Partial<OneOfSeveral> = {},
+  {
+    ranks,
+    terminal = systemTerminal(quiet),
+    signals,
+    stopping = "stopping; press Ctrl-C again to stop at once",
+  }: Partial<OneOfSeveral> = {},
 ): Promise<void> {
   const controller = new AbortController();
   let received: Deno.Signal | undefined;
   const unlisten = listenToSignals((signal) => {
     if (received) return;
     received = signal;
-    terminal.warn("stopping; press Ctrl-C again to stop at once");
+    terminal.warn(stopping);
     unlisten((signal) => signal !== "SIGHUP");
     controller.abort();
   }, signals);

@@ -13,7 +13,7 @@ import type { Choice } from "../lib/pull/mod.ts";
 import type { SftOptions } from "../lib/sft/mod.ts";
 import { parseOwnData } from "../lib/tasks/mod.ts";
 import type { EvalOptions, WantedRows } from "../lib/training/mod.ts";
-import { type CommandName, defaultOf, flagOf } from "./flag.ts";
+import { checkValue, type CommandName, defaultOf, flagOf } from "./flag.ts";
 import { flagsOf, type FlagValues } from "./flags.ts";
 
 /**
@@ -30,11 +30,7 @@ export function completeFlags<Command extends CommandName>(
     flagsOf(command).map(({ name, flag }) => {
       const value = (given as Record<string, unknown>)[name];
       if (value === undefined) return [name, defaultOf(flag, command)];
-      // A rule is asked about values of its own flag's type.
-      const rule = flag.rule as { wanted: string; allows(value: unknown): boolean } | undefined;
-      if (rule && value !== flag.orWord && !rule.allows(value)) {
-        throw optionError(name, rule.wanted, value);
-      }
+      checkValue(name, flag, value);
       return [name, value];
     }),
   );

@@ -8,11 +8,12 @@ import { UserError } from "../../lib/errors.ts";
 import type { MpiRanks } from "../../lib/ranks/mpi/mod.ts";
 import { Terminal } from "../../lib/tracking/mod.ts";
 import type { RunIo } from "../../lib/training/mod.ts";
-import { flagOf } from "../flag.ts";
+import { checkValue, flagOf } from "../flag.ts";
+import { FLAGS } from "../flags.ts";
 import { Interrupted, SIGNALS, systemTerminal, withSystemIo } from "../io.ts";
 import { allowedCores, threadsOf } from "./cores.ts";
 import { takeGpu } from "./gpus.ts";
-import { launchedBy } from "./launched.ts";
+import { launchedHere } from "./launched.ts";
 import { startRanks, STOP_SIGNAL } from "./start.ts";
 import { watch } from "./watchdog.ts";
 
@@ -42,7 +43,8 @@ export async function onRanks(
   { nproc, quiet, threads }: Processes,
   run: (io: RunIo, threads: number | undefined) => Promise<void>,
 ): Promise<void> {
-  const launched = launchedBy();
+  const launched = launchedHere();
+  if (nproc !== undefined) checkValue("nproc", FLAGS["Device and output"].nproc, nproc);
   if (nproc !== undefined && launched) {
     const { launcher } = launched;
     throw new UserError(`${flagOf("nproc")} starts mpirun itself: leave it out under ${launcher}`);
@@ -59,13 +61,20 @@ export async function onRanks(
   if (!stopSignal && launched.launcher === "mpirun") adviseOnMpirun(terminal, ranks.localSize);
   const unwatch = watch(
     ranks,
-    (minutes) => fail(`nothing was heard of the other ranks for ${minutes} minutes`),
+    (minutes) =>
+      fail((who) =>
+        systemTerminal().error(`${who}nothing was heard of the other ranks for ${minutes} minutes`)
+      ),
   );
   try {
     await withSystemIo(quiet, (io) => run(io, threads ?? share), {
       ranks,
       terminal,
-      signals: stopSignal ? [stopSignal] : [...SIGNALS, "SIGUSR2"],
+      ...stopSignal ? { signals: [stopSignal] } : {
+        signals: [...SIGNALS, "SIGUSR2"],
+        // It says so at Ctrl-C, and where another rank has ended.
+        stopping: `stopping, as ${launched.launcher} says`,
+      },
     });
   } catch (error) {
     // The other ranks may be at anything, and will not meet this one at the end.
@@ -84,16 +93,22 @@ const DELAY = 1500;
 /**
  * Tells the person what went wrong on this rank, and ends them all. What is wrong on every rank the
  * first tells, which ends the others before they do.
+ *
+ * @param tell Prints it, with the rank in front.
+ * @returns The code to exit with.
  */
-export async function fail(message: string): Promise<number> {
-  const rank = launchedBy()?.rank ?? 0;
-  if (rank > 0) {
-    await new Promise((resolve) => setTimeout(resolve, DELAY));
-    message = `rank ${rank} (on ${Deno.hostname()}): ${message}`;
-  }
-  systemTerminal().error(message);
+export async function fail(tell: (who: string) => void): Promise<number> {
+  const { rank } = launchedHere()!;
+  if (rank > 0) await wait(DELAY);
+  tell(rank > 0 ? `rank ${rank} (on ${Deno.hostname()}): ` : "");
+  // What is on its way to the person gets lost where mpirun ends first.
+  await wait(100);
   opened?.abort(1);
   return 1;
+}
+
+function wait(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** Finds the other ranks. */

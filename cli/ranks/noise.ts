@@ -23,19 +23,24 @@ const REPEATED = [
   /Primary job\s+terminated normally, but/,
   /detected that one or more processes exited with non-zero status/,
   /MPI_ABORT was invoked on rank/,
+  /An MPI communication peer process has unexpectedly disconnected/,
 ];
 /** Lines that stand alone and help nobody. */
 const ALONE = [
   /^\[[\w.-]+:\d+\] /, // [host:process] of Open MPI's log
   /^\[(mpiexec|proxy:\d+:\d+)@/,
   /^mpirun: /,
-  /^Abort\(\d+\) on node \d+/,
+  /^Abort\(\d+\) on node .*: application called MPI_Abort/,
   /^YOUR APPLICATION TERMINATED WITH THE EXIT/,
   /^This typically refers to a problem with your application\.$/,
   /^Please see the FAQ page for debugging suggestions$/,
 ];
 /** What a banner begins and ends with: Open MPI's and MPICH's. */
 const RULE = /(?:-{74}|={83})$/;
+
+/** How a rank's error begins, in colour or not, behind a status line or not. */
+// deno-lint-ignore no-control-regex
+const ERROR = /(?:^|\x1b\[K)(?:\x1b\[31m)?error(?:\x1b\[39m)?:/;
 
 /** How a signal ended a process, and why that may be. */
 function endedBy(signal: number): string {
@@ -48,6 +53,13 @@ export class NoiseFilter {
   #rest = "";
   #banner: string[] | undefined;
   #meaning: string | undefined;
+  #dropped: string[] = [];
+  #isTold = false;
+
+  /** Whether a rank has told an error. */
+  get isTold(): boolean {
+    return this.#isTold;
+  }
 
   /** What `mpirun` saw that no rank could tell, as one line. */
   get meaning(): string | undefined {
@@ -64,10 +76,14 @@ export class NoiseFilter {
     return lines.map((line) => this.#line(line)).join("") + (isStatus ? last : "");
   }
 
-  /** What is left where nothing comes any more. */
-  end(): string {
+  /**
+   * What is left where nothing comes any more.
+   *
+   * @param isUnexplained Whether nobody knows why the run failed: all that was taken out is given.
+   */
+  end(isUnexplained: boolean): string {
     const left = [...this.#banner ?? [], ...this.#rest ? [this.#rest] : []];
-    return left.map((line) => line + "\n").join("");
+    return [...isUnexplained ? this.#dropped : [], ...left].map((line) => line + "\n").join("");
   }
 
   #line(line: string): string {
@@ -80,18 +96,25 @@ export class NoiseFilter {
       this.#banner = [line.replace(/^\r.*?(?=[-=]+$)/, "")];
       return line.slice(0, -this.#banner[0].length);
     }
-    return ALONE.some((pattern) => pattern.test(line)) ? "" : line + "\n";
+    if (ALONE.some((pattern) => pattern.test(line))) return this.#drop(line);
+    if (ERROR.test(line)) this.#isTold = true;
+    return line + "\n";
+  }
+
+  #drop(...lines: string[]): string {
+    this.#dropped.push(...lines);
+    return "";
   }
 
   #endBanner(): string {
-    const text = this.#banner!.join("\n") + "\n";
+    const lines = this.#banner!, text = lines.join("\n") + "\n";
     this.#banner = undefined;
-    if (REPEATED.some((pattern) => pattern.test(text))) return "";
+    if (REPEATED.some((pattern) => pattern.test(text))) return this.#drop(...lines);
     for (const [pattern, meaning] of MEANINGS) {
       const found = pattern.exec(text);
       if (!found) continue;
       this.#meaning ??= meaning(...found.slice(1));
-      return "";
+      return this.#drop(...lines);
     }
     return text;
   }

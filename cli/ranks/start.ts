@@ -62,28 +62,33 @@ export async function startRanks(nproc: number): Promise<void> {
       // It has just ended.
     }
   });
-  const noise = new NoiseFilter();
+  const out = new NoiseFilter(), err = new NoiseFilter();
   const [status] = await Promise.all([
     child.status,
-    show(child.stdout, Deno.stdout, (text) => text),
-    show(child.stderr, Deno.stderr, (text) => noise.take(text)),
+    show(child.stdout, out, Deno.stdout),
+    show(child.stderr, err, Deno.stderr),
   ]);
   unlisten();
-  writeAll(Deno.stderr, (isShown ? CLEAR_LINE : "") + noise.end());
-  if (signals.length > 1 || signals.length === 1 && status.code !== 1) {
-    throw new Interrupted(signals[0]);
-  }
-  if (noise.meaning) throw new UserError(noise.meaning);
+  const isStopped = signals.length > 1 || signals.length === 1 && status.code !== 1;
+  const isKnown = status.success || isStopped || err.isTold;
+  const meaning = isKnown ? undefined : err.meaning ?? out.meaning;
+  writeAll(Deno.stdout, out.end(false));
+  if (isShown) writeAll(Deno.stderr, CLEAR_LINE);
+  writeAll(Deno.stderr, err.end(!isKnown && meaning === undefined));
+  if (isStopped) throw new Interrupted(signals[0]);
+  if (meaning !== undefined) throw new UserError(meaning);
   if (!status.success) throw new AlreadyTold();
 }
 
-/** Copies a stream as it comes, but for what is taken out of it. */
+/** Copies a stream as it comes, but for what `mpirun` itself says. */
 async function show(
   from: ReadableStream<Uint8Array>,
+  filter: NoiseFilter,
   to: { writeSync(bytes: Uint8Array): number },
-  take: (text: string) => string,
 ): Promise<void> {
-  for await (const text of from.pipeThrough(new TextDecoderStream())) writeAll(to, take(text));
+  for await (const text of from.pipeThrough(new TextDecoderStream())) {
+    writeAll(to, filter.take(text));
+  }
 }
 
 /**

@@ -2,8 +2,9 @@
  * Several processes that work on one thing: ranks, as MPI calls them.
  *
  * Every collective is called by all ranks in the same order; what a rank handed over is not changed
- * until the promise is fulfilled. Sums are taken here, in the order of the ranks and not in that of
- * the messages, so that every rank has the same bits whatever moves them.
+ * until the promise is fulfilled, and what it gets are arrays of its own. Sums are taken here, in
+ * the order of the ranks and not in that of the messages, so that every rank has the same bits
+ * whatever moves them.
  *
  * @module
  */

@@ -12,7 +12,7 @@ class SingleRank extends Ranks {
   }
 
   exchange<T extends Elements>([own]: readonly T[]): Promise<T[]> {
-    return Promise.resolve([own]);
+    return Promise.resolve([own.slice() as T]);
   }
 }
 

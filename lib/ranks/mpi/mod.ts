@@ -16,40 +16,19 @@
  * @module
  */
 import { UserError } from "../../errors.ts";
+import { type Env, type Launched, launchedBy } from "./launched.ts";
 import { type MpiKind, openMpiLibrary } from "./library.ts";
 import { MpiRanks } from "./mpi_ranks.ts";
 
+export { type Env, type Launched, launchedBy } from "./launched.ts";
 export { MpiRanks } from "./mpi_ranks.ts";
 export type { MpiKind, MpiLibrary, Requests } from "./library.ts";
-
-/** Reads an environment variable. */
-export type Env = (name: string) => string | undefined;
-
-/** How many processes launchers say they started, and which library they are made for. */
-const LAUNCHERS: readonly { size: string; kinds: readonly MpiKind[] }[] = [
-  { size: "OMPI_COMM_WORLD_SIZE", kinds: ["Open MPI"] },
-  { size: "PMI_SIZE", kinds: ["MPICH", "Open MPI"] },
-  { size: "SLURM_STEP_NUM_TASKS", kinds: ["Open MPI", "MPICH"] },
-];
 
 /** Where launchers say which of a machine's processes this is, and of how many. */
 const LOCAL = [
   ["OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"],
   ["MPI_LOCALRANKID", "MPI_LOCALNRANKS"],
 ] as const;
-
-/** How many processes `mpirun` or `srun` started, as the environment has it; 1 where none did. */
-export function launchedRanks(env: Env): number {
-  return launcherOf(env)?.size ?? 1;
-}
-
-function launcherOf(env: Env): { size: number; kinds: readonly MpiKind[] } | undefined {
-  for (const { size: name, kinds } of LAUNCHERS) {
-    const size = Number(env(name));
-    if (Number.isSafeInteger(size) && size > 1) return { size, kinds };
-  }
-  return undefined;
-}
 
 /**
  * Joins the other processes of an MPI job. All of them call it, once.
@@ -59,19 +38,30 @@ function launcherOf(env: Env): { size: number; kinds: readonly MpiKind[] } | und
  * it does not find the others.
  */
 export async function openMpi(env: Env): Promise<MpiRanks> {
-  const launcher = launcherOf(env);
-  if (!launcher) throw new UserError("neither mpirun nor srun started several processes");
-  const library = openMpiLibrary(launcher.kinds);
+  const launched = launchedBy(env);
+  if (!launched || launched.worldSize === 1) {
+    throw new UserError("neither mpirun nor srun started several processes");
+  }
+  const library = openMpiLibrary(launched.kinds);
   library.init();
   const ranks = new MpiRanks(library);
-  if (ranks.worldSize !== launcher.size) {
-    throw new UserError(
-      `${launcher.size} processes were started, but ${library.kind} finds ${ranks.worldSize}: ` +
-        "start them with the mpirun of that MPI, or have srun speak its PMI, pmix or pmi2",
-    );
-  }
+  if (ranks.worldSize !== launched.worldSize) throw strangers(launched, library.kind, ranks);
   const local = LOCAL.map((names) => names.map((name) => Number(env(name) ?? NaN)))
     .find((numbers) => numbers.every(Number.isSafeInteger));
   await ranks.meet(local && { rank: local[0], size: local[1] });
   return ranks;
+}
+
+/** The error where processes that were started together do not find each other. */
+function strangers(
+  { launcher, worldSize }: Launched,
+  kind: MpiKind,
+  { worldSize: found }: MpiRanks,
+): UserError {
+  const way = launcher === "srun"
+    ? `set SLURM_MPI_TYPE=${kind === "MPICH" ? "pmi2" : "pmix"}, which is srun's mpi option`
+    : `that is the mpirun of another MPI; use the one of ${kind}`;
+  return new UserError(
+    `${launcher} started ${worldSize} processes, but ${kind} finds ${found}: ${way}`,
+  );
 }

@@ -1,5 +1,5 @@
 import { type Elements, Ranks } from "../ranks.ts";
-import type { MpiLibrary, Requests } from "./library.ts";
+import { disagreement, type MpiLibrary, type Requests } from "./library.ts";
 
 /** Bytes of one message at most: MPI counts in int32. */
 const LONGEST_MESSAGE = 1 << 30;
@@ -11,14 +11,15 @@ const SIGNALS_EVERY = 20;
 const PATIENCE = 50;
 /** Bytes a millisecond of a slow network: so long messages are asked about without rest. */
 const SLOW = 50e3;
-/** Milliseconds after which ranks are taken to be at something long, such as an evaluation. */
-const LONG = 5000;
+/** Part of a long wait that a rank may sleep on after the others have come, and at most, in ms. */
+const OVERSLEPT = 0.01, LONGEST_SLEEP = 10;
 
 /** Messages that were begun together. */
 interface Pending {
   requests: Requests;
-  /** What MPI reads and writes until they have arrived. */
-  memory: readonly Uint8Array[];
+  received: readonly Message[];
+  /** Like {@link received}, memory that MPI uses until they have arrived. */
+  sent: readonly Message[];
   /** When, by the clock of `performance.now()`. */
   since: number;
   /** Until when they are asked about without rest. */
@@ -40,6 +41,8 @@ export class MpiRanks extends Ranks {
   #localSize = 1;
   #hosts: string[] = [];
   readonly #pending = new Set<Pending>();
+  /** Their memory stays, for MPI may still write there. */
+  readonly #failed: Pending[] = [];
   #isPolling = false;
 
   /** Of a library that was initialised. */
@@ -135,11 +138,10 @@ export class MpiRanks extends Ranks {
     const { mpi } = this, requests = mpi.requests(count);
     received.forEach(({ bytes, peer }, i) => mpi.receive(bytes, peer, requests, i));
     sent.forEach(({ bytes, peer }, i) => mpi.send(bytes, peer, requests, received.length + i));
-    const memory = [...received, ...sent].map(({ bytes }) => bytes);
-    const size = memory.reduce((sum, { length }) => sum + length, 0);
+    const size = [...received, ...sent].reduce((sum, { bytes }) => sum + bytes.length, 0);
     const since = performance.now(), busyUntil = since + PATIENCE + size / SLOW;
     const { promise, resolve: arrived, reject: failed } = Promise.withResolvers<void>();
-    this.#pending.add({ requests, memory, since, busyUntil, arrived, failed });
+    this.#pending.add({ requests, received, sent, since, busyUntil, arrived, failed });
     if (!this.#isPolling) this.#poll();
     return promise;
   }
@@ -150,31 +152,42 @@ export class MpiRanks extends Ranks {
     let lastTimer = performance.now();
     while (this.#pending.size > 0) {
       const began = performance.now();
-      do this.#test(); while (this.#pending.size > 0 && performance.now() - began < TURN);
+      const isBusy = [...this.#pending].some(({ busyUntil }) => began < busyUntil);
+      // Who waits for what has arrived goes on first.
+      while (!this.#test() && isBusy && performance.now() - began < TURN);
       if (this.#pending.size === 0) break;
       const now = performance.now();
-      const isBusy = [...this.#pending].some(({ busyUntil }) => now < busyUntil);
       if (isBusy && now - lastTimer < SIGNALS_EVERY) {
         await new Promise<void>((resolve) => setImmediate(resolve));
       } else {
-        const isLong = now - this.waitingSince! > LONG;
-        await new Promise<void>((resolve) => setTimeout(resolve, isBusy ? 0 : isLong ? 10 : 1));
+        const waited = isBusy ? 0 : now - this.waitingSince!;
+        const sleep = Math.min(LONGEST_SLEEP, OVERSLEPT * waited);
+        await new Promise<void>((resolve) => setTimeout(resolve, sleep));
         lastTimer = performance.now();
       }
     }
     this.#isPolling = false;
   }
 
-  #test(): void {
+  /** Asks about each once; whether any arrived or failed. */
+  #test(): boolean {
+    const { size } = this.#pending;
     for (const pending of this.#pending) {
+      const { requests, received, arrived, failed } = pending;
       try {
-        if (!this.mpi.test(pending.requests)) continue;
-        pending.arrived();
+        if (!this.mpi.test(requests)) continue;
+        const isWhole = received.every(({ bytes }, i) =>
+          this.mpi.received(requests, i) === bytes.length
+        );
+        if (!isWhole) throw disagreement();
+        arrived();
       } catch (error) {
-        pending.failed(error);
+        this.#failed.push(pending);
+        failed(error);
       }
       this.#pending.delete(pending);
     }
+    return this.#pending.size < size;
   }
 }
 
