@@ -34,6 +34,7 @@ export type { IncomingTensor, OptimizerShare } from "./saved/shares.ts";
 export type { GradientExchange, ReduceDtype } from "./sharded/gradient_exchange.ts";
 export { ShardedOptimizer, type ShardedOptions } from "./sharded/sharded_optimizer.ts";
 export { type OwnedGroups, ownedGroups, type Stretch } from "./sharded/ownership.ts";
+export type { Piece } from "./sharded/waves.ts";
 export type { RankOptimizer } from "./sharded/rank_optimizer.ts";
 export { ShardStates } from "./sharded/state.ts";
 export { type OptimizerState, optimizerState, type StateTime } from "./state.ts";

@@ -31,6 +31,7 @@ interface Step {
   lr_multiplier: number;
   init_lr_frac: number;
   muon_momentum: number;
+  groups: { kind: "adamw" | "muon"; weight_decay: number }[];
 }
 
 /** A folder: what its ranks were given and computed. */
@@ -63,12 +64,15 @@ async function openRank(device: Device, reference: Reference, at: string, ranks:
   const model = new GPT(device, modelConfig, { parts, training: true });
   await model.load((name, start, count) => tensors.get(name)!.readFloat32(start, count));
   const user = raw.user_config as Record<string, number>;
-  const groups = parameterGroups([...model.parameters.values()], modelConfig.nEmbd, {
+  const rates = {
     embeddingLr: user.embedding_lr,
     unembeddingLr: user.unembedding_lr,
     matrixLr: user.matrix_lr,
     initLrFrac: steps[0].init_lr_frac,
-  });
+  };
+  const decay = steps[0].groups.find(({ kind }) => kind === "muon")?.weight_decay;
+  const parameters = [...model.parameters.values()];
+  const groups = parameterGroups(parameters, modelConfig.nEmbd, rates, decay);
   const order = backwardOrder(model);
   const optimizer = await ShardedOptimizer.open(device, groups, ranks, { order });
   const [B, T] = reference.numbers.get("step0.rank0.x")!.shape;
@@ -79,24 +83,40 @@ async function openRank(device: Device, reference: Reference, at: string, ranks:
 
 type Rank = Awaited<ReturnType<typeof openRank>>;
 
-/** Takes a rank's part in a step; gives its loss. */
-async function takeStep({ model, optimizer, pass }: Rank, reference: Reference, step: number) {
-  const { device } = model, { ranks } = optimizer;
-  const batch = (name: string) =>
-    Int32Array.from(reference.numbers.get(`step${step}.rank${ranks.rank}.${name}`)!.data);
-  const x = batch("x"), y = batch("y");
-  const loss = device.allocate("loss", [1]);
+/**
+ * Takes a rank's part in a step.
+ *
+ * @param of Whose micro-batches it has.
+ * @returns The loss of each.
+ */
+async function takeStep(
+  { model, optimizer, pass }: Rank,
+  { numbers, steps }: Reference,
+  step: number,
+  of = [optimizer.ranks.rank],
+): Promise<number[]> {
+  const { device } = model;
+  const batches = of.map((rank) => {
+    const [x, y] = ["x", "y"].map((name) => numbers.get(`step${step}.rank${rank}.${name}`)!.data);
+    return { x: Int32Array.from(x), y: Int32Array.from(y) };
+  });
+  const loss = device.allocate("loss", [1]), losses: number[] = [];
   model.zeroGradients();
-  pass.batch.write(x, y);
-  const exchange = optimizer.begin(touchedRows(model, [x], pass.T));
-  for (const buckets of pass.training(loss, 1)) exchange.ready(buckets);
+  const exchange = optimizer.begin(touchedRows(model, batches.map(({ x }) => x), pass.T));
+  for (const [i, { x, y }] of batches.entries()) {
+    device.zero({ x: loss });
+    pass.batch.write(x, y);
+    for (const buckets of pass.training(loss, 1 / of.length)) {
+      if (i + 1 === of.length) exchange.ready(buckets);
+    }
+    losses.push((await device.read(loss))[0] * of.length);
+  }
   assert(await exchange.finish());
-  const { lr_multiplier, muon_momentum } = reference.steps[step];
-  const agreed = { contributors: ranks.worldSize, isFinite: true };
+  const { lr_multiplier, muon_momentum } = steps[step];
+  const agreed = { contributors: optimizer.ranks.worldSize, isFinite: true };
   await optimizer.step(lr_multiplier, muon_momentum, agreed);
-  const [value] = await device.read(loss);
   device.free(loss);
-  return value;
+  return losses;
 }
 
 /** The distances of numbers from the reference's, in rising order. */
@@ -148,9 +168,10 @@ function checkShard(found: unknown, expected: unknown, where: string): void {
       }
       assertEquals(a.shape, b.shape, name);
       const largest = b.data.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-      assertLess(distances(a.data, b.data).at(-1)! / Math.max(largest, 1e-12), 2e-4, name);
+      assertLess(distances(a.data, b.data).at(-1)! / Math.max(largest, 1e-12), 5e-5, name);
+      // Slots past the last matrix are zero, and so are rows that no rank touched.
       const padding = b.data.findLastIndex((x) => x !== 0) + 1;
-      assert(a.data.subarray(padding).every((x) => Math.abs(x) < 1e-12), name);
+      assert(a.data.subarray(padding).every((x) => x === 0), name);
     }
   }
   const groups = [found, expected].map((tree) =>
@@ -175,7 +196,7 @@ for (const { name: folder } of [...Deno.readDirSync(RANKS)].filter((entry) => en
           await onRanks(worldSize, async (ranks) => {
             const rank = await openRank(device!, reference, "000010", ranks);
             for (const step of [0, 1, 2]) {
-              const loss = await takeStep(rank, reference, step);
+              const [loss] = await takeStep(rank, reference, step);
               assertLess(Math.abs(loss - steps[step].losses[ranks.rank]), 2e-5);
               if (step === 0) await checkGradients(rank, reference);
               await checkParameters(rank, reference, step);
@@ -196,25 +217,25 @@ for (const { name: folder } of [...Deno.readDirSync(RANKS)].filter((entry) => en
           }
         }),
     });
-    Deno.test({
-      name: `${name}: ${folder} goes on as it did`,
-      ignore,
-      fn: async () => {
-        await onRanks(worldSize, async (ranks) => {
-          const rank = await openRank(device!, reference, "000013", ranks);
-          await load(
-            rank.optimizer,
-            Array.from(
-              { length: worldSize },
-              (_, r) => join(directory, `optim_000010_rank${r}.pt`),
-            ),
-          );
-          const loss = await takeStep(rank, reference, 3);
-          assertLess(Math.abs(loss - steps[3].losses[ranks.rank]), 2e-5);
-          await checkParameters(rank, reference, 3);
-          rank.free();
-        });
-      },
-    });
+    for (const size of new Set([worldSize, 1])) {
+      Deno.test({
+        name: `${name}: ${folder} goes on as it did in ${size === 1 ? "one process" : "as many"}`,
+        ignore,
+        fn: async () => {
+          const its = Array.from({ length: worldSize }, (_, rank) => rank);
+          const shares = its.map((r) => join(directory, `optim_000010_rank${r}.pt`));
+          await onRanks(size, async (ranks) => {
+            const rank = await openRank(device!, reference, "000013", ranks);
+            await load(rank.optimizer, shares);
+            const of = its.filter((r) => r % size === ranks.rank);
+            for (const [i, loss] of (await takeStep(rank, reference, 3, of)).entries()) {
+              assertLess(Math.abs(loss - steps[3].losses[of[i]]), 2e-5);
+            }
+            await checkParameters(rank, reference, 3);
+            rank.free();
+          });
+        },
+      });
+    }
   }
 }

@@ -43,6 +43,8 @@ export class ShardStates {
   #failure: { error: unknown } | undefined;
 
   /**
+   * Of an optimizer, on every rank alike.
+   *
    * @param optimizer What this rank has of the optimizer.
    * @param now Where the run stands.
    */
