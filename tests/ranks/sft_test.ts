@@ -17,27 +17,12 @@ import { LocalSource } from "../../lib/tasks/mod.ts";
 import { trainingMixture } from "../../lib/training/mod.ts";
 import { sftOptions } from "../../cli/options.ts";
 import { openTokenizer } from "../../lib/training/open_checkpoint.ts";
+import { BASE_DIR, FLAGS, isThere, REFERENCE } from "../sft/reference.ts";
 import { temporaryBaseDir } from "../sft/run_helpers.ts";
 import { mpi, runRanks } from "./mpirun.ts";
 
-const REFERENCE = join(import.meta.dirname!, "../../../shared/reference");
-const BASE_DIR = join(REFERENCE, "base_dir");
-const isThere = await Deno.stat(BASE_DIR).then(() => true, () => false);
 const WORLD_SIZE = 2;
 const STEPS = 12;
-
-/** The flags of the reference's log. */
-const FLAGS = {
-  modelTag: "d4",
-  numIterations: 400,
-  deviceBatchSize: 4,
-  totalBatchSize: 4096,
-  evalEvery: 10,
-  evalTokens: 16384,
-  chatcoreEvery: -1,
-  simpleSpellingSize: 0,
-  spellingBeeSize: 0,
-};
 
 Deno.test({
   name: "two ranks draw the reference's batches, token for token",

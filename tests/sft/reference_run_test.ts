@@ -5,24 +5,8 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { devices } from "../device/devices.ts";
+import { BASE_DIR, FLAGS, isThere, REFERENCE } from "./reference.ts";
 import { temporaryBaseDir, watchRun } from "./run_helpers.ts";
-
-const REFERENCE = join(import.meta.dirname!, "../../../shared/reference");
-const BASE_DIR = join(REFERENCE, "base_dir");
-const isThere = await Deno.stat(BASE_DIR).then(() => true, () => false);
-
-/** The flags of the reference's log. */
-const FLAGS = {
-  modelTag: "d4",
-  numIterations: 400,
-  deviceBatchSize: 4,
-  totalBatchSize: 4096,
-  evalEvery: 10,
-  evalTokens: 16384,
-  chatcoreEvery: -1,
-  simpleSpellingSize: 0,
-  spellingBeeSize: 0,
-};
 
 interface Run {
   deviceType: "webgpu" | "cpu";
