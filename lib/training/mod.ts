@@ -55,6 +55,7 @@ export {
   mostRows,
   orMemoryError,
   planAnswers,
+  type PlanningIo,
   planTraining,
   roomOf,
 } from "./plan_memory.ts";
@@ -78,5 +79,5 @@ export {
 export { openSinks } from "./sinks.ts";
 export { snakeCase, spelled } from "./spelling.ts";
 export { weightType } from "./weight_type.ts";
-export { withDevice } from "./with_device.ts";
+export { type DeviceIo, withDevice } from "./with_device.ts";
 export { type ModelIo, type ModelOptions, type WeightOptions, withModel } from "./with_model.ts";
