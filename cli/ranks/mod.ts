@@ -140,9 +140,9 @@ function adviseOnMpirun(terminal: Terminal, localSize: number): void {
       `mpirun binds each rank to ${own} of ${all} cores; with --bind-to none it has ${share}`,
     );
   }
-  if (Deno.env.has("OMPI_COMM_WORLD_SIZE") && !Deno.env.has("OMPI_MCA_odls_base_sigkill_timeout")) {
-    terminal.info(
-      "mpirun kills this run 2 s after Ctrl-C; kill -USR2 with mpirun's process lets it save and stop",
-    );
-  }
+  // MPICH's hands Ctrl-C on, and waits.
+  if (!Deno.env.has("OMPI_COMM_WORLD_SIZE")) return;
+  terminal.info(
+    "mpirun kills this run soon after Ctrl-C; kill -USR2 with mpirun's process saves and stops it",
+  );
 }
