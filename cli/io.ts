@@ -81,8 +81,8 @@ export interface OneOfSeveral {
   terminal: Terminal;
   /** The signals that stop it. */
   signals: readonly Deno.Signal[];
-  /** What is said then. */
-  stopping: string;
+  /** Who sends them, and ends the process all the same where it takes too long. */
+  launcher: string;
 }
 
 /**
@@ -102,7 +102,7 @@ export async function withSystemIo(
     ranks,
     terminal = systemTerminal(quiet),
     signals,
-    stopping = "stopping; press Ctrl-C again to stop at once",
+    launcher,
   }: Partial<OneOfSeveral> = {},
 ): Promise<void> {
   const controller = new AbortController();
@@ -110,9 +110,11 @@ export async function withSystemIo(
   const unlisten = listenToSignals((signal) => {
     if (received) return;
     received = signal;
-    terminal.warn(stopping);
-    unlisten((signal) => signal !== "SIGHUP");
     controller.abort();
+    // It says so at Ctrl-C, and where another rank has ended.
+    if (launcher) return terminal.warn(`stopping, as ${launcher} says`);
+    terminal.warn("stopping; press Ctrl-C again to stop at once");
+    unlisten((signal) => signal !== "SIGHUP");
   }, signals);
   try {
     await run({

@@ -70,11 +70,9 @@ export async function onRanks(
     await withSystemIo(quiet, (io) => run(io, threads ?? share), {
       ranks,
       terminal,
-      ...stopSignal ? { signals: [stopSignal] } : {
-        signals: [...SIGNALS, "SIGUSR2"],
-        // It says so at Ctrl-C, and where another rank has ended.
-        stopping: `stopping, as ${launched.launcher} says`,
-      },
+      ...stopSignal
+        ? { signals: [stopSignal] }
+        : { signals: stopSignals(), launcher: launched.launcher },
     });
   } catch (error) {
     // The other ranks may be at anything, and will not meet this one at the end.
@@ -85,6 +83,17 @@ export async function onRanks(
     unwatch();
   }
   await ranks.close();
+}
+
+/** The signals by which what a person started ranks with stops them. */
+function stopSignals(): Deno.Signal[] {
+  // Open MPI's sends this one at once, SIGTERM a second later and SIGKILL after another.
+  const early: Deno.Signal[] = isOpenMpi() ? ["SIGCONT"] : [];
+  return [...SIGNALS, "SIGUSR2", ...early];
+}
+
+function isOpenMpi(): boolean {
+  return Deno.env.has("OMPI_COMM_WORLD_SIZE");
 }
 
 /** How long a rank other than the first waits with its error, in milliseconds. */
@@ -141,8 +150,9 @@ function adviseOnMpirun(terminal: Terminal, localSize: number): void {
     );
   }
   // MPICH's hands Ctrl-C on, and waits.
-  if (!Deno.env.has("OMPI_COMM_WORLD_SIZE")) return;
+  if (!isOpenMpi()) return;
   terminal.info(
-    "mpirun kills this run soon after Ctrl-C; kill -USR2 with mpirun's process saves and stops it",
+    "mpirun kills this run two seconds after Ctrl-C; kill -USR2 with mpirun's process lets it save " +
+      "however long that takes",
   );
 }

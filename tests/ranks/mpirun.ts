@@ -25,9 +25,6 @@ const OPEN_MPI = [
   "--mca",
   "mpi_yield_when_idle",
   "1",
-  "--mca",
-  "odls_base_sigkill_timeout",
-  "60",
 ];
 
 /** The MPIs of this machine. */
