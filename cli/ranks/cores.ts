@@ -1,5 +1,6 @@
 /** The processor's cores, divided among the ranks of a machine. */
 
+import { MOST_THREADS } from "../../lib/device/mod.ts";
 import type { Ranks } from "../../lib/ranks/mod.ts";
 
 /** How many cores a system can name; each is a byte of what ranks tell each other. */
@@ -54,5 +55,6 @@ export async function threadsOf(ranks: Ranks, hosts: readonly string[]): Promise
   const local = masks.filter((_, rank) => hosts[rank] === hosts[ranks.rank]);
   const share = coreShare(own, local.map((mask) => own.filter((core) => mask[core] === 1)));
   // A container may have the time of fewer cores than it may use.
-  return Math.max(1, Math.floor(share * navigator.hardwareConcurrency / own.length));
+  const threads = Math.floor(share * navigator.hardwareConcurrency / own.length);
+  return Math.max(1, Math.min(threads, MOST_THREADS));
 }

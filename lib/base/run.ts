@@ -11,7 +11,7 @@ import { GPT, initialParameters, type ModelConfig, Pass } from "../model/mod.ts"
 import { parameterGroups } from "../optim/mod.ts";
 import { NEWEST_PARTS } from "../model_parts.ts";
 import { pause } from "../pause.ts";
-import { SINGLE } from "../ranks/mod.ts";
+import { SINGLE, together } from "../ranks/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import {
@@ -72,7 +72,7 @@ export async function runBase(
   return await withDevice(options, io, async (device) => {
     const config = baseConfig(options, tokenizer.vocabSize);
     const planned = await planTraining(device, { config, parts: NEWEST_PARTS }, options, io);
-    const documents = await tokenizeFiles(files, tokenizer, options, io);
+    const documents = await together(io, () => tokenizeFiles(files, tokenizer, options, io));
     return await pretrain(device, tokenizer, documents, planned, io);
   });
 }
@@ -150,10 +150,11 @@ export async function pretrain(
   });
   const model = new GPT(device, baseConfig(options, tokenizer.vocabSize), { training: true });
   const initial = initialParameters(model.config, options.seed);
-  await model.load(async (...slice) => {
-    await pause(signal);
-    return await initial(...slice);
-  });
+  await together(io, () =>
+    model.load(async (...slice) => {
+      await pause(signal);
+      return await initial(...slice);
+    }));
   describe(model, terminal);
   const parameters = [...model.parameters.values()];
   const groups = parameterGroups(parameters, model.config.nEmbd, options, options.weightDecay);

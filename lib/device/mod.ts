@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { type CpuOptions, createCpuDevice } from "./cpu/mod.ts";
+export { type CpuOptions, createCpuDevice, MOST_THREADS } from "./cpu/mod.ts";
 export type { Device, Hardware, Readback } from "./device.ts";
 export {
   type Coefficient,

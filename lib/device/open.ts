@@ -12,7 +12,7 @@ import { createWebGpuDevice, findAdapter } from "./webgpu/mod.ts";
 export interface DeviceChoice {
   /** `webgpu`, `cpu`, or undefined for a hardware GPU if there is one, else the CPU. */
   deviceType?: "webgpu" | "cpu";
-  /** Threads of the CPU device; one per core, divided by the processes there, unless given. */
+  /** Threads of the CPU device; one per core unless given. */
   threads?: number;
   /** BLAS library of the CPU device: `off` (the default), `auto`, or a file. */
   blas?: string;
@@ -20,7 +20,7 @@ export interface DeviceChoice {
 
 /** What is asked of {@link openDevice}. */
 export interface DeviceOptions extends DeviceChoice {
-  /** Processes of this computer that each open a device, and share its cores and memory: 1. */
+  /** Processes of this computer that each open a device, and share its memory: 1. */
   processes?: number;
   /** A clock in milliseconds, for measuring a GPU; `performance.now` unless given. */
   now?: () => number;
@@ -62,6 +62,6 @@ export async function openDevice(
     }
   }
   const maxMemoryBytes = memoryLimit(true) / processes;
-  const device = await createCpuDevice({ threads, processes, blas, maxMemoryBytes });
+  const device = await createCpuDevice({ threads, blas, maxMemoryBytes });
   return { device, reason };
 }

@@ -14,6 +14,7 @@
  *
  * @module
  */
+export { agreeOn } from "./agree_on.ts";
 export { gatherTexts } from "./gather_texts.ts";
 export { type Elements, Ranks } from "./ranks.ts";
 export { SINGLE } from "./single.ts";

@@ -3,37 +3,26 @@
  *
  * @module
  */
-import {
-  type CheckpointFiles,
-  fileNames,
-  findCheckpoint,
-  readMeta,
-  runsIn,
-} from "../checkpoint/disk/mod.ts";
-import type { CheckpointMeta, CheckpointSource } from "../checkpoint/mod.ts";
+import { type CheckpointFiles, fileNames, readMeta, runsIn } from "../checkpoint/disk/mod.ts";
+import type { CheckpointMeta } from "../checkpoint/mod.ts";
 import { dealt, PackedLoader, type PackedLoaderState } from "../dataloader/mod.ts";
 import type { Hardware } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import { Pass } from "../model/mod.ts";
-import { SINGLE } from "../ranks/mod.ts";
+import { agreeOn, SINGLE, together } from "../ranks/mod.ts";
 import {
   accumulationSteps,
   areWorthSaving,
   attempt,
   ChatcoreRun,
+  type CheckedMixtures,
   checkMixtures,
   endedBy,
-  fewerRows,
-  findModel,
   gatherLoaders,
-  type InheritedSettings,
-  inheritSettings,
   openDataSource,
-  type OpenedModel,
   openOptimizer,
   openSinks,
   optimizerContents,
-  planTraining,
   RECIPES,
   RunCheckpoints,
   runContents,
@@ -43,7 +32,6 @@ import {
   runTrainingLoop,
   type SavedRun,
   savedRun,
-  sayEra,
   START,
   trainingMixture,
   warnOfUnsaved,
@@ -51,6 +39,7 @@ import {
   withDevice,
 } from "../training/mod.ts";
 import { describeBatches } from "./batches.ts";
+import { findBeginning, openBeginning } from "./beginning.ts";
 import { demoOptions, needsDemo, placeDemo } from "./demo.ts";
 import type { SftOptions } from "./options.ts";
 import { resumedOptions, standing, withAbsolutePaths } from "./resume.ts";
@@ -82,7 +71,8 @@ export interface SftResult {
  */
 export async function runSft(options: SftOptions, io: RunIo): Promise<SftResult> {
   if (options.resume) return await resume(options, await whereModelsAre(io));
-  const isDemo = await needsDemo(options, io.baseDir);
+  // A rank that lacks the model which others have says so.
+  const isDemo = !await (io.ranks ?? SINGLE).any(!await needsDemo(options, io.baseDir));
   return await withDevice(options, io, async (device) => {
     if (isDemo) return await demonstrate(device, options, io);
     return await fineTune(device, options, io, {});
@@ -93,7 +83,7 @@ export async function runSft(options: SftOptions, io: RunIo): Promise<SftResult>
 async function resume(given: SftOptions, io: RunIo): Promise<SftResult> {
   const { terminal } = io;
   const { modelTag: tag, modelStep: step } = given;
-  const files = await findCheckpoint(io.baseDir, { source: "sft", tag, step });
+  const files = await findBeginning({ source: "sft", tag, step }, io);
   const meta = await readMeta(files.meta);
   const saved = savedRun(meta, files.meta);
   const options = resumedOptions(given, meta, files.meta, (line) => terminal.info(line));
@@ -138,21 +128,12 @@ async function demonstrate(device: Hardware, options: SftOptions, io: RunIo): Pr
       "fine-tuning the tiny model that ships with this package, on samples of every task",
   );
   // One of each machine places it; the others find it there.
-  if (ranks.localRank === 0) await placeDemo(io.baseDir);
-  await ranks.barrier();
+  await together(io, () => ranks.localRank === 0 ? placeDemo(io.baseDir) : undefined);
   const demo = { ...io, baseDir: await placeDemo(io.baseDir) };
   const ownOptions = demoOptions(options);
   await using showcase = await Showcase.open(openDataSource(demo), ownOptions, demo);
   return { ...await fineTune(device, ownOptions, demo, { showcase }), isDemo: true };
 }
-
-/** What the checkpoint that a run begins with is called. */
-const BEGINNINGS = {
-  base: "Base checkpoint:",
-  mid: "Midtrained checkpoint:",
-  sft: "Fine-tuned checkpoint:",
-  rl: "Checkpoint of reinforcement learning:",
-};
 
 /** What a run begins with beside its options. */
 interface Beginning {
@@ -162,29 +143,12 @@ interface Beginning {
   showcase?: Showcase;
 }
 
-/** Opens the model that a run goes on from, once it is known that the device has the memory for it. */
-async function open(
-  device: Hardware,
-  which: { source: CheckpointSource; tag: string; step: number },
-  resume: boolean,
-  options: SftOptions,
-  io: RunIo,
-): Promise<{ opened: OpenedModel; settings: InheritedSettings }> {
-  const { terminal, baseDir, signal, ranks = SINGLE } = io;
-  const { softcap, windowPattern, given } = options;
-  const found = await findModel(baseDir, { ...which, softcap, windowPattern });
-  terminal.info(`${resume ? "Resuming" : BEGINNINGS[which.source]} ${found.files.model}`);
-  sayEra(found.era, io);
-  const inherited = inheritSettings(options, found.meta.raw, (note) => {
-    if (!resume) terminal.info(note);
-  }, which.source);
-  const wanted = given.includes("deviceBatchSize")
-    ? inherited
-    : fewerRows(inherited, ranks.worldSize, (note) => terminal.info(note));
-  const measures = options.chatcoreEvery > 0, { muon } = RECIPES[options.recipe];
-  const settings = await planTraining(device, found.shape, wanted, { ...io, measures, muon });
-  const opened = await found.load(device, { training: true, signal });
-  return { opened, settings };
+/** What a run draws, for a person to compare. */
+function nameOf({ train, validation }: CheckedMixtures): string {
+  const [trained, measured] = [train, validation].map((check) => (
+    `${check?.conversations ?? 0} (${check?.checksum.slice(0, 8) ?? "none"})`
+  ));
+  return `${trained} conversations to train on and ${measured} to measure on`;
 }
 
 /**
@@ -204,13 +168,13 @@ async function fineTune(
   const source = resumed ? "sft" : options.source;
   const start = resumed?.saved.at ?? START;
   const files = resumed?.files ??
-    await findCheckpoint(baseDir, { source, tag: modelTag, step: modelStep });
+    await findBeginning({ source, tag: modelTag, step: modelStep }, io);
   const { tag, step } = files;
   const resume = resumed !== undefined;
   const place = { baseDir, source: "sft", tag, resume, step, terminal, ranks } as const;
   await using checkpoints = await RunCheckpoints.open(place);
   const which = { source, tag, step };
-  const { opened, settings } = await open(device, which, resume, options, io);
+  const { opened, settings } = await openBeginning(device, which, resume, options, io);
   const { model, tokenizer, meta } = opened;
   const { maxSeqLen: T, deviceBatchSize: B } = settings;
   const steps = accumulationSteps(settings, worldSize);
@@ -229,8 +193,10 @@ async function fineTune(
   await checkpoints.plan(options, sizes, start.step);
 
   const datasets = openDataSource(io);
-  const mixtures = await trainingMixture(options, datasets, (note) => terminal.info(note), signal);
-  const checked = await checkMixtures(mixtures, { tokenizer, T }, io);
+  const note = (line: string) => terminal.info(line);
+  const mixtures = await together(io, () => trainingMixture(options, datasets, note, signal));
+  const checked = await together(io, () => checkMixtures(mixtures, { tokenizer, T }, io));
+  await agreeOn(ranks, "data", nameOf(checked));
   await using chatcore = chatcoreEvery > 0
     ? await ChatcoreRun.open(datasets, options, io)
     : undefined;

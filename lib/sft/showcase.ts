@@ -6,6 +6,7 @@
 import { ChatSession, Engine } from "../engine/mod.ts";
 import { evaluateTask } from "../eval/mod.ts";
 import { harmless } from "../harmless.ts";
+import { together } from "../ranks/mod.ts";
 import { type DatasetSource, loadWords, SimpleSpelling } from "../tasks/mod.ts";
 import { Progress, type Terminal } from "../tracking/mod.ts";
 import {
@@ -48,7 +49,7 @@ export class Showcase implements AsyncDisposable {
     options: ChatcoreRunOptions,
     io: RunIo,
   ): Promise<Showcase> {
-    const words = await loadWords(source);
+    const words = await together(io, () => loadWords(source));
     const spelling = new SimpleSpelling(words, { size: SPELLING_PROBLEMS, split: "test" });
     // What was learned of spelling is shown whatever the recipe.
     const chatcore = await ChatcoreRun.open(source, { ...options, recipe: "may2026" }, io);
@@ -59,23 +60,8 @@ export class Showcase implements AsyncDisposable {
   async portray(opened: OpenedModel): Promise<Portrait | undefined> {
     const { terminal, signal, stop, ranks } = this.io;
     const { model, tokenizer } = opened;
-    const engine = new Engine(model, tokenizer);
-    const answers: Portrait["answers"] = [];
-    const spellingQuestion = this.spelling.get(0).messages[0].content as string;
-    for (const question of [...QUESTIONS, spellingQuestion]) {
-      const chat = new ChatSession(engine, tokenizer, {
-        temperature: 0,
-        maxNewTokens: ANSWER_TOKENS,
-      });
-      let answer = "";
-      for await (const event of chat.ask(question, signal)) {
-        if ("text" in event) answer += event.text;
-        else if (event.type === "cut") answer += "…";
-      }
-      answers.push({ question, answer: answer.replace(/\s+/g, " ").trim() });
-    }
-    engine.free();
-
+    // Each rank asks by itself; what one cannot answer, all leave.
+    const answers = await together(this.io, () => this.#ask(opened));
     const bar = new Progress(terminal, {
       label: "SimpleSpelling",
       total: this.spelling.length,
@@ -99,6 +85,30 @@ export class Showcase implements AsyncDisposable {
       "ChatCORE (categorical)": chatcore.chatcore_cat,
     };
     return { numbers, answers };
+  }
+
+  /** The likeliest answers of a model. */
+  async #ask({ model, tokenizer }: OpenedModel): Promise<Portrait["answers"]> {
+    const engine = new Engine(model, tokenizer);
+    const answers: Portrait["answers"] = [];
+    const spellingQuestion = this.spelling.get(0).messages[0].content as string;
+    try {
+      for (const question of [...QUESTIONS, spellingQuestion]) {
+        const chat = new ChatSession(engine, tokenizer, {
+          temperature: 0,
+          maxNewTokens: ANSWER_TOKENS,
+        });
+        let answer = "";
+        for await (const event of chat.ask(question, this.io.signal)) {
+          if ("text" in event) answer += event.text;
+          else if (event.type === "cut") answer += "…";
+        }
+        answers.push({ question, answer: answer.replace(/\s+/g, " ").trim() });
+      }
+    } finally {
+      engine.free();
+    }
+    return answers;
   }
 
   /** Ends the sandbox that programs run in. */

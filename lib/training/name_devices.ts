@@ -5,7 +5,7 @@
  */
 import { hostname } from "node:os";
 import type { Device } from "../device/mod.ts";
-import { type Ranks, SINGLE } from "../ranks/mod.ts";
+import { gatherTexts, SINGLE } from "../ranks/mod.ts";
 import type { RunIo } from "./io.ts";
 
 /** What makes drivers give a process another GPU than the first. */
@@ -36,7 +36,9 @@ export async function nameDevices(
   const device = `${kind}, ${name}`;
   if (ranks.worldSize === 1) return `Device: ${device} (${reason})`;
   const gpu = kind === "webgpu" ? CHOOSING.map((name) => io.env?.(name)).join() : undefined;
-  const all = await gatherDevices(ranks, { device, host: hostname(), gpu });
+  const own: RankDevice = { device, host: hostname(), gpu };
+  const all = (await gatherTexts(ranks, JSON.stringify(own)))
+    .map((text): RankDevice => JSON.parse(text));
   const hosts = new Set(all.map(({ host }) => host)).size;
   const where = `${all.length} ranks${hosts > 1 ? ` on ${hosts} hosts` : ""}`;
   const devices = ranksBy(all, ({ device }) => device);
@@ -46,13 +48,6 @@ export async function nameDevices(
   if (devices.length === 1) return `Device: ${device} (${reason}), on each of ${where}${shared}`;
   const each = devices.map(([device, ranks]) => `${device} (${spans(ranks)})`).join("; ");
   return `Devices of ${where}: ${each}${shared}`;
-}
-
-async function gatherDevices(ranks: Ranks, own: RankDevice): Promise<RankDevice[]> {
-  const bytes = new TextEncoder().encode(JSON.stringify(own));
-  const lengths = (await ranks.gather(Int32Array.of(bytes.length))).map(([length]) => length);
-  const all = await ranks.gather(bytes, lengths);
-  return all.map((bytes) => JSON.parse(new TextDecoder().decode(bytes)));
 }
 
 /** Ranks by something of their devices, in the order in which it comes first. */

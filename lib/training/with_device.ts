@@ -15,7 +15,7 @@ export type DeviceIo =
 
 /**
  * Opens a device, says which and why, runs something with it, and closes it. Several ranks open one
- * each, and their host's cores and memory are divided among them; rank 0 names those of all.
+ * each, and their host's memory is divided among them; rank 0 names those of all.
  *
  * @param about What else there is to say of it in that line.
  * @throws {UserError} when it cannot be opened.

@@ -2,7 +2,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Device } from "../../lib/device/mod.ts";
 import { UserError } from "../../lib/errors.ts";
-import type { Ranks } from "../../lib/ranks/mod.ts";
 import { nameDevices } from "../../lib/training/name_devices.ts";
 import { withDevice } from "../../lib/training/mod.ts";
 import { onRanks } from "../ranks/in_process.ts";
@@ -41,26 +40,6 @@ Deno.test("one line names the devices of all ranks, and those that share one", a
       "cpu, WebAssembly on 1 thread (rank 1); webgpu, Kleine (rank 3); " +
       "ranks 0, 2 seem to share one GPU",
   );
-});
-
-/** What a rank's device is called, where its host has so many processes. */
-async function opened(ranks: Ranks, localSize: number, threads?: number) {
-  const { terminal } = new MemoryTerminal();
-  const io = { terminal, now: () => 0, ranks: Object.assign(ranks, { localSize }) };
-  return await withDevice({ deviceType: "cpu", threads }, io, (device) => {
-    return Promise.resolve(device.name);
-  });
-}
-
-Deno.test("the cores of a host are divided among its ranks", async () => {
-  const cores = navigator.hardwareConcurrency;
-  const name = (threads: number) => `WebAssembly on ${threads} thread${threads === 1 ? "" : "s"}`;
-  for (const localSize of [1, 2, 3, 2 * cores]) {
-    const threads = Math.max(1, Math.floor(cores / localSize));
-    const names = await onRanks(2, (ranks) => opened(ranks, localSize));
-    assertEquals(names, Array(2).fill(name(Math.min(threads, 255))));
-  }
-  assertEquals(await onRanks(2, (ranks) => opened(ranks, 2, 2)), [name(2), name(2)]);
 });
 
 Deno.test("rank 0 says it, and a device that fails on one rank fails on all", async () => {

@@ -37,8 +37,6 @@ export interface CpuOptions {
    * How many threads compute, the calling one included: 1 to 255, one per core unless given.
    */
   threads?: number;
-  /** Processes among which the cores are divided where no number of threads is given: 1. */
-  processes?: number;
   /**
    * A BLAS library for large products: `off` (the default), the path of one, or `auto` to look for
    * one and do without if there is none. Loading one needs `--allow-ffi`.
@@ -71,8 +69,7 @@ export interface CpuOptions {
  */
 export async function createCpuDevice(options: CpuOptions = {}): Promise<Hardware> {
   const { blas: choice = "off" } = options;
-  const cores = Math.max(1, Math.floor(navigator.hardwareConcurrency / (options.processes ?? 1)));
-  const threads = options.threads ?? Math.min(cores, MOST_THREADS);
+  const threads = options.threads ?? Math.min(navigator.hardwareConcurrency, MOST_THREADS);
   if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
     throw optionError("threads", `a whole number from 1 to ${MOST_THREADS}`, threads);
   }

@@ -4,3 +4,4 @@
  * @module
  */
 export { type CpuOptions, createCpuDevice } from "./device.ts";
+export { MOST_THREADS } from "./pool.ts";

@@ -1,3 +1,4 @@
+import { gatherTexts } from "../gather_texts.ts";
 import { type Elements, Ranks } from "../ranks.ts";
 import { disagreement, type MpiLibrary, type Requests } from "./library.ts";
 
@@ -79,9 +80,7 @@ export class MpiRanks extends Ranks {
    * @param local Rank and size on this machine as the launcher has it; counted unless given.
    */
   async meet(local?: { rank: number; size: number }): Promise<void> {
-    const own = new TextEncoder().encode(this.mpi.processorName());
-    const lengths = (await this.gather(Int32Array.of(own.length))).map(([length]) => length);
-    this.#hosts = (await this.gather(own, lengths)).map((name) => new TextDecoder().decode(name));
+    this.#hosts = await gatherTexts(this, this.mpi.processorName());
     const host = this.#hosts[this.rank];
     const isHere = (name: string) => name === host;
     this.#localRank = local?.rank ?? this.#hosts.slice(0, this.rank).filter(isHere).length;
