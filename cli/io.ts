@@ -111,8 +111,9 @@ export async function withSystemIo(
     if (received) return;
     received = signal;
     controller.abort();
-    // It says so at Ctrl-C, and where another rank has ended.
-    if (launcher) return terminal.warn(`stopping, as ${launcher} says`);
+    if (launcher) {
+      return terminal.warn(`stopping, as ${launcher} says: it was told to, or a rank has ended`);
+    }
     terminal.warn("stopping; press Ctrl-C again to stop at once");
     unlisten((signal) => signal !== "SIGHUP");
   }, signals);
