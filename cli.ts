@@ -28,8 +28,6 @@ import config from "./deno.json" with { type: "json" };
  * 129 after SIGTERM and SIGHUP.
  */
 export async function main(args: string[]): Promise<number> {
-  avoidOpenGl();
-  nameRuntimeDir();
   const program = sftCommand()
     .name("nanochat-sft")
     .version(config.version)
@@ -44,5 +42,9 @@ export async function main(args: string[]): Promise<number> {
   program.command("import", importCommand());
   program.command("tok-train", tokTrainCommand());
   program.command("base", baseCommand());
-  return await codeOf(() => program.parse(args));
+  return await codeOf(() => {
+    avoidOpenGl();
+    nameRuntimeDir();
+    return program.parse(args);
+  });
 }

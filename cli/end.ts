@@ -21,6 +21,11 @@ export async function codeOf(run: () => Promise<unknown>): Promise<number> {
   } catch (error) {
     if (error instanceof Interrupted) return exitCode(error.signal);
     if (error instanceof AlreadyTold) return 1;
+    if (error instanceof Deno.errors.NotCapable) {
+      // It names the permission that is missing; to look for colours or other ranks may take one too.
+      writeAll(Deno.stderr, `error: ${error.message}\n`);
+      return 1;
+    }
     const isForPerson = error instanceof UserError || error instanceof ValidationError;
     const tell = (who: string) =>
       isForPerson

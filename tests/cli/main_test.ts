@@ -43,3 +43,16 @@ Deno.test("bad input is one line on standard error, without a stack, and exit co
     assertEquals(err.trimEnd().split("\n").length, 1);
   }
 });
+
+Deno.test("a permission that is missing is named in one line", async () => {
+  for (const [given, missing] of [[[], "--allow-env"], [["-E"], "--allow-sys"]] as const) {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "--no-check", ...given, "mod.ts", "inspect"],
+      cwd: new URL("../..", import.meta.url),
+      env: { NO_COLOR: "1", XDG_RUNTIME_DIR: "" },
+    }).output();
+    const lines = new TextDecoder().decode(stderr).trimEnd().split("\n");
+    assertEquals([code, lines.length], [1, 1], lines.join("\n"));
+    assertStringIncludes(lines[0], `run again with the ${missing} flag`);
+  }
+});
