@@ -38,9 +38,10 @@ const ALONE = [
 /** What a banner begins and ends with: Open MPI's and MPICH's. */
 const RULE = /(?:-{74}|={83})$/;
 
-/** How a rank's error begins, in colour or not, behind a status line or not. */
-// deno-lint-ignore no-control-regex
-const ERROR = /(?:^|\x1b\[K)(?:\x1b\[31m)?error(?:\x1b\[39m)?:/;
+/** A rank's error, in colour or not, behind a status line or not; what it says, whoever says it. */
+const ERROR =
+  // deno-lint-ignore no-control-regex
+  /(?:^|\x1b\[K)(?:\x1b\[31m)?error:(?:\x1b\[39m)? (?:rank \d+ \(on [^)]*\): )?(.*)$/;
 
 /** How a signal ended a process, and why that may be. */
 function endedBy(signal: number): string {
@@ -54,11 +55,12 @@ export class NoiseFilter {
   #banner: string[] | undefined;
   #meaning: string | undefined;
   #dropped: string[] = [];
-  #isTold = false;
+  #told = new Set<string>();
+  #blanks = "";
 
   /** Whether a rank has told an error. */
   get isTold(): boolean {
-    return this.#isTold;
+    return this.#told.size > 0;
   }
 
   /** What `mpirun` saw that no rank could tell, as one line. */
@@ -73,7 +75,8 @@ export class NoiseFilter {
     // A status line has no end; what else has none yet may become mpirun's.
     const isStatus = !this.#banner && last.startsWith("\r") && !last.endsWith("-");
     this.#rest = isStatus ? "" : last;
-    return lines.map((line) => this.#line(line)).join("") + (isStatus ? last : "");
+    return lines.map((line) => this.#line(line)).join("") +
+      (isStatus ? this.#takeBlanks() + last : "");
   }
 
   /**
@@ -91,14 +94,31 @@ export class NoiseFilter {
       this.#banner.push(line);
       return RULE.test(line) ? this.#endBanner() : "";
     }
+    // Empty lines before mpirun's words are mpirun's too.
+    if (line === "") {
+      this.#blanks += "\n";
+      return "";
+    }
+    const blanks = this.#takeBlanks();
     if (RULE.test(line)) {
       // It may stand behind a status line.
       this.#banner = [line.replace(/^\r.*?(?=[-=]+$)/, "")];
       return line.slice(0, -this.#banner[0].length);
     }
     if (ALONE.some((pattern) => pattern.test(line))) return this.#drop(line);
-    if (ERROR.test(line)) this.#isTold = true;
-    return line + "\n";
+    const error = ERROR.exec(line)?.[1];
+    if (error !== undefined) {
+      // What is wrong on every rank the slow ones tell too where the first cannot end them in time.
+      if (this.#told.has(error)) return "";
+      this.#told.add(error);
+    }
+    return blanks + line + "\n";
+  }
+
+  #takeBlanks(): string {
+    const blanks = this.#blanks;
+    this.#blanks = "";
+    return blanks;
   }
 
   #drop(...lines: string[]): string {

@@ -26,11 +26,12 @@ interface Mpirun {
  * Runs this command on several ranks: starts them, shows what they print, hands Ctrl-C on so that they
  * save and stop, and waits for their end. A second Ctrl-C ends them at once.
  *
- * @throws {UserError} where there is no `mpirun`.
+ * @throws {UserError} where they cannot be started, or have ended without a word.
  * @throws {Interrupted} when the run ended after a signal.
  * @throws {AlreadyTold} when it failed.
  */
 export async function startRanks(nproc: number): Promise<void> {
+  checkStart(nproc);
   const { columns, isTerminal } = systemTerminal();
   const isShown = isTerminal && Deno.stdout.isTerminal();
   const { arguments: args, stopSignal, handOn } = await findMpirun();
@@ -71,13 +72,41 @@ export async function startRanks(nproc: number): Promise<void> {
   unlisten();
   const isStopped = signals.length > 1 || signals.length === 1 && status.code !== 1;
   const isKnown = status.success || isStopped || err.isTold;
-  const meaning = isKnown ? undefined : err.meaning ?? out.meaning;
+  const killed = status.signal ? `mpirun was ended by ${status.signal}` : undefined;
+  const meaning = isKnown ? undefined : err.meaning ?? out.meaning ?? killed;
   writeAll(Deno.stdout, out.end(false));
   if (isShown) writeAll(Deno.stderr, CLEAR_LINE);
   writeAll(Deno.stderr, err.end(!isKnown && meaning === undefined));
   if (isStopped) throw new Interrupted(signals[0]);
   if (meaning !== undefined) throw new UserError(meaning);
   if (!status.success) throw new AlreadyTold();
+}
+
+/** More processes on a core than this fill the memory before the first of them computes. */
+const MOST_PER_CORE = 16;
+
+/** All that Deno asks for. */
+const PERMISSIONS = ["read", "write", "net", "env", "sys", "run", "ffi"] as const;
+
+/**
+ * Checks that ranks may be started.
+ *
+ * @throws {UserError} saying what to do where they may not.
+ */
+function checkStart(nproc: number): void {
+  const cores = navigator.hardwareConcurrency, most = MOST_PER_CORE * cores;
+  if (nproc > most) {
+    throw new UserError(
+      `${flagOf("nproc")} ${nproc} is too many for a machine of ${cores} cores: ${most} at most`,
+    );
+  }
+  // What a permission is limited to cannot be asked, and a rank must not get more than this process.
+  if (PERMISSIONS.some((name) => Deno.permissions.querySync({ name }).state !== "granted")) {
+    throw new UserError(
+      `${flagOf("nproc")} starts processes with the permissions of this one, and needs all: ` +
+        "deno run -A",
+    );
+  }
 }
 
 /** Copies a stream as it comes, but for what `mpirun` itself says. */

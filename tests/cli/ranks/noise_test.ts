@@ -43,7 +43,7 @@ Deno.test("of mpirun's banners one line is left, however they come", () => {
     });
   }
   assertEquals(filtered(BAD).meaning, `a rank (process 1550 on vm) ${why}`);
-  assertEquals(filtered(BAD).shown, "");
+  assertEquals(filtered(`a\n\nb\n\n${BAD}`).shown, "a\n\nb\n");
   const meaning = "the connection to 10.77.0.2 is lost, and with it its ranks";
   assertEquals(filtered(LOST).meaning, meaning);
 });
@@ -57,6 +57,12 @@ Deno.test("what a rank writes comes at once, its status line too", () => {
   assertEquals(filter.isTold, false);
   filter.take("\r\x1b[K\x1b[31merror:\x1b[39m no such model\n");
   assertEquals(filter.isTold, true);
+});
+
+Deno.test("what is wrong on every rank is told once", () => {
+  const first = "error: no such model\n", other = "error: rank 2 (on b): no such file\n";
+  const again = "error: rank 1 (on a): no such model\n";
+  assertEquals(filtered(first + again + other + again).shown, first + other);
 });
 
 Deno.test("what is not known is shown, and all of it where nobody says why", () => {

@@ -1,6 +1,8 @@
 /** `--nproc` with the MPIs of this machine, on a program that does what it is told. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
+import { startRanks } from "../../../cli/ranks/start.ts";
+import { UserError } from "../../../lib/errors.ts";
 import { mpis } from "../../ranks/mpirun.ts";
 import { inTempDir } from "../../temp_dir.ts";
 
@@ -122,3 +124,24 @@ for (const name of ["Open MPI", "MPICH"] as const) {
     );
   });
 }
+
+Deno.test("more processes than a machine can hold are refused before one is started", async () => {
+  await assertRejects(() => startRanks(100_000), UserError, "--nproc 100000 is too many");
+});
+
+Deno.test("a process without all permissions starts none that has them", async () => {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-ERSW", "--allow-run", "--no-prompt", "--no-check", program]
+      .concat("end", "--nproc", "2"),
+    env: { NO_COLOR: "1" },
+  }).output();
+  assertEquals([code, new TextDecoder().decode(stderr)], [
+    1,
+    "error: --nproc starts processes with the permissions of this one, and needs all: deno run -A\n",
+  ]);
+});
+
+Deno.test("an mpirun that is killed is named", async () => {
+  const { code, err } = await run(`sh -c 'test "$1" = --version || kill -KILL $$' sh`, "end");
+  assertEquals([code, err], [1, "error: mpirun was ended by SIGKILL\n"]);
+});
