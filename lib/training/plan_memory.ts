@@ -54,7 +54,9 @@ export async function mostRows(
 }
 
 /** What of the world a run is planned in. */
-export type PlanningIo = Pick<RunIo, "terminal"> & Partial<Pick<RunIo, "signal" | "stop" | "ranks">>;
+export type PlanningIo =
+  & Pick<RunIo, "terminal">
+  & Partial<Pick<RunIo, "signal" | "stop" | "ranks">>;
 
 /**
  * Says what a training run needs, finds the rows of a micro-batch if they are `auto`, and refuses
