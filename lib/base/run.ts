@@ -11,7 +11,7 @@ import { GPT, initialParameters, type ModelConfig, Pass } from "../model/mod.ts"
 import { parameterGroups } from "../optim/mod.ts";
 import { NEWEST_PARTS } from "../model_parts.ts";
 import { pause } from "../pause.ts";
-import { SINGLE, together } from "../ranks/mod.ts";
+import { agreeOn, SINGLE, together } from "../ranks/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import { Progress } from "../tracking/mod.ts";
 import {
@@ -105,13 +105,15 @@ async function tokenizeFiles(
         "a plain file is one document, each line of a .jsonl file is one",
     );
   }
-  const tokens = (documents: Int32Array[]) => documents.reduce((sum, ids) => sum + ids.length, 0);
   terminal.info(
-    `Documents: ${number(texts)} of ${number(characters)} characters, ` +
-      `${number(tokens(documents.train))} tokens to train on and ` +
-      `${number(tokens(documents.heldOut))} held out`,
+    `Documents: ${number(texts)} of ${number(characters)} characters, ${describeTokens(documents)}`,
   );
   return documents;
+}
+
+function describeTokens({ train, heldOut }: TokenizedDocuments): string {
+  const tokens = (documents: Int32Array[]) => documents.reduce((sum, ids) => sum + ids.length, 0);
+  return `${number(tokens(train))} tokens to train on and ${number(tokens(heldOut))} held out`;
 }
 
 /** The model's shape: depth · aspectRatio wide, rounded up to whole heads. */
@@ -137,17 +139,12 @@ export async function pretrain(
   options: BaseOptions<number>,
   io: RunIo,
 ): Promise<BaseResult> {
-  const { terminal, baseDir, signal } = io;
-  const { ranks = SINGLE } = io, { rank, worldSize } = ranks;
+  const { terminal, baseDir, signal, ranks = SINGLE } = io, { rank, worldSize } = ranks;
   const { maxSeqLen: T, deviceBatchSize: B } = options;
+  await agreeOn(ranks, "texts", describeTokens(documents));
   const tag = options.modelTag ?? `d${options.depth}`;
-  await using checkpoints = await RunCheckpoints.open({
-    baseDir,
-    source: "base",
-    tag,
-    terminal,
-    ranks,
-  });
+  const place = { baseDir, source: "base", tag, terminal, ranks } as const;
+  await using checkpoints = await RunCheckpoints.open(place);
   const model = new GPT(device, baseConfig(options, tokenizer.vocabSize), { training: true });
   const initial = initialParameters(model.config, options.seed);
   await together(io, () =>

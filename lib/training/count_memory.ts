@@ -95,8 +95,8 @@ const MEASURED = { problems: 8, answer: 512 };
 const NO_TOKENIZER = { bosId: 0, encodeSpecial: () => 1, encode: () => [], decode: () => "" };
 
 /**
- * Counts what training needs, of several ranks on this one: makes model, optimizer and pass on a device that only counts, and
- * takes a step there.
+ * Counts what training needs, of several ranks on this one: makes model, optimizer and pass on a
+ * device that only counts, and takes a step there.
  *
  * @param device Where it would be trained.
  * @param rows Of a micro-batch, B.

@@ -62,3 +62,19 @@ Deno.test("two ranks learn a few documents, and one process goes on from what th
     const steps = optimizer.parts.flatMap((part) => part instanceof AdamW ? part.steps : []);
     assertEquals(new Set(steps), new Set([20]));
   }));
+
+Deno.test("ranks that read other texts are refused", () =>
+  inTempDir(async (baseDir) => {
+    const tokenizer = await trainTokenizer(SENTENCES, { vocabSize: 265 + 30 });
+    const messages = await onRanks(2, async (ranks) => {
+      const { terminal } = new MemoryTerminal(), { signal } = new AbortController();
+      const io = { terminal, signal, baseDir, env: () => undefined, now: () => 0, ranks };
+      const train = [new Int32Array(20 + ranks.rank)], documents = { train, heldOut: train };
+      const run = pretrain(new Float64Device(), tokenizer, documents, OPTIONS, io);
+      return await run.then(() => "it ran", ({ message }) => message as string);
+    });
+    const own = [20, 21].map((n) => `${n} tokens to train on and ${n} held out`);
+    const expected = `ranks differ in their texts: rank 0 has ${own[0]}, and rank 1 ${own[1]}; ` +
+      "all must run the same command on the same files";
+    assertEquals(messages, [expected, expected]);
+  }));
