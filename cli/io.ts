@@ -112,7 +112,7 @@ export async function withSystemIo(
     received = signal;
     controller.abort();
     if (launcher) {
-      return terminal.warn(`stopping, as ${launcher} says: it was told to, or a rank has ended`);
+      return terminal.warn(`stopping, as ${launcher} says: it was told to, or has lost a rank`);
     }
     terminal.warn("stopping; press Ctrl-C again to stop at once");
     unlisten((signal) => signal !== "SIGHUP");

@@ -2,7 +2,7 @@
  * Two hosts, which are two network namespaces of this one: they see each other through a virtual cable
  * alone, and Open MPI starts what runs on the second as it would by `ssh`.
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertNotEquals } from "@std/assert";
 import { join } from "@std/path";
 import { mpis } from "../../ranks/mpirun.ts";
 import { inTempDir } from "../../temp_dir.ts";
@@ -64,42 +64,70 @@ function on(host: number, command: string): string {
   } unshare --uts sh -c "hostname host${host}; ${command}"\n`;
 }
 
-/** Runs the program on both hosts, from the first; pulls the cable once they have met, if asked to. */
-async function run(folder: string, what: string, isCut = false) {
-  const [agent, start, hosts] = ["agent", "start", "hosts"].map((name) => join(folder, name));
-  await Deno.writeTextFile(agent, "#!/bin/sh\nshift\n" + on(1, "$*"), { mode: 0o755 });
-  await Deno.writeTextFile(start, "#!/bin/sh\n" + on(0, "$*"), { mode: 0o755 });
-  await Deno.writeTextFile(hosts, addresses.map((address) => `${address} slots=1\n`).join(""));
-  const child = new Deno.Command(start, {
-    args: [Deno.execPath(), "run", "-A", "--no-check", program, `'${what}'`, "--nproc", "2"],
-    env: {
-      NO_COLOR: "1",
-      OMPI_MCA_plm_rsh_agent: agent,
-      OMPI_MCA_orte_default_hostfile: hosts,
-      OMPI_MCA_btl_tcp_if_include: "10.77.0.0/24",
-      OMPI_MCA_oob_tcp_if_include: "10.77.0.0/24",
+/** What starts the ranks, on the first host. */
+interface Launcher {
+  program: string;
+  /** Open MPI's settings, in the environment. */
+  env?: Record<string, string>;
+}
+
+const OF_THE_CABLE = {
+  OMPI_MCA_btl_tcp_if_include: "10.77.0.0/24",
+  OMPI_MCA_oob_tcp_if_include: "10.77.0.0/24",
+};
+const KEEPALIVE = "--mca oob_tcp_keepalive_time 5 --mca oob_tcp_keepalive_intvl 1 " +
+  "--mca oob_tcp_keepalive_probes 3";
+
+/** The program by itself, which starts `mpirun`; and a person's `mpirun`. */
+function launchersOf(what: string, hosts: string): Record<"ours" | "mpirun", Launcher> {
+  const command = `${Deno.execPath()} run -A --no-check ${program} '${what}'`;
+  return {
+    ours: { program: `${command} --nproc 2`, env: { OMPI_MCA_orte_default_hostfile: hosts } },
+    mpirun: {
+      program: `${openMpi!.command[0]} --allow-run-as-root --bind-to none -q ${KEEPALIVE} ` +
+        `--host ${addresses.join()} -n 2 ${command}`,
     },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  let out = "", err = "";
-  const drained = Promise.all([
-    (async () => {
-      for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-        if (isCut && !out.includes("ready") && (out + text).includes("ready")) {
-          await ip("-n", names[0], "link", "set", "cable", "down");
-        }
-        out += text;
+  };
+}
+
+/**
+ * Runs the program on both hosts, from the first, in both ways at once; pulls the cable once all have
+ * met, if asked to.
+ */
+async function run(folder: string, what: string, isCut = false) {
+  const [agent, hosts] = ["agent", "hosts"].map((name) => join(folder, name));
+  await Deno.writeTextFile(agent, "#!/bin/sh\nshift\n" + on(1, "$*"), { mode: 0o755 });
+  await Deno.writeTextFile(hosts, addresses.map((address) => `${address} slots=1\n`).join(""));
+  let met = 0;
+  const onMet = async () => {
+    if (++met === 2 && isCut) await ip("-n", names[0], "link", "set", "cable", "down");
+  };
+  const runs = Object.entries(launchersOf(what, hosts)).map(async ([name, launcher]) => {
+    const start = join(folder, name);
+    await Deno.writeTextFile(start, "#!/bin/sh\n" + on(0, launcher.program), { mode: 0o755 });
+    const child = new Deno.Command(start, {
+      env: { NO_COLOR: "1", OMPI_MCA_plm_rsh_agent: agent, ...OF_THE_CABLE, ...launcher.env },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const texts = { out: "", err: "" };
+    const drain = async (stream: ReadableStream<Uint8Array>, key: "out" | "err") => {
+      for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+        const hasMet = texts[key].includes("ready");
+        texts[key] += text;
+        if (!hasMet && texts[key].includes("ready")) await onMet();
       }
-    })(),
-    (async () => {
-      for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) err += text;
-    })(),
-  ]);
-  const { code } = await child.status;
-  await drained;
-  return { code, out, err };
+    };
+    const [{ code }] = await Promise.all([
+      child.status,
+      drain(child.stdout, "out"),
+      drain(child.stderr, "err"),
+    ]);
+    return { code, ...texts };
+  });
+  const [ours, mpirun] = await Promise.all(runs);
+  return { ours, mpirun };
 }
 
 Deno.test({
@@ -109,19 +137,23 @@ Deno.test({
     inTempDir((folder) =>
       withHosts(async () => {
         const out = `2 ranks of ${navigator.hardwareConcurrency} threads\nready\n`;
-        assertEquals(await run(folder, "end"), { code: 0, out, err: "" });
+        const ended = await run(folder, "end");
+        assertEquals(ended.ours, { code: 0, out, err: "" });
+        assertEquals([ended.mpirun.code, ended.mpirun.out.endsWith(out)], [0, true]);
+
+        const killed = await run(folder, "die 1");
         const why =
           "was ended by signal 9: something killed it, such as the system for want of memory";
-        assertEquals(await run(folder, "die 1"), {
-          code: 1,
-          out,
-          err: `error: rank 1 (on ${addresses[1]}) ${why}\n`,
-        });
-        assertEquals(await run(folder, "wait", true), {
-          code: 1,
-          out,
-          err: `error: the connection to ${addresses[1]} is lost, and with it its ranks\n`,
-        });
+        const err = `error: rank 1 (on ${addresses[1]}) ${why}\n`;
+        assertEquals(killed.ours, { code: 1, out, err });
+        const stopping = "warning: stopping, as mpirun says: it was told to, or has lost a rank\n";
+        assertEquals([killed.mpirun.code, killed.mpirun.err], [137, stopping]);
+
+        const cut = await run(folder, "wait", true);
+        const lost = `error: the connection to ${addresses[1]} is lost, and with it its ranks\n`;
+        assertEquals(cut.ours, { code: 1, out, err: lost });
+        assertNotEquals(cut.mpirun.code, 0);
+        assertEquals(cut.mpirun.err, stopping);
       })
     ),
 });
