@@ -18,6 +18,8 @@ const CLEAR_LINE = "\r\x1b[K";
 interface Mpirun {
   arguments: string[];
   stopSignal: Deno.Signal;
+  /** Whether it prints words of its own among those of the ranks on standard output. */
+  isInOutput: boolean;
   /** What makes it hand a variable on to other hosts, which do not get the environment by itself. */
   handOn?: string;
 }
@@ -34,7 +36,7 @@ export async function startRanks(nproc: number): Promise<void> {
   checkStart(nproc);
   const { columns, isTerminal } = systemTerminal();
   const isShown = isTerminal && Deno.stdout.isTerminal();
-  const { arguments: args, stopSignal, handOn } = await findMpirun();
+  const { arguments: args, stopSignal, isInOutput, handOn } = await findMpirun();
   const env = {
     ...Deno.env.toObject(),
     [STOP_SIGNAL]: stopSignal,
@@ -63,18 +65,18 @@ export async function startRanks(nproc: number): Promise<void> {
       // It has just ended.
     }
   });
-  const out = new NoiseFilter(), err = new NoiseFilter();
+  const out = isInOutput ? new NoiseFilter() : undefined, err = new NoiseFilter();
   const [status] = await Promise.all([
     child.status,
-    show(child.stdout, out, Deno.stdout),
-    show(child.stderr, err, Deno.stderr),
+    show(child.stdout, Deno.stdout, out),
+    show(child.stderr, Deno.stderr, err),
   ]);
   unlisten();
   const isStopped = signals.length > 1 || signals.length === 1 && status.code !== 1;
   const isKnown = status.success || isStopped || err.isTold;
   const killed = status.signal ? `mpirun was ended by ${status.signal}` : undefined;
-  const meaning = isKnown ? undefined : err.meaning ?? out.meaning ?? killed;
-  writeAll(Deno.stdout, out.end(false));
+  const meaning = isKnown ? undefined : err.meaning ?? out?.meaning ?? killed;
+  writeAll(Deno.stdout, out?.end(false) ?? "");
   if (isShown) writeAll(Deno.stderr, CLEAR_LINE);
   writeAll(Deno.stderr, err.end(!isKnown && meaning === undefined));
   if (isStopped) throw new Interrupted(signals[0]);
@@ -109,14 +111,14 @@ function checkStart(nproc: number): void {
   }
 }
 
-/** Copies a stream as it comes, but for what `mpirun` itself says. */
+/** Copies a stream as it comes, but for what a filter takes out. */
 async function show(
   from: ReadableStream<Uint8Array>,
-  filter: NoiseFilter,
   to: { writeSync(bytes: Uint8Array): number },
+  filter?: NoiseFilter,
 ): Promise<void> {
   for await (const text of from.pipeThrough(new TextDecoderStream())) {
-    writeAll(to, filter.take(text));
+    writeAll(to, filter ? filter.take(text) : text);
   }
 }
 
@@ -139,7 +141,7 @@ async function findMpirun(): Promise<Mpirun> {
   }
   // MPICH hands on SIGTERM; Open MPI kills after it, and hands on this one. (SIGUSR1 is Deno's own.)
   if (!/Open MPI|OpenRTE/.test(version)) {
-    return { arguments: ["-bind-to", "none"], stopSignal: "SIGTERM" };
+    return { arguments: ["-bind-to", "none"], stopSignal: "SIGTERM", isInOutput: true };
   }
   return {
     arguments: [
@@ -149,6 +151,7 @@ async function findMpirun(): Promise<Mpirun> {
       ...KEEPALIVE.flatMap(([name, value]) => ["--mca", `oob_tcp_keepalive_${name}`, value]),
     ],
     stopSignal: "SIGUSR2",
+    isInOutput: false,
     handOn: "-x",
   };
 }

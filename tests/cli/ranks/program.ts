@@ -7,6 +7,9 @@ import { onRanks } from "../../../cli/ranks/mod.ts";
 import { UserError } from "../../../lib/errors.ts";
 import { SINGLE } from "../../../lib/ranks/mod.ts";
 
+/** What a model may write, which looks like what `mpirun` does. */
+const ODD = ["error: x", "-".repeat(76), "", "error: x", "mpirun: y", "-".repeat(76), ""];
+
 const [what, flag, value] = Deno.args;
 const nproc = flag === "--nproc" ? Number(value) : undefined;
 
@@ -21,7 +24,8 @@ Deno.exit(
         if (meetings === 20) {
           terminal.print("ready");
           act(ranks.rank);
-          if (what === "end") return;
+          if (what === "odd") ODD.forEach((line) => terminal.print(line));
+          if (what === "end" || what === "odd") return;
         }
         await new Promise((resolve) => setTimeout(resolve, 10));
       }

@@ -72,6 +72,15 @@ for (const name of ["Open MPI", "MPICH"] as const) {
     });
   });
 
+  if (name === "Open MPI") {
+    test("what a rank prints is left as it is", async (mpirun) => {
+      const { code, out } = await run(mpirun, "odd");
+      const rule = "-".repeat(76);
+      const odd = `ready\nerror: x\n${rule}\n\nerror: x\nmpirun: y\n${rule}\n\n`;
+      assertEquals([code, out.endsWith(odd)], [0, true], out);
+    });
+  }
+
   test("an error is one line, of the rank that has it", async (mpirun) => {
     const lines = Object.entries({
       "misspelt": "error: what is wrong before they meet\n",
