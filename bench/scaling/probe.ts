@@ -7,7 +7,7 @@
  */
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
 import { ShardedOptimizer } from "../../lib/optim/mod.ts";
-import type { Ranks } from "../../lib/ranks/mod.ts";
+import { gatherTexts, type Ranks } from "../../lib/ranks/mod.ts";
 import { openMpi } from "../../lib/ranks/mpi/mod.ts";
 import { CountingRanks } from "./counting_ranks.ts";
 import { best, type LinkTimes } from "./measure.ts";
@@ -32,12 +32,9 @@ export interface StepFound {
 const [what, ...args] = Deno.args;
 const mpi = await openMpi((name) => Deno.env.get(name));
 const found = what === "link" ? await link(mpi) : await step(mpi, args);
-const text = new TextEncoder().encode(JSON.stringify(found));
-const lengths = (await mpi.gather(Int32Array.of(text.length))).map(([length]) => length);
-const all = await mpi.gather(text, lengths);
+const all = await gatherTexts(mpi, JSON.stringify(found));
 if (mpi.rank === 0) {
-  const list = all.map((bytes) => JSON.parse(new TextDecoder().decode(bytes)));
-  console.log(JSON.stringify(list));
+  console.log(JSON.stringify(all.map((text) => JSON.parse(text))));
 }
 await mpi.close();
 
