@@ -14,6 +14,11 @@ const GROWTH_STEPS = 2000;
 /** Beyond, a loss of one is no float32. */
 const MOST = 2 ** 60;
 
+/** What is said of a step whose gradients overflowed. */
+export function overflowLine(step: number, lossScale: number): string {
+  return `step ${step}: gradients passed float16; it is taken again with a loss scale of ${lossScale}`;
+}
+
 /** A scale that follows the gradients of a run. */
 export class LossScale {
   /** What the loss is multiplied by for its gradients; 1 where nothing is multiplied in float16. */
