@@ -222,16 +222,16 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
         cap: 15,
         gradientScale,
       })),
-    sample: [{
+    sample: [8, 5000].map((V) => ({
       out: ints([0]),
-      logits: random([1, 8]),
-      vocabSize: 8,
+      logits: random([1, V]),
+      vocabSize: V,
       uniforms: random([1]),
       temperature: 1,
       topK: 5,
       topP: 0.9,
       minP: 0.1,
-    }],
+    })),
 
     adamW: choices({ C: columns, guard: guards }).map(({ C, guard }) => ({
       p: random([C]),
