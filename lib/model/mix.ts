@@ -45,7 +45,8 @@ export function mix(
 
 /**
  * The backward pass of {@link mix}: turns `dx`, the gradient of what was mixed, into that of `x`,
- * and adds to those of what was mixed in, and of the lambdas.
+ * and adds to those of what was mixed in, and of the lambdas. The last layer, whose pass is the first,
+ * overwrites those of what was mixed in.
  */
 export function mixBackward(
   model: GPT,
@@ -55,13 +56,15 @@ export function mixBackward(
   dx: Tensor,
   gradients: MixedIn,
 ): void {
-  const { device, parts } = model;
+  const { device, config, parts } = model;
   if (!parts.lambdas) return;
+  const overwriteDy = layer === config.nLayer - 1;
   if (bigrams && gradients.bigrams) {
     const db = model.gradient("bigram_lambdas"), dy = gradients.bigrams;
-    device.combineBackward({ dx, dy, db, dout: dx, x, y: bigrams, ...bigram(model, layer) });
+    const streams = { dx, dy, dout: dx, x, y: bigrams, overwriteDy };
+    device.combineBackward({ ...streams, db, ...bigram(model, layer) });
   }
   const da = model.gradient("resid_lambdas"), db = model.gradient("x0_lambdas");
-  const streams = { dx, dy: gradients.x0, dout: dx, x, y: x0 };
+  const streams = { dx, dy: gradients.x0, dout: dx, x, y: x0, overwriteDy };
   device.combineBackward({ ...streams, da, db, ...residual(model, layer) });
 }
