@@ -174,15 +174,13 @@ export class CachedPass {
       const own = { ...act, x: inputOf(layer) };
       forwardBlock(model, layer, inputs, own, act, outputOf(layer), attend);
     });
-    let beforeNorm = act.x;
+    const { x, mixed, final } = act;
     if (parts.backout) {
       const b = { tensor: model.value("backout_lambda"), index: 0, negate: true };
-      const y = outputOf(backoutLayer(config));
-      device.combine({ out: act.mixed, x: act.x, y, a: 1, b });
-      beforeNorm = act.mixed;
-    }
-    device.rmsNorm({ out: act.final, x: beforeNorm });
-    this.#final = act.final;
+      const streams = { out: mixed, x, y: outputOf(backoutLayer(config)) };
+      device.combineNorm({ ...streams, normed: final, a: 1, b });
+    } else device.rmsNorm({ out: final, x });
+    this.#final = final;
     for (let b = 0; b < B; b++) this.lengths[b] += T;
   }
 

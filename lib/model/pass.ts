@@ -167,9 +167,8 @@ export class Pass {
     }
     if (remembered) {
       const streams = { out: this.#beforeNorm, x: this.#last, y: remembered };
-      device.combine({ ...streams, ...this.#backout });
-    }
-    device.rmsNorm({ out: this.final, x: this.#beforeNorm });
+      device.combineNorm({ ...streams, normed: this.final, ...this.#backout });
+    } else device.rmsNorm({ out: this.final, x: this.#beforeNorm });
   }
 
   /** Computes a layer's activations, and its output if that is wanted. */

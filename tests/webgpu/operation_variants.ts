@@ -94,6 +94,18 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
     })),
 
     rmsNorm: columns.map((C) => ({ out: random([3, C]), x: random([3, C]) })),
+    combineNorm: choices({ C: columns, a: coefficients, b: coefficients, inPlace: yesOrNo })
+      .map(({ C, a, b, inPlace }) => {
+        const x = random([3, C]);
+        return {
+          out: inPlace ? x : random([3, C]),
+          normed: random([3, C]),
+          x,
+          y: random([3, C]),
+          a,
+          b,
+        };
+      }),
     rmsNormBackward: choices({ C: columns, accumulate: yesOrNo }).map(({ C, accumulate }) => ({
       dx: random([3, C]),
       dout: random([3, C]),
