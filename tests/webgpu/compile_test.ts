@@ -66,7 +66,8 @@ class Compiler extends Gpu {
     let kernel = this.#kernels.get(key);
     if (!kernel) {
       const marked = withPlaces(source);
-      const code = expandTemplate(marked, values);
+      const SUBGROUPS = this.features.subgroups !== undefined;
+      const code = expandTemplate(marked, { SUBGROUPS, ...values });
       for (const [, place] of code.matchAll(/\/\/ (\S+\.wgsl:\d+(?: is \d)?)$/gm)) {
         this.places.add(place);
       }
@@ -103,16 +104,21 @@ function compileAll(compiler: Compiler): void {
 const gpu = await loadDawn(["backend=null"]);
 
 Deno.test("every variant of every kernel is WGSL", { ignore: !gpu }, async () => {
-  const { device } = await openAdapter({ gpu });
-  const compiler = new Compiler(device, Infinity, Infinity);
-  compileAll(compiler);
-  const errors = (await Promise.all(compiler.errors)).flatMap((error) => error?.message ?? []);
-  const [first] = errors;
-  assert(!first, `${errors.length} of ${compiler.errors.length} kernels are not WGSL: ${first}`);
+  const places = new Set<string>();
+  for (const subgroups of [true, false]) {
+    const { device, features } = await openAdapter({ gpu, features: { subgroups } });
+    assertEquals(features.subgroups !== undefined, subgroups);
+    const compiler = new Compiler(device, Infinity, Infinity, features);
+    compileAll(compiler);
+    const errors = (await Promise.all(compiler.errors)).flatMap((error) => error?.message ?? []);
+    const [first] = errors;
+    assert(!first, `${errors.length} of ${compiler.errors.length} kernels are not WGSL: ${first}`);
+    for (const place of compiler.places) places.add(place);
+    device.destroy();
+  }
 
   // What no kernel holds, no compiler has seen.
   const unseen = [...texts].flatMap(([name, text]) => linesOf(name, text))
-    .flatMap(({ places }) => places).filter((place) => !compiler.places.has(place));
+    .flatMap(({ places }) => places).filter((place) => !places.has(place));
   assertEquals(unseen, []);
-  device.destroy();
 });

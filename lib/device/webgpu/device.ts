@@ -144,7 +144,7 @@ export function operationsOn(
     ...muonOperations(gpu),
     ...normOperations(gpu),
     ...rotaryOperations(gpu),
-    ...sampleOperations(gpu),
+    ...sampleOperations(gpu, products === "tiles"),
     ...smearOperations(gpu),
     ...valueEmbeddingOperations(gpu),
   };
