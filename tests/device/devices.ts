@@ -10,7 +10,7 @@ import {
   findAdapter,
   type WebGpuOptions,
 } from "../../lib/device/webgpu/mod.ts";
-import { loadDawn } from "../webgpu/dawn.ts";
+import { dawnIfThere } from "../webgpu/dawn.ts";
 
 export interface DeviceUnderTest {
   name: string;
@@ -22,7 +22,7 @@ export interface DeviceUnderTest {
 const withDawn = Deno.env.get("NANOCHAT_TEST_WEBGPU") === "dawn";
 
 /** The WebGPU that is tested. */
-export const testedGpu = withDawn ? await loadDawn() : navigator.gpu;
+export const testedGpu = withDawn ? await dawnIfThere() : navigator.gpu;
 if (withDawn && !testedGpu) throw new Error("Dawn is to be tested and cannot be loaded");
 
 /** WebGPU with the given options, where there is an adapter. */

@@ -5,7 +5,7 @@
 import { assert } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { hasChromium, SWIFTSHADER } from "./chromium.ts";
-import { loadDawn } from "./dawn.ts";
+import { dawnIfThere } from "./dawn.ts";
 
 const tests = new URL("../", import.meta.url);
 const files = ["model/parity_test.ts", "device/webgpu_test.ts"];
@@ -13,7 +13,7 @@ for (const { name } of Deno.readDirSync(new URL("device", tests))) {
   if (/^operations_.*_test\.ts$/.test(name)) files.push(`device/${name}`);
 }
 
-const ignore = !await hasChromium() || !await loadDawn();
+const ignore = !await hasChromium() || !await dawnIfThere();
 
 for (const file of files) {
   Deno.test({
