@@ -38,7 +38,7 @@ export async function* products(
     const operands = dtype === "float16" ? dtype : "float32";
     const args: MatmulArgs = { out, a, b, layout: "nt", operands };
     const ms = await millisecondsOf(() => device.matmul(args), wait, settings);
-    yield { of: `product ${side}³`, by: provider, dtype, ms, "TFLOP/s": flops / ms / 1e9 };
+    yield { of: "product", side, by: provider, dtype, ms, "TFLOP/s": flops / ms / 1e9 };
     for (const tensor of [a, b]) device.free(tensor);
   }
   await device.close();
@@ -92,5 +92,5 @@ export async function* jaxProduct(settings: Settings): AsyncGenerator<Row> {
     settings,
   );
   const flops = 2 * side ** 3;
-  yield { of: `product ${side}³`, by: "jax-js", dtype: "float32", ms, "TFLOP/s": flops / ms / 1e9 };
+  yield { of: "product", side, by: "jax-js", dtype: "float32", ms, "TFLOP/s": flops / ms / 1e9 };
 }

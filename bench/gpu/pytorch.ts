@@ -26,7 +26,7 @@ export const MODES: readonly Mode[] = [
 export async function* torchProducts({ python, short }: Settings): AsyncGenerator<Row> {
   const side = short ? 256 : 4096;
   for await (const { dtype, ms, tflops } of run(python!, ["products", `${side}`], {})) {
-    yield { of: `product ${side}³`, by: "PyTorch", dtype, ms, "TFLOP/s": tflops };
+    yield { of: "product", side, by: "PyTorch", dtype, ms, "TFLOP/s": tflops };
   }
 }
 
@@ -77,11 +77,14 @@ async function* run(
     env,
     stdin: "null",
     stdout: "piped",
-    stderr: "inherit",
+    stderr: "piped",
   }).spawn();
+  const complaints = new Response(child.stderr).text();
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
   for await (const line of lines) yield JSON.parse(line);
-  if (!(await child.status).success) {
-    throw new UserError(`${python} ${args[0]}: see its last lines`);
-  }
+  if ((await child.status).success) return;
+  // The error, and not what it may go on to say about how to debug it.
+  const said = (await complaints).trim().split("\n");
+  const error = said.findLast((line) => /^[\w.]*(Error|Exception)\b/.test(line));
+  throw new UserError(`${python}: ${error ?? said.at(-1)}`);
 }
