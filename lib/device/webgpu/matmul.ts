@@ -12,7 +12,7 @@ import type { MatmulArgs, MatmulLayout, Operations } from "../operations.ts";
 import { matmulSizes } from "../shapes.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Gpu, sameMemory, type Slice } from "./gpu.ts";
-import { matrixTileFor } from "./matmul_matrix.ts";
+import { columnsOf, matrixTileFor, rowsOf } from "./matmul_matrix.ts";
 import type { TemplateValues } from "./template.ts";
 
 const FEW_ROWS_SOURCE = common + fewRowsMain;
@@ -155,7 +155,7 @@ function runPart(gpu: Gpu, chosen: MatmulTile, part: Part): void {
   const step = fewRows
     ? 32
     : matrixTile
-    ? matrixTile.steps
+    ? matrixTile.BK
     : tile.BK === "registers only"
     ? 4
     : tile.BK;
@@ -188,12 +188,15 @@ function runPart(gpu: Gpu, chosen: MatmulTile, part: Part): void {
     const kernel = gpu.kernel(FEW_ROWS_SOURCE, { ...values, R: 2 ** Math.ceil(Math.log2(M)) });
     gpu.run(kernel, bindings, uniforms, [Math.ceil(N / 8), 1, batch], work);
   } else if (matrixTile) {
-    const { rows, columns, values: sizes } = matrixTile;
-    const groups = [Math.ceil(N / columns), Math.ceil(M / rows), batch] as const;
+    const groups = [
+      Math.ceil(N / columnsOf(matrixTile)),
+      Math.ceil(M / rowsOf(matrixTile)),
+      batch,
+    ] as const;
     const kernel = gpu.kernel(MATRIX_SOURCE, {
       ...values,
-      ...sizes,
-      // Of a, in a product's own gradients: see MatmulArgs.operands.
+      ...matrixTile,
+      // See MatmulArgs.operands.
       A_GRADIENT: layout !== "nt",
     });
     gpu.run(kernel, bindings, uniforms, groups, work);
