@@ -42,7 +42,7 @@ export async function webGpu(name: string, options?: WebGpuOptions): Promise<Dev
 const alignment = (await findAdapter(testedGpu))?.limits.minStorageBufferOffsetAlignment ?? 0;
 
 /** A small limit on bindings and work, so that small tensors are split. */
-const SMALL = { maxBindingBytes: 128 * alignment, maxWork: 4096 };
+const SMALL = { maxBindingBytes: 128 * Math.max(32, alignment), maxWork: 4096 };
 
 /** Every device. */
 export const devices: DeviceUnderTest[] = [await webGpu("webgpu")];
