@@ -14,8 +14,16 @@ const LOWERED = ["deviceBatchSize", "batchSize", "maxSeqLen"];
 /** What makes a run need less where not even one row fits. */
 const SMALLER = ["maxSeqLen", "depth"];
 
-/** An error's message as one line that names the flag of the command to change, if it has one. */
-export function wordError({ message, detail }: UserError, command: CommandName): string {
+/**
+ * An error's message as one line that names the flag of the command to change, if it has one.
+ *
+ * @param said What an option was said with, which need not be its flag.
+ */
+export function wordError(
+  { message, detail }: UserError,
+  command: CommandName,
+  said: (option: string) => string = flagOf,
+): string {
   const known = new Set(flagsOf(command).map(({ name }) => name));
   const lowered = LOWERED.filter((name) => known.has(name)).map(flagOf);
   const lower = lowered.length > 0 ? `lower ${lowered.join(" or ")}` : undefined;
@@ -28,7 +36,7 @@ export function wordError({ message, detail }: UserError, command: CommandName):
   switch (detail?.kind) {
     case "option":
       // The message begins with the option's name.
-      return flagOf(detail.option) + message.slice(detail.option.length);
+      return said(detail.option) + message.slice(detail.option.length);
     case "batchSize": {
       const { totalBatchSize, deviceBatchSize, maxSeqLen, worldSize } = detail;
       const micro = deviceBatchSize * maxSeqLen * worldSize;
@@ -61,9 +69,9 @@ export function wordError({ message, detail }: UserError, command: CommandName):
           : undefined,
       );
     case "measurement":
-      return `${wordError(detail.cause, command)}; or do without: ${flagOf("chatcoreEvery")} -1`;
+      return `${wordError(detail.cause, command, said)}; or do without: ${flagOf("chatcoreEvery")} -1`;
     case "runEnded":
-      return `${wordError(detail.cause, command)}; ${
+      return `${wordError(detail.cause, command, said)}; ${
         detail.saved ? whatIsLeft(detail.saved, command) : "no checkpoint of this run is saved"
       }`;
     case "threadLost":

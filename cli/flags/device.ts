@@ -38,6 +38,13 @@ export const DEVICE_AND_OUTPUT = {
     words: "webgpu or cpu.",
     of: inModelCommands(absent("a GPU if there is one")),
   },
+  dtype: {
+    value: "type:string",
+    rule: oneOf("float32", "bfloat16", "float16"),
+    variable: "NANOCHAT_DTYPE",
+    words: "Type to compute in: float32, or on a GPU bfloat16 or float16.",
+    of: inModelCommands(absent("NANOCHAT_DTYPE, else bfloat16 on a graphics card")),
+  },
   threads: {
     value: "count:integer",
     rule: positive,

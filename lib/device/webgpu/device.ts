@@ -78,7 +78,8 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<H
   gpu.profiler = options.profiler?.(device);
   const operationsOf = (gpu: Gpu) =>
     operationsOn(gpu, products, (outputSize) => matmulTile ?? tileFor(tiles, outputSize));
-  return deviceOn(gpu, name, operationsOf, (bytes) => givesMemory(options, bytes));
+  const adapter = { name, isSoftware: software };
+  return deviceOn(gpu, adapter, operationsOf, (bytes) => givesMemory(options, bytes));
 }
 
 /**
@@ -89,21 +90,21 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<H
  */
 function deviceOn(
   gpu: Gpu,
-  name: string,
+  adapter: Pick<Hardware, "name" | "isSoftware">,
   operationsOf: (gpu: Gpu) => Operations,
   givesMemory: (bytes: number) => Promise<boolean>,
 ): Hardware {
   const transfers = new Transfers(gpu);
   return {
     kind: "webgpu",
-    name,
+    ...adapter,
     get memory() {
       return { used: gpu.memory.used, peak: gpu.memory.peak, limit: gpu.memory.limit };
     },
     counting: () => {
       const { device: { limits }, maxBindingBytes, features } = gpu;
       const counting = new Gpu(countingGpu(limits), maxBindingBytes, Infinity, features);
-      return deviceOn(counting, name, operationsOf, () => Promise.resolve(true));
+      return deviceOn(counting, adapter, operationsOf, () => Promise.resolve(true));
     },
     fits: async ({ memory: { peak } }) => {
       const { limit } = gpu.memory;
