@@ -4,7 +4,7 @@
  * @module
  */
 import type { Guess } from "../lib/checkpoint/mod.ts";
-import type { UserError } from "../lib/errors.ts";
+import type { Instead, UserError } from "../lib/errors.ts";
 import { type CommandName, flagOf } from "./flag.ts";
 import { flagsOf } from "./flags.ts";
 
@@ -51,6 +51,7 @@ export function wordError(
         return withAdvice(`${flagOf("deviceBatchSize")} ${detail.rows} would fit`);
       }
       return withAdvice(
+        detail.instead && `${wordInstead(detail.instead)} would fit`,
         ...SMALLER.filter((name) => known.has(name)).map((name) => `lower ${flagOf(name)}`),
         `take another device with ${flagOf("deviceType")}`,
       );
@@ -69,7 +70,9 @@ export function wordError(
           : undefined,
       );
     case "measurement":
-      return `${wordError(detail.cause, command, said)}; or do without: ${flagOf("chatcoreEvery")} -1`;
+      return `${wordError(detail.cause, command, said)}; or do without: ${
+        flagOf("chatcoreEvery")
+      } -1`;
     case "runEnded":
       return `${wordError(detail.cause, command, said)}; ${
         detail.saved ? whatIsLeft(detail.saved, command) : "no checkpoint of this run is saved"
@@ -79,6 +82,14 @@ export function wordError(
     case undefined:
       return message;
   }
+}
+
+function wordInstead({ dtype, recompute, rows }: Instead): string {
+  return [
+    ...dtype ? [`${flagOf("dtype")} ${dtype}`] : [],
+    ...recompute ? [flagOf("recompute")] : [],
+    `${flagOf("deviceBatchSize")} ${rows}`,
+  ].join(" ");
 }
 
 /** What changes a guess about a model that is wrong. */

@@ -44,20 +44,27 @@ export function isTable(kind: ParameterKind): boolean {
 }
 
 /**
- * Refuses 16 bits where the device does not compute with them, or the model's rows are no multiple of
- * four long, as those of 16 bits must be.
+ * Why a model cannot compute in a type on a device, in words that follow "float32": undefined where it
+ * can. Rows of 16 bits must be a multiple of four long.
+ */
+export function obstacleTo(
+  { kind }: Pick<Device, "kind">,
+  config: ModelConfig,
+  dtype: ComputeType,
+): string | undefined {
+  if (dtype === "float32") return undefined;
+  if (kind === "cpu") return "on the CPU device";
+  const D = headSize(config);
+  if (config.nEmbd % 4 === 0 && D % 4 === 0) return undefined;
+  return `in a model of ${config.nEmbd} channels and heads of ${D}, not both multiples of 4`;
+}
+
+/**
+ * Refuses a type that the device or the model does not compute in.
  *
- * @throws {UserError} saying what is in the way, and what can be had instead.
+ * @throws {UserError} saying what is in the way.
  */
 export function checkComputeType(device: Device, config: ModelConfig, dtype: ComputeType): void {
-  if (dtype === "float32") return;
-  if (device.kind === "cpu") {
-    throw new UserError(`the CPU device computes in float32, not in ${dtype}`);
-  }
-  const D = headSize(config);
-  if (config.nEmbd % 4 === 0 && D % 4 === 0) return;
-  throw new UserError(
-    `a model of ${config.nEmbd} channels in heads of ${D} numbers cannot compute in ${dtype}: both ` +
-      "must be multiples of 4; float32 takes them",
-  );
+  const obstacle = obstacleTo(device, config, dtype);
+  if (obstacle) throw new UserError(`${dtype} cannot be had: it is float32 ${obstacle}`);
 }

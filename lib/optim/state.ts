@@ -106,6 +106,7 @@ function joined(device: Device, { shape, dtype }: StateEntry, tensors: Tensor[])
       for (const tensor of tensors) {
         const from = Math.max(start - origin, 0),
           to = Math.min(start + count - origin, tensor.size);
+        if (to - from === count) return await device.read(tensor, from, count);
         const place = origin + from - start;
         if (from < to) {
           parts.push(device.read(tensor, from, to - from).then((part) => values.set(part, place)));

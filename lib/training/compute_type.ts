@@ -8,7 +8,7 @@ import type { Hardware } from "../device/mod.ts";
 import { optionError } from "../errors.ts";
 import { type ComputeType, obstacleTo, parameterSpecs, type WeightType } from "../model/mod.ts";
 import { sizeOf } from "../shapes.ts";
-import type { ModelShape } from "./count_memory.ts";
+import type { ModelShape } from "./count_answers.ts";
 
 /** What a person may say of the type; each is the command line's flag of the same name. */
 export interface ComputeOptions {

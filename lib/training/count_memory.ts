@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Hardware } from "../device/mod.ts";
+import type { Hardware, Readback, Tensor } from "../device/mod.ts";
 import { Arena, GPT, LossHead, Pass } from "../model/mod.ts";
 import {
   type MuonOptions,
@@ -116,9 +116,8 @@ export async function countTraining(
   const activationsPerRow = (activations - lossHead - compared) / (rows - others);
   const fixedActivations = activations - lossHead - rows * activationsPerRow;
   const held = { weights: trained - gradients, gradients, moments, lossHead };
-  const more = { workspaces: counted.memory.peak - trained - moments - activations };
-  const rest = { staging: 0, measuring: 0 };
-  const spent = { ...more, ...rest };
+  const workspaces = counted.memory.peak - trained - moments - activations;
+  const spent = { workspaces, staging: 0, measuring: 0 };
   /** Counts what something takes that is not held yet. */
   const count = async (part: keyof typeof spent, run: () => unknown) => {
     const { peak } = counted.memory;
@@ -186,15 +185,45 @@ class CountedRun {
   async evaluate(): Promise<void> {
     const { device } = this.model;
     await this.model.isFinite();
-    const [loss] = added(device, () => device.allocate("loss of an evaluation", [1]));
+    const loss = device.allocate("loss of an evaluation", [1]);
     this.pass.evaluate(loss);
     await device.read(loss);
     device.free(loss);
   }
 
-  /** Reads what a checkpoint is written from. */
+  /** Reads what a checkpoint is written from, and ranks send each other. */
   async save(): Promise<void> {
+    const { device } = this.model;
+    if (device.kind !== "webgpu") return;
+    const { state } = optimizerState(this.optimizer, { multiplier: 1, mu: 0 });
+    const moments = [...state.values()].flatMap((entries) => Object.values(entries))
+      .filter((entry) => typeof entry !== "number");
+    const own = this.owned.map(({ parameter: { value } }): TensorSource => ({
+      dtype: value.dtype,
+      shape: value.shape,
+      read: (start, count) => device.read(value, start, count),
+    }));
+    // Of the same shape, what is read a second time takes nothing more.
+    const seen = new Set<string>();
+    for (const { dtype, shape, read } of [...own, ...this.model.stateDict().values(), ...moments]) {
+      for (const { start, count } of slices(sizeOf(shape))) {
+        const key = [dtype, ...shape, start].join();
+        if (!seen.has(key)) await read(start, count);
+        seen.add(key);
+      }
+    }
   }
+}
+
+/** What measuring ChatCORE does, once of each kind. */
+async function measure(model: GPT): Promise<void> {
+  const { problems, answer: longest } = MEASURED;
+  const T = Math.min(LONGEST_PROBLEM, model.config.sequenceLen);
+  const pass = new Pass(model, problems, T);
+  pass.batch.write(new Int32Array(problems * T));
+  pass.forward();
+  pass.free();
+  await answer(model, problems, T + longest);
 }
 
 /** Fetches copies that were all made before. */

@@ -10,7 +10,7 @@ import { join } from "@std/path";
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
 import { openStored } from "../../lib/export/mod.ts";
 import { findModel, openModel } from "../../lib/training/mod.ts";
-import { weightType } from "../../lib/training/weight_type.ts";
+import { weightType } from "../../lib/training/compute_type.ts";
 import { UserError } from "../../lib/errors.ts";
 import { Float64Device } from "../device/float64_device.ts";
 import { smallBaseDir } from "./small_base_dir.ts";
