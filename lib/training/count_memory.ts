@@ -130,8 +130,8 @@ export async function countTraining(
     await count("staging", () => run.handOver());
     await count("workspaces", () => run.update());
     await count("staging", () => run.report());
-    await count("workspaces", () => run.evaluate());
     await count("staging", () => run.save());
+    await count("workspaces", () => run.evaluate());
     if (measures) await count("measuring", () => measure(model));
   }
   const total = counted.memory.peak;
@@ -140,7 +140,7 @@ export async function countTraining(
 
 /** What a run does that takes memory, once of each kind. */
 class CountedRun {
-  readonly #loss: Tensor;
+  #loss!: Tensor;
 
   constructor(
     private readonly model: GPT,
@@ -148,13 +148,12 @@ class CountedRun {
     private readonly pass: Pass,
     /** What this rank updates, of several. */
     private readonly owned: OwnedGroups["owned"],
-  ) {
-    this.#loss = model.device.allocate("loss", [1]);
-  }
+  ) {}
 
   /** A micro-batch, forward and backward. */
   train(): void {
     const { pass, pass: { B, T } } = this, tokens = new Int32Array(B * T);
+    this.#loss = this.model.device.allocate("loss of a step", [1]);
     pass.batch.write(tokens, tokens);
     this.model.zeroGradients();
     pass.train(this.#loss, 1);
