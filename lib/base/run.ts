@@ -25,6 +25,7 @@ import {
   isMultiple,
   openSinks,
   optimizerContents,
+  overflowLine,
   planTraining,
   type RankContents,
   RunCheckpoints,
@@ -210,6 +211,7 @@ export async function pretrain(
       dataState: () => undefined,
       nameRows: (rows) => `documents ${rows.join(", ")} in the order of training`,
       onStep: (step, metrics) => sinks.log(step, metrics),
+      onOverflow: (step, scale) => terminal.info(overflowLine(step, scale)),
       isDue: (step) => isMultiple(step, options.evalEvery) || checkpoints.isDue(step),
       rest: async (at, _, end) => {
         const { step } = at;

@@ -209,10 +209,11 @@ export class Pass {
    * the parameters' gradients, and `scale` times that loss to `lossSum[0]`. A batch without
    * counted targets adds nothing.
    *
+   * @param lossScale What gradients are multiplied by besides, to be taken back by the optimizer.
    * @throws {Error} if the pass was made without `training`.
    */
-  train(lossSum: Tensor, scale: number): void {
-    for (const _ of this.training(lossSum, scale));
+  train(lossSum: Tensor, scale: number, lossScale = 1): void {
+    for (const _ of this.training(lossSum, scale, lossScale));
   }
 
   /**
@@ -222,14 +223,14 @@ export class Pass {
    *
    * @throws {Error} if the pass was made without `training`.
    */
-  *training(lossSum: Tensor, scale: number): Generator<number> {
+  *training(lossSum: Tensor, scale: number, lossScale = 1): Generator<number> {
     const gradients = this.#gradients;
     if (!gradients) throw new Error("the pass was made for inference");
     const { index, targets, count } = this.batch;
     if (count === 0) return;
     yield* this.#forward();
     // Until the final norm's backward pass, that of x0 is free to hold the gradient of `final`.
-    const gradient = { dFinal: gradients.dMixedIn.x0, scale: scale / count };
+    const gradient = { dFinal: gradients.dMixedIn.x0, scale: lossScale * scale / count };
     this.head.run({ final: this.final, index, targets, count, gradient });
     this.#addLosses(lossSum, scale / count);
     yield 1;
