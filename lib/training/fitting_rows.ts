@@ -79,11 +79,15 @@ export async function mostRows(
   };
   const all = rowsOfStep(size, run), first = await count(1);
   if (first instanceof UserError || !await room.has(first.counted)) return 0;
+  if (limit < Infinity) {
+    // Beside activations, more rows need no less.
+    const most = 1 + (limit - first.total) / first.activationsPerRow;
+    let at = all.findLastIndex((rows) => rows <= most);
+    while (at > 0 && !await fits(all[at])) at--;
+    return all[at];
+  }
   // Where the device does not say what it has, as little as possible is asked for.
-  const guess = limit < Infinity ? 1 + (limit - first.total) / first.activationsPerRow : 1;
-  let at = all.findLastIndex((rows) => rows <= guess);
-  while (at > 0 && !await fits(all[at])) at--;
-  if (all[at + 1] <= guess) return all[at];
+  let at = 0;
   while (at + 1 < all.length && await fits(all[at + 1])) at++;
   return all[at];
 }
