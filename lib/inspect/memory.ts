@@ -42,7 +42,7 @@ export async function memoryTable(
   const chat = await orMemoryError(countAnswers(device, { ...shape, weights }, { rows: 1 }));
   const { worldSize } = ranks;
   const whose = worldSize > 1 ? ` of each of ${worldSize} ranks` : "";
-  const lines = [`Memory${whose} on this device in ${dtype}, ${roomOf(device)}`];
+  const lines = [`Memory${whose} on this device, in ${dtype}; ${roomOf(device)}`];
   if (training instanceof UserError) lines.push(memoryLine("fine-tuning", training.message));
   else {
     const size = { maxSeqLen: T, totalBatchSize: MOST_ROWS * T * worldSize };

@@ -8,7 +8,6 @@ import type { Device, DType } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import type { ModelConfig } from "../model_config.ts";
 import { headSize } from "./config.ts";
-import type { ParameterKind } from "./parameters.ts";
 
 /**
  * `bfloat16` keeps activations and tables in 16 bits and computes in float32. `float16` keeps
@@ -36,11 +35,6 @@ export function keptTypes(dtype: ComputeType): KeptTypes {
   const wide = dtype === "bfloat16" ? dtype : "float32";
   const operands = dtype === "float16" ? dtype : "float32";
   return { activations: dtype, hidden: wide, tables: wide, operands };
-}
-
-/** Whether a parameter is a table of embeddings. */
-export function isTable(kind: ParameterKind): boolean {
-  return kind === "wte" || kind === "valueEmbeds" || kind === "bigramEmbed";
 }
 
 /**
