@@ -49,8 +49,8 @@ export function obstacleTo(
   if (dtype === "float32") return undefined;
   if (kind === "cpu") return "on the CPU device";
   const D = headSize(config);
-  if (config.nEmbd % 4 === 0 && D % 4 === 0) return undefined;
-  return `in a model of ${config.nEmbd} channels and heads of ${D}, not both multiples of 4`;
+  // So that both halves of a head that is rotated are whole fours.
+  return D % 8 === 0 ? undefined : `in a model with heads of ${D} numbers, no multiple of 8`;
 }
 
 /**

@@ -49,8 +49,7 @@ Deno.test("a type that the device or the model cannot have is refused", () => {
     assertThrows(
       () => computeType(card, odd, dtype),
       UserError,
-      "dtype must be float32 in a model of 36 channels and heads of 6, not both multiples of 4, " +
-        `but is "${dtype}"`,
+      `dtype must be float32 in a model with heads of 6 numbers, no multiple of 8, but is "${dtype}"`,
     );
   }
   assertThrows(() => weightType(card, odd, "bfloat16"), UserError, "weights must be float32 in a ");
