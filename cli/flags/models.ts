@@ -132,8 +132,8 @@ export const MODEL = {
   },
   weights: {
     value: "type:string",
-    rule: oneOf("float32", "bfloat16"),
-    words: "How weights are kept: float32, or bfloat16 on the CPU device.",
+    rule: oneOf("float32", "bfloat16", "float16"),
+    words: "How weights are kept: float32, bfloat16, or float16 on a GPU.",
     of: {
       chat: absent("bfloat16 over 1 GiB"),
       eval: absent("bfloat16 over 1 GiB"),

@@ -24,6 +24,7 @@ import {
   isMultiple,
   openSinks,
   optimizerContents,
+  overflowLine,
   planTraining,
   type RankContents,
   RunCheckpoints,
@@ -199,6 +200,7 @@ export async function pretrain(
       dataState: () => undefined,
       nameRows: (rows) => `documents ${rows.join(", ")} in the order of training`,
       onStep: (step, metrics) => sinks.log(step, metrics),
+      onOverflow: (step, scale) => terminal.info(overflowLine(step, scale)),
       isDue: (step) => isMultiple(step, options.evalEvery) || checkpoints.isDue(step),
       rest: async (at, _, end) => {
         const { step } = at;

@@ -31,7 +31,7 @@ export interface Device extends Operations {
    * A new tensor filled with zeros.
    *
    * @throws {UserError} when the device cannot hold it; the message names the tensor and its size.
-   * The CPU device alone has tensors in bfloat16.
+   * The CPU device has none in float16.
    */
   allocate(name: string, shape: readonly number[], dtype?: DType): Tensor;
   /**
@@ -43,14 +43,15 @@ export interface Device extends Operations {
   free(tensor: Tensor): void;
   /**
    * Overwrites elements from `offset` (in elements, default 0) with `data`; float32 is rounded to
-   * nearest, halves to even, where the tensor is bfloat16. Write the inputs of a micro-batch before its first operation: a write after an unsubmitted operation costs a
+   * nearest, halves to even, where the tensor has 16 bits, and saturates in float16. Write the inputs
+   * of a micro-batch before its first operation: a write after an unsubmitted operation costs a
    * submission on WebGPU.
    */
   write(tensor: Tensor, data: Float32Array | Int32Array, offset?: number): void;
   /** Records a copy of `count` elements (default: the rest) from `offset`, to be read later. */
   stage(tensor: Tensor, offset?: number, count?: number): Readback;
   /**
-   * Reads `count` elements (default: the rest) from `offset` and waits for them; bfloat16 comes as
+   * Reads `count` elements (default: the rest) from `offset` and waits for them; 16 bits come as
    * float32.
    */
   read(tensor: Tensor, offset?: number, count?: number): Promise<Float32Array | Int32Array>;

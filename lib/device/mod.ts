@@ -20,13 +20,14 @@ export { type DeviceChoice, type DeviceOptions, openDevice } from "./open.ts";
 export { attentionSizes, checkShapes, matmulSizes, rowsOf } from "./shapes.ts";
 export type { MatmulSizes } from "./shapes.ts";
 export { sizeOf } from "../shapes.ts";
-export type { DType, Tensor } from "./tensor.ts";
+export { bytesOf, type DType, type Tensor } from "./tensor.ts";
 export { groupTokens } from "./token_groups.ts";
 export type { HostTokenGroups } from "./token_groups.ts";
 export {
   type AdapterOptions,
   type AttentionProducts,
   createWebGpuDevice,
+  type FeatureChoice,
   type MatmulTile,
   type Profiler,
   type WebGpuOptions,

@@ -2,9 +2,15 @@
  * The operations a device offers, and the one contract each has. Every implementation (WGSL, CPU)
  * is tested against a float64 loop of the formula written here.
  *
- * Conventions. Tensors are float32 unless marked int32, row-major; one that is marked "bfloat16 too"
- * may be kept in bfloat16, on a device that has it, and is then widened element by element as it is
- * read. `B` batch, `T` time, `N = B·T`
+ * Conventions. Tensors are float32 unless marked int32, row-major. One that is marked "or half" may
+ * be kept in bfloat16 or float16: it is widened as it is read, and rounded to nearest, halves to
+ * even, as it is written, wherever it is added to as well; finite numbers saturate at the ends of
+ * float16. Its rows are a multiple of four long. WebGPU takes every such tensor, the CPU device only
+ * weights in bfloat16: `b` of a product `nt`, and the tables of {@link Operations.embedding} and
+ * {@link Operations.addValueEmbedding}. Whatever is stored, arithmetic is in float32 but where a
+ * contract says otherwise.
+ *
+ * `B` batch, `T` time, `N = B·T`
  * rows, `C` channels, `H` query heads, `Hkv` key/value heads, `D` head size, `V` vocabulary rows.
  * A shape such as (N, C) may be given with its leading dimensions split, as (B, T, C). `=` says
  * that the output is overwritten, `+=` that it is added to. Outputs do not alias inputs except
@@ -20,13 +26,12 @@ export type MatmulLayout = "nn" | "nt" | "tn";
 
 /** Arguments of {@link Operations.matmul}. */
 export interface MatmulArgs {
-  /** (M, N), or (n, M, N) for a batch. */
+  /** (M, N), or (n, M, N) for a batch; or half. */
   out: Tensor;
-  /** (M, K), or stored (K, M) in layout `tn`; with the batch dimension if `out` has one. */
+  /** (M, K), or stored (K, M) in layout `tn`; with the batch dimension if `out` has one; or half. */
   a: Tensor;
   /**
-   * (K, N), or stored (N, K) in layout `nt`, there bfloat16 too; with the batch dimension if `out`
-   * has one.
+   * (K, N), or stored (N, K) in layout `nt`; with the batch dimension if `out` has one; or half.
    */
   b: Tensor;
   /** `nn`: a·b, `nt`: a·bᵀ, `tn`: aᵀ·b. */
@@ -35,7 +40,7 @@ export interface MatmulArgs {
   alpha?: number;
   /** Scale of `c`; 0 unless given, and then `c` is not read. */
   beta?: number;
-  /** (like `out`) What is added, `out` itself unless given. */
+  /** (like `out`) What is added, `out` itself unless given; or half. */
   c?: Tensor;
   /**
    * Whether the caller knows that each matrix of `out` is symmetric, as a·aᵀ is: a device may
@@ -44,9 +49,15 @@ export interface MatmulArgs {
   symmetric?: boolean;
   /**
    * Applied last. `reluSquare`: max(0, y)². `reluSquareGradient`: y · 2·sqrt(activation), where
-   * `activation` (like `out`) is what `reluSquare` gave.
+   * `activation` (like `out`, or half) is what `reluSquare` gave.
    */
   epilogue?: { kind: "reluSquare" } | { kind: "reluSquareGradient"; activation: Tensor };
+  /**
+   * Type to which a device that multiplies in it may round elements of `a` and `b` first, float32
+   * unless given; sums are float32. What float16 cannot hold saturates, but in `a` of layouts `nn`
+   * and `tn`, which is a gradient there, it becomes infinite: so a loss scale that is too large shows.
+   */
+  operands?: "float32" | "float16";
 }
 
 /** A factor that is one element of a tensor (negated if so marked), or plainly 1. */
@@ -101,16 +112,16 @@ export interface SamplingArgs {
 
 /** The operations of a device. */
 export interface Operations {
-  /** x = 0. */
+  /** x = 0; or half. */
   zero(args: { x: Tensor }): void;
-  /** out = x, for equal sizes. */
+  /** out = x, for equal sizes; both or half, of one type. */
   copy(args: { out: Tensor; x: Tensor }): void;
   /** out = epilogue(alpha · op(a)·op(b) + beta · c), for each matrix of a batch. */
   matmul(args: MatmulArgs): void;
 
-  /** out(N, C) = table(V, C)[ids(N)], table bfloat16 too. */
+  /** out(N, C) = table(V, C)[ids(N)], table or half. */
   embedding(args: { out: Tensor; table: Tensor; ids: Tensor }): void;
-  /** dtable(V, C)[token] += Σ of dout(N, C) over the token's rows. */
+  /** dtable(V, C)[token] += Σ of dout(N, C) over the token's rows; dtable or half. */
   embeddingBackward(args: { dtable: Tensor; dout: Tensor; groups: TokenGroups }): void;
   /**
    * nanochat's hash of a token and the one before, into `buckets` rows of which the last is for
@@ -121,7 +132,7 @@ export interface Operations {
    */
   bigramIds(args: { out: Tensor; ids: Tensor; previous: Tensor; buckets: number }): void;
 
-  /** out = x / sqrt(mean(x²) + eps) over the last dimension, eps = 2⁻²³, for x (N, C). */
+  /** out = x / sqrt(mean(x²) + eps) over the last dimension, eps = 2⁻²³, for x (N, C); out or half. */
   rmsNorm(args: { out: Tensor; x: Tensor }): void;
   /** dx(N, C) += (or = unless `accumulate`) the gradient of {@link rmsNorm} at x for dout. */
   rmsNormBackward(args: { dx: Tensor; dout: Tensor; x: Tensor; accumulate?: boolean }): void;
@@ -168,12 +179,16 @@ export interface Operations {
 
   /**
    * v[n, h, :] += scale · sigmoid(gate[h] · x[n, 0:G]) · table[ids[n], h, :] for v (N, Hkv, D),
-   * table (V, Hkv·D) bfloat16 too, ids int32 (N), x (N, C), gate (Hkv, G); scale is 3 unless given.
+   * table (V, Hkv·D), ids int32 (N), x (N, C), gate (Hkv, G); scale is 3 unless given. v, table and
+   * x or half.
    */
   addValueEmbedding(
     args: { v: Tensor; table: Tensor; ids: Tensor; x: Tensor; gate: Tensor; scale?: number },
   ): void;
-  /** dx[:, 0:G] +=, dgate +=, dtable += the gradients of {@link addValueEmbedding} for dv. */
+  /**
+   * dx[:, 0:G] +=, dgate +=, dtable += the gradients of {@link addValueEmbedding} for dv; dtable,
+   * table and x or half.
+   */
   addValueEmbeddingBackward(
     args: {
       dx: Tensor;
@@ -190,7 +205,7 @@ export interface Operations {
   ): void;
 
   /**
-   * In place on x (B, T, H, D): rotates each head by position, then normalises and scales it.
+   * In place on x (B, T, H, D), or half: rotates each head by position, then normalises and scales it.
    * With p = positions[b] + t (positions int32 (B), 0 unless given), x1 and x2 the halves of a
    * head, cos and sin (> p, D/2): r = (x1·cos + x2·sin, −x1·sin + x2·cos); rstd = 1/sqrt(mean(r²)
    * + 2⁻²³); x = scale · rstd · r. `rstd` (N, H) is kept for the backward pass if given.
@@ -205,7 +220,9 @@ export interface Operations {
       positions?: Tensor;
     },
   ): void;
-  /** In place on dx: from the gradient for the output y of {@link rotaryNorm} to its input's. */
+  /**
+   * In place on dx: from the gradient for the output y, or half, of {@link rotaryNorm} to its input's.
+   */
   rotaryNormBackward(
     args: { dx: Tensor; y: Tensor; rstd: Tensor; cos: Tensor; sin: Tensor; scale: number },
   ): void;
@@ -214,12 +231,17 @@ export interface Operations {
    * Causal softmax attention with scale 1/√D over q (B, T, H, D), k and v (B, T, Hkv, D): query t
    * sees keys s with 0 ≤ t−s ≤ window; query heads h·r … h·r+r−1 share kv head h (r = H/Hkv).
    * out (B, T, H, D) =; lse (B, H, T) = log Σ exp of the scaled scores. Tiled with an online
-   * softmax (Dao et al., FlashAttention-2): no T×T matrix is stored.
+   * softmax (Dao et al., FlashAttention-2): no T×T matrix is stored. out, q, k and v or half, of one
+   * type; in float16 a device may multiply in it.
    */
   attention(
     args: { out: Tensor; lse: Tensor; q: Tensor; k: Tensor; v: Tensor; window: number },
   ): void;
-  /** dq, dk, dv = gradients of {@link attention} for dout; `delta` (B, H, T) is a workspace. */
+  /**
+   * dq, dk, dv = gradients of {@link attention} for dout; `delta` (B, H, T) is a workspace. out, q, k
+   * and v or half, of one type; in float16 a device may multiply in it, where gradients that do not
+   * fit become infinite.
+   */
   attentionBackward(
     args: {
       dq: Tensor;
@@ -235,11 +257,15 @@ export interface Operations {
       window: number;
     },
   ): void;
-  /** cache[b, positions[b] + t] = x[b, t] for cache (B, S, Hkv, D), x (B, T, Hkv, D). */
+  /**
+   * cache[b, positions[b] + t] = x[b, t] for cache (B, S, Hkv, D), x (B, T, Hkv, D); both or half, of
+   * one type.
+   */
   appendCache(args: { cache: Tensor; x: Tensor; positions: Tensor }): void;
   /**
    * As {@link attention}, for queries at absolute positions positions[b] + t (positions int32
-   * (B)) over keys and values in caches (B, S, Hkv, D), whose rows up to there are filled.
+   * (B)) over keys and values in caches (B, S, Hkv, D), whose rows up to there are filled. All but
+   * the positions or half, of one type.
    */
   attentionWithCache(
     args: {
@@ -252,9 +278,14 @@ export interface Operations {
     },
   ): void;
 
-  /** out[r] = x[index[start + r]] for out (R, C), x (N, C), index int32. */
+  /**
+   * out[r] = x[index[start + r]] for out (R, C), x (N, C), index int32; out and x or half, of one type.
+   */
   gatherRows(args: { out: Tensor; x: Tensor; index: Tensor; start?: number }): void;
-  /** out[index[start + r]] = x[r] for x (R, C), out (N, C), index int32 without repeats. */
+  /**
+   * out[index[start + r]] = x[r] for x (R, C), out (N, C), index int32 without repeats; out and x or
+   * half, of one type.
+   */
   scatterRows(args: { out: Tensor; x: Tensor; index: Tensor; start?: number }): void;
   /**
    * In place: x = cap · tanh(x / cap), but NaN where x is infinite: the cap must not hide that
@@ -280,12 +311,16 @@ export interface Operations {
   ): void;
   /** out[0] += scale · Σ x (or Σ x·weights); the sum is taken over all of x. */
   sum(args: { out: Tensor; x: Tensor; weights?: Tensor; scale: number }): void;
-  /** flag[0] = 1 where an element of x is NaN or infinite, else flag stays; flag is int32 (1). */
+  /**
+   * flag[0] = 1 where an element of x, or half, is NaN or infinite, else flag stays; flag is int32
+   * (1).
+   */
   checkFinite(args: { x: Tensor; flag: Guard }): void;
 
   /**
    * AdamW (Loshchilov & Hutter) on one tensor: p *= 1 − lr·weightDecay; m = lerp(m, g, 1−beta1);
-   * v = lerp(v, g², 1−beta2); p −= lr/(1−beta1^step) · m / (sqrt(v/(1−beta2^step)) + eps).
+   * v = lerp(v, g², 1−beta2); p −= lr/(1−beta1^step) · m / (sqrt(v/(1−beta2^step)) + eps). g is
+   * multiplied by gradientScale, 1 unless given, first. p, g, m and v or half, each by itself.
    */
   adamW(
     args: {
@@ -299,12 +334,14 @@ export interface Operations {
       eps: number;
       weightDecay: number;
       step: number;
+      gradientScale?: number;
       guard?: Guard;
     },
   ): void;
   /**
    * momentum[slot] = lerp(momentum[slot], g, 1−mu); out[slot] = lerp(g, momentum[slot], mu), for g
-   * (rows, cols), momentum and out (n, rows, cols).
+   * (rows, cols), momentum and out (n, rows, cols). g is multiplied by gradientScale, 1 unless given,
+   * first.
    */
   muonMomentum(
     args: {
@@ -313,6 +350,7 @@ export interface Operations {
       g: Tensor;
       slot: number;
       mu: number;
+      gradientScale?: number;
       guard?: Guard;
     },
   ): void;

@@ -6,10 +6,15 @@
  */
 
 /**
- * The element types of tensors. Operations compute in float32; `bfloat16` is how weights may be kept,
- * on a device that has it and where an operation's contract says so.
+ * The element types of tensors. Operations compute in float32; those of 16 bits are how numbers may
+ * be kept, on a device that has them and where an operation's contract says so.
  */
-export type DType = "float32" | "int32" | "bfloat16";
+export type DType = "float32" | "int32" | "bfloat16" | "float16";
+
+/** Bytes of an element. */
+export function bytesOf(dtype: DType): 2 | 4 {
+  return dtype === "bfloat16" || dtype === "float16" ? 2 : 4;
+}
 
 /** A dense row-major array on a device. Made by {@link Device.allocate} and {@link Device.view}. */
 export interface Tensor {

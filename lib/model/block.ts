@@ -10,14 +10,14 @@
  *
  * @module
  */
-import type { Tensor, TokenGroups } from "../device/mod.ts";
+import type { MatmulArgs, Tensor, TokenGroups } from "../device/mod.ts";
 import { hasValueEmbedding } from "./config.ts";
 import type { GPT } from "./gpt.ts";
 import { mix, mixBackward, type MixedIn } from "./mix.ts";
 
 /** What the forward pass of a block leaves for its backward pass. */
 export interface BlockActivations {
-  /** (B, T, C) The block's input. */
+  /** (B, T, C) The block's input, in float32. */
   x: Tensor;
   /** (B, T, H, D) Queries, rotated and normalised. */
   q: Tensor;
@@ -33,7 +33,7 @@ export interface BlockActivations {
   attended: Tensor;
   /** (B, H, T) log-sum-exp of attention's scores. */
   lse: Tensor;
-  /** (B, T, C) The residual stream after attention. */
+  /** (B, T, C) The residual stream after attention, in float32. */
   middle: Tensor;
   /** (B, T, 4C) relu². */
   hidden: Tensor;
@@ -53,9 +53,9 @@ export interface BlockInputs extends MixedIn {
 
 /** Memory that blocks use one after the other. */
 export interface BlockScratch {
-  /** (B, T, C) The mixed input. */
+  /** (B, T, C) The mixed input, in float32. */
   mixed: Tensor;
-  /** (B, T, C) Its norm, later that of the middle. */
+  /** (B, T, C) Its norm, later that of the middle; of the activations' type. */
   normed: Tensor;
 }
 
@@ -77,9 +77,15 @@ export interface BlockGradients {
   dHidden: Tensor;
 }
 
+/** A product in the types of a model. */
+function multiply(model: GPT, args: MatmulArgs): void {
+  model.device.matmul({ ...args, operands: model.kept.operands });
+}
+
 /**
- * Runs a block: reads `act.x`, writes `out` (which may be `act.x`) and the other activations.
+ * Runs a block: reads `act.x`, writes the other activations and `out` (which may be `act.x`).
  *
+ * @param out (B, T, C) Not computed where it is left out, as when only activations are wanted again.
  * @param attend Computes `act.attended` from `act.q`, `act.k`, `act.v`: over the batch itself, or
  * over a cache.
  */
@@ -89,7 +95,7 @@ export function forwardBlock(
   inputs: BlockInputs,
   act: BlockActivations,
   scratch: BlockScratch,
-  out: Tensor,
+  out: Tensor | undefined,
   attend: () => void,
 ): void {
   const { device, config, parts: { valueGate, qkScale } } = model;
@@ -99,9 +105,9 @@ export function forwardBlock(
   const mixed = mix(model, layer, act.x, inputs, scratch.mixed);
 
   device.rmsNorm({ out: normed, x: mixed });
-  device.matmul({ out: act.q, a: normed, b: weight("attn.c_q"), layout: "nt" });
-  device.matmul({ out: act.k, a: normed, b: weight("attn.c_k"), layout: "nt" });
-  device.matmul({ out: act.v, a: normed, b: weight("attn.c_v"), layout: "nt" });
+  multiply(model, { out: act.q, a: normed, b: weight("attn.c_q"), layout: "nt" });
+  multiply(model, { out: act.k, a: normed, b: weight("attn.c_k"), layout: "nt" });
+  multiply(model, { out: act.v, a: normed, b: weight("attn.c_v"), layout: "nt" });
   if (valueGate && hasValueEmbedding(config, layer)) {
     const table = model.value(`value_embeds.${layer}.weight`), gate = weight("attn.ve_gate");
     const { scale } = valueGate;
@@ -111,13 +117,14 @@ export function forwardBlock(
   device.rotaryNorm({ x: act.k, rstd: act.kRstd, cos, sin, scale: qkScale, positions });
   attend();
   const toMiddle = { out: act.middle, a: act.attended, b: weight("attn.c_proj"), c: mixed };
-  device.matmul({ ...toMiddle, layout: "nt", beta: 1 });
+  multiply(model, { ...toMiddle, layout: "nt", beta: 1 });
 
   device.rmsNorm({ out: normed, x: act.middle });
   const toHidden = { out: act.hidden, a: normed, b: weight("mlp.c_fc") };
-  device.matmul({ ...toHidden, layout: "nt", epilogue: { kind: "reluSquare" } });
+  multiply(model, { ...toHidden, layout: "nt", epilogue: { kind: "reluSquare" } });
+  if (!out) return;
   const toOut = { out, a: act.hidden, b: weight("mlp.c_proj"), c: act.middle };
-  device.matmul({ ...toOut, layout: "nt", beta: 1 });
+  multiply(model, { ...toOut, layout: "nt", beta: 1 });
 }
 
 /**
@@ -140,14 +147,14 @@ export function backwardBlock(
   const name = (short: string) => `transformer.h.${layer}.${short}.weight`;
   /** dW += doutᵀ·x, and dIn (+)= dout·W. */
   const linearBackward = (short: string, dout: Tensor, x: Tensor, dIn: Tensor, beta: number) => {
-    device.matmul({ out: model.gradient(name(short)), a: dout, b: x, layout: "tn", beta: 1 });
-    device.matmul({ out: dIn, a: dout, b: model.value(name(short)), layout: "nn", beta });
+    multiply(model, { out: model.gradient(name(short)), a: dout, b: x, layout: "tn", beta: 1 });
+    multiply(model, { out: dIn, a: dout, b: model.value(name(short)), layout: "nn", beta });
   };
 
   const hidden = act.hidden, proj = name("mlp.c_proj");
-  device.matmul({ out: model.gradient(proj), a: dx, b: hidden, layout: "tn", beta: 1 });
+  multiply(model, { out: model.gradient(proj), a: dx, b: hidden, layout: "tn", beta: 1 });
   const epilogue = { kind: "reluSquareGradient", activation: hidden } as const;
-  device.matmul({ out: dHidden, a: dx, b: model.value(proj), layout: "nn", epilogue });
+  multiply(model, { out: dHidden, a: dx, b: model.value(proj), layout: "nn", epilogue });
   device.rmsNorm({ out: normed, x: act.middle });
   linearBackward("mlp.c_fc", dHidden, normed, dNormed, 0);
   device.rmsNormBackward({ dx, dout: dNormed, x: act.middle, accumulate: true });

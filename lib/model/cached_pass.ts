@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Tensor } from "../device/mod.ts";
+import type { DType, Tensor } from "../device/mod.ts";
 import { Arena } from "./arena.ts";
 import { type BlockActivations, type BlockScratch, forwardBlock } from "./block.ts";
 import { backoutLayer, bigramRows, headSize, windowSizes } from "./config.ts";
@@ -23,8 +23,12 @@ interface Activations extends BlockActivations, BlockScratch {
   bigrams?: Tensor;
 }
 
-/** Activations that are whole numbers. */
-const INTEGERS = ["ids", "bigramIds"];
+/** The types of activations, float32 where none is named. */
+function activationTypes({ kept }: GPT): Partial<Record<keyof Activations, DType>> {
+  const { activations, hidden } = kept;
+  const heads = { q: activations, k: activations, v: activations, attended: activations };
+  return { ids: "int32", bigramIds: "int32", ...heads, normed: activations, hidden };
+}
 
 /** Their shapes for B sequences with T new tokens each. */
 function activationShapes(
@@ -94,14 +98,14 @@ export class CachedPass {
     readonly capacity: number,
     readonly maxT: number,
   ) {
-    const { device, config, parts } = model;
+    const { device, config, parts, kept } = model;
     const { nEmbd: C, nKvHead: Hkv, nLayer } = config;
     const D = headSize(config);
     const arena = this.#arena = new Arena(device);
     this.lengths = new Int32Array(B);
     this.#caches = Array.from({ length: nLayer }, (_, layer) => ({
-      k: arena.tensor(`key cache of layer ${layer}`, [B, capacity, Hkv, D]),
-      v: arena.tensor(`value cache of layer ${layer}`, [B, capacity, Hkv, D]),
+      k: arena.tensor(`key cache of layer ${layer}`, [B, capacity, Hkv, D], kept.activations),
+      v: arena.tensor(`value cache of layer ${layer}`, [B, capacity, Hkv, D], kept.activations),
     }));
     this.#previous = arena.tensor("embeddings of the last tokens", [B, C]);
     if (parts.bigram) this.#previousIds = arena.tensor("last tokens", [B, 1]);
@@ -109,13 +113,10 @@ export class CachedPass {
     this.#lastRows = arena.tensor("rows of last tokens", [B], "int32");
     this.#adopting = arena.tensor("adopting sequences", [B], "int32");
     const shapes = Object.entries(activationShapes(model, B, maxT));
+    const types = activationTypes(model);
     const tensors = shapes.map(([name, shape]) => [
       name,
-      arena.tensor(
-        `${name} of cached sequences`,
-        shape,
-        INTEGERS.includes(name) ? "int32" : "float32",
-      ),
+      arena.tensor(`${name} of cached sequences`, shape, types[name as keyof Activations]),
     ]);
     this.#act = Object.fromEntries(tensors) as Activations;
     this.ids = this.#act.ids;
@@ -147,7 +148,7 @@ export class CachedPass {
       throw new RangeError(`${T} more tokens do not fit into ${this.capacity}`);
     }
     const act = this.#activations(T);
-    const { ids, x0, mixed: embedded, normed, remembered } = act;
+    const { ids, x0, mixed: embedded, middle: normed, remembered } = act;
     device.write(this.#positions, this.lengths);
     device.write(this.#lastRows, this.lengths.map((_, b) => b * T + T - 1));
 

@@ -10,7 +10,9 @@ import type { GPT } from "./gpt.ts";
 /** The table of bigrams' embeddings. */
 export const BIGRAM_TABLE = "bigram_embed.embed.weight";
 
-/** normed (N, C) = the normalised embeddings of ids (N), by way of `embedded` (N, C). */
+/**
+ * normed (N, C) = the normalised embeddings of ids (N), by way of `embedded` (N, C), both in float32.
+ */
 export function embed(model: GPT, ids: Tensor, embedded: Tensor, normed: Tensor): void {
   const table = model.value("transformer.wte.weight");
   model.device.embedding({ out: embedded, table, ids });

@@ -11,6 +11,7 @@ import type { Device, Tensor } from "../device/mod.ts";
 import type { ModelConfig } from "../model_config.ts";
 import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
 import { slices, type TensorSource } from "../tensor_source.ts";
+import { checkComputeType, type ComputeType, type KeptTypes, keptTypes } from "./compute_type.ts";
 import { flopsPerToken } from "./config.ts";
 import {
   allocateParameters,
@@ -32,6 +33,10 @@ export type ParameterSource = (name: string, start: number, count: number) => Pr
 export class GPT {
   /** What it computes, beyond its sizes. */
   readonly parts: Readonly<Required<ModelParts>>;
+  /** In which type it computes. */
+  readonly dtype: ComputeType;
+  /** What of it is kept in which type. */
+  readonly kept: KeptTypes;
   /** All parameters by name, in nanochat's order. */
   readonly parameters: Map<string, Parameter>;
 
@@ -40,22 +45,33 @@ export class GPT {
    *
    * @param device Where the model lives.
    * @param config Its shape.
-   * @param options `parts` are the newest's unless given; `training` adds gradients; `weights` in
-   * bfloat16 take half the memory of those in float32, on the CPU device and without gradients.
-   * @throws {UserError} when no such model can be, or the device cannot hold a parameter.
+   * @param options `parts` are the newest's unless given; `training` adds gradients; `dtype` is in
+   * which type it computes, float32 unless given; `weights` in 16 bits take half the memory of those
+   * in float32, without gradients.
+   * @throws {UserError} when no such model can be, or the device cannot hold a parameter or does not
+   * compute in the type.
    */
   constructor(
     readonly device: Device,
     readonly config: ModelConfig,
-    options: { parts?: ModelParts; training?: boolean; weights?: WeightType } = {},
+    options: {
+      parts?: ModelParts;
+      training?: boolean;
+      dtype?: ComputeType;
+      weights?: WeightType;
+    } = {},
   ) {
-    const { training = false, weights = "float32" } = options;
+    const { training = false, dtype = "float32", weights = "float32" } = options;
     if (training && weights !== "float32") throw new TypeError("weights in training are float32");
     const parts = this.parts = { ...NEWEST_PARTS, ...options.parts };
     checkModelConfig(config, parts);
+    checkComputeType(device, config, dtype);
+    this.dtype = dtype;
+    this.kept = keptTypes(dtype);
     this.parameters = allocateParameters(device, parameterSpecs(config, parts), {
       training,
       weights,
+      dtype,
     });
   }
 
@@ -95,13 +111,13 @@ export class GPT {
    * The parameters by name, for a checkpoint. Each is read from the device when it is its turn to
    * be written.
    *
-   * @param dtype Element type in the file; float32 unless given.
+   * @param dtype Element type in the file, float32 unless given; what is kept in bfloat16 is so there.
    */
   stateDict(dtype: "float32" | "bfloat16" = "float32"): Map<string, TensorSource> {
     return new Map(
       [...this.parameters.values()].map(({ name, shape, value }) => {
         const read = (start: number, count: number) => this.device.read(value, start, count);
-        return [name, { dtype, shape, read }];
+        return [name, { dtype: value.dtype === "bfloat16" ? value.dtype : dtype, shape, read }];
       }),
     );
   }

@@ -38,11 +38,12 @@ export class LossHead {
   }
 
   #product(final: Tensor, index: Tensor, start: number, R: number): { x: Tensor; logits: Tensor } {
-    const { device } = this.model;
+    const { device, kept: { operands } } = this.model;
     const x = device.view(this.#x, [R, this.#x.shape[1]]);
     const logits = device.view(this.#logits, [R, this.#logits.shape[1]]);
     device.gatherRows({ out: x, x: final, index, start });
-    device.matmul({ out: logits, a: x, b: this.model.value("lm_head.weight"), layout: "nt" });
+    const b = this.model.value("lm_head.weight");
+    device.matmul({ out: logits, a: x, b, layout: "nt", operands });
     return { x, logits };
   }
 
@@ -71,7 +72,7 @@ export class LossHead {
     },
   ): void {
     const { final, index, targets, count, gradient } = args;
-    const { device, config, parts } = this.model;
+    const { device, config, parts, kept: { operands } } = this.model;
     if (gradient) device.zero({ x: gradient.dFinal });
     for (let start = 0; start < count; start += this.chunkRows) {
       const R = Math.min(this.chunkRows, count - start);
@@ -88,8 +89,8 @@ export class LossHead {
       if (!gradient || !this.#dx) continue;
       const dx = device.view(this.#dx, [R, config.nEmbd]);
       const dW = this.model.gradient("lm_head.weight"), W = this.model.value("lm_head.weight");
-      device.matmul({ out: dW, a: logits, b: x, layout: "tn", beta: 1 });
-      device.matmul({ out: dx, a: logits, b: W, layout: "nn" });
+      device.matmul({ out: dW, a: logits, b: x, layout: "tn", beta: 1, operands });
+      device.matmul({ out: dx, a: logits, b: W, layout: "nn", operands });
       device.scatterRows({ out: gradient.dFinal, x: dx, index, start });
     }
   }

@@ -5,11 +5,12 @@
  * @module
  */
 import { MOST_BIGRAM_TOKENS } from "../device/bigram_hash.ts";
-import type { Device, Tensor } from "../device/mod.ts";
+import type { Device, DType, Tensor } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import type { ModelConfig } from "../model_config.ts";
 import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
 import { sizeOf } from "../shapes.ts";
+import { type ComputeType, isTable, keptTypes } from "./compute_type.ts";
 import { bigramRows, hasValueEmbedding, headSize, tableRows } from "./config.ts";
 
 /** Channels of the embedding that the smear gate reads. */
@@ -149,24 +150,36 @@ export function countParameters(specs: readonly ParameterSpec[]): ParameterCount
   return { ...counts, total: Object.values(counts).reduce((sum, n) => sum + n, 0) };
 }
 
-/** How a model's weights are kept on a device. */
-export type WeightType = "float32" | "bfloat16";
+/** How the weights of a model that is not trained are kept on a device. */
+export type WeightType = ComputeType;
 
 /** The type of a parameter where weights are kept in `weights`: small ones stay in float32. */
-function typeOf({ kind, name }: ParameterSpec, weights: WeightType): WeightType {
+function typeOf({ kind, name }: ParameterSpec, weights: WeightType): DType {
   return kind === "scalar" || name.endsWith(".ve_gate.weight") ? "float32" : weights;
+}
+
+/** Which types a model's parameters have. */
+export interface ParameterTypes {
+  /** Whether it is trained: then matrices are float32. */
+  training: boolean;
+  /** How the weights are kept, where it is not. */
+  weights: WeightType;
+  /** In which type it computes. */
+  dtype: ComputeType;
 }
 
 /** Allocates parameters on a device, zero-filled, with gradients if they are to be trained. */
 export function allocateParameters(
   device: Device,
   specs: readonly ParameterSpec[],
-  { training, weights }: { training: boolean; weights: WeightType },
+  { training, weights, dtype }: ParameterTypes,
 ): Map<string, Parameter> {
+  const { tables } = keptTypes(dtype);
   return new Map(specs.map((spec) => {
-    const value = device.allocate(spec.name, spec.shape, typeOf(spec, weights));
-    const parameter: Parameter = { ...spec, value };
-    if (training) parameter.gradient = device.allocate(`gradient of ${spec.name}`, spec.shape);
+    const { name, shape, kind } = spec;
+    const type = training ? isTable(kind) ? tables : "float32" : typeOf(spec, weights);
+    const parameter: Parameter = { ...spec, value: device.allocate(name, shape, type) };
+    if (training) parameter.gradient = device.allocate(`gradient of ${name}`, shape, type);
     return [spec.name, parameter];
   }));
 }

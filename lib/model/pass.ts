@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Tensor } from "../device/mod.ts";
+import type { DType, Tensor } from "../device/mod.ts";
 import { Arena } from "./arena.ts";
 import { DeviceBatch } from "./device_batch.ts";
 import {
@@ -40,6 +40,7 @@ export class Pass {
   readonly #arena: Arena;
   readonly #layers: BlockActivations[];
   readonly #scratch: BlockScratch;
+  readonly #recompute: boolean;
   readonly #gradients: Gradients | undefined;
   /** (B, T, C) Input of the first block and bigrams, of every block, and output of the last. */
   readonly #mixedIn: MixedIn;
@@ -53,7 +54,9 @@ export class Pass {
 
   /**
    * Plans a pass. Without `training`, layers share their activations and only {@link forward} and
-   * {@link evaluate} may be used.
+   * {@link evaluate} may be used. With `recompute` they share them in training too, but for their
+   * inputs, and the backward pass computes each layer's once more: the same bits, for a third more
+   * products.
    *
    * @throws {UserError} when the device cannot hold the activations; nothing stays allocated.
    */
@@ -61,31 +64,37 @@ export class Pass {
     readonly model: GPT,
     readonly B: number,
     readonly T: number,
-    options: { training?: boolean } = {},
+    options: { training?: boolean; recompute?: boolean } = {},
   ) {
-    const { training = false } = options;
-    const { device, config, parts } = model;
+    const { training = false, recompute = false } = options;
+    const { device, config, parts, kept } = model;
     const { nEmbd: C, nHead: H, nKvHead: Hkv, nLayer } = config;
     const D = headSize(config), N = B * T;
     const arena = this.#arena = new Arena(device);
     const stream = (name: string) => arena.tensor(name, [B, T, C]);
-    const heads = (name: string, H: number) => arena.tensor(name, [B, T, H, D]);
-    const activations = (layer: number): BlockActivations => ({
-      x: stream(`input of layer ${layer}`),
-      q: heads(`queries of layer ${layer}`, H),
-      k: heads(`keys of layer ${layer}`, Hkv),
-      v: heads(`values of layer ${layer}`, Hkv),
-      qRstd: arena.tensor(`query norms of layer ${layer}`, [N, H]),
-      kRstd: arena.tensor(`key norms of layer ${layer}`, [N, Hkv]),
-      attended: heads(`attention of layer ${layer}`, H),
-      lse: arena.tensor(`log-sum-exp of layer ${layer}`, [B, H, T]),
-      middle: stream(`middle of layer ${layer}`),
-      hidden: arena.tensor(`hidden units of layer ${layer}`, [B, T, 4 * C]),
+    const heads = (name: string, H: number, dtype?: DType) =>
+      arena.tensor(name, [B, T, H, D], dtype);
+    const input = (layer: number) => stream(`input of layer ${layer}`);
+    const activations = (layer: string): Omit<BlockActivations, "x"> => ({
+      q: heads(`queries of ${layer}`, H, kept.activations),
+      k: heads(`keys of ${layer}`, Hkv, kept.activations),
+      v: heads(`values of ${layer}`, Hkv, kept.activations),
+      qRstd: arena.tensor(`query norms of ${layer}`, [N, H]),
+      kRstd: arena.tensor(`key norms of ${layer}`, [N, Hkv]),
+      attended: heads(`attention of ${layer}`, H, kept.activations),
+      lse: arena.tensor(`log-sum-exp of ${layer}`, [B, H, T]),
+      middle: stream(`middle of ${layer}`),
+      hidden: arena.tensor(`hidden units of ${layer}`, [B, T, 4 * C], kept.hidden),
     });
+    const layers = Array.from({ length: nLayer }, (_, layer) => layer);
+    this.#recompute = training && recompute;
     this.batch = new DeviceBatch(model, arena, B, T, training);
     const bigrams = parts.bigram ? stream("embedded bigrams") : undefined;
     if (training) {
-      this.#layers = Array.from({ length: nLayer }, (_, layer) => activations(layer));
+      const shared = recompute ? activations("a layer") : undefined;
+      this.#layers = layers.map((layer) => (
+        { x: input(layer), ...shared ?? activations(`layer ${layer}`) }
+      ));
       this.#last = stream("output of the last layer");
       this.#mixedIn = { x0: this.#layers[0].x, bigrams };
       this.#remembered = parts.backout
@@ -107,14 +116,15 @@ export class Pass {
         dRemembered: parts.backout ? stream("gradient of the remembered stream") : undefined,
       };
     } else {
-      const shared = activations(0);
-      this.#layers = Array.from({ length: nLayer }, () => shared);
+      const shared = { x: stream("input of a layer"), ...activations("a layer") };
+      this.#layers = layers.map(() => shared);
       this.#last = shared.x;
       const x0 = parts.lambdas ? stream("first layer's input") : shared.x;
       this.#mixedIn = { x0, bigrams };
       this.#remembered = parts.backout ? stream("remembered stream") : undefined;
     }
-    this.#scratch = { mixed: stream("mixed input"), normed: stream("normalised input") };
+    const normed = arena.tensor("normalised input", [B, T, C], kept.activations);
+    this.#scratch = { mixed: stream("mixed input"), normed };
     this.#beforeNorm = parts.backout ? stream("residual stream before the final norm") : this.#last;
     this.final = stream("final residual stream");
     this.head = new LossHead(model, arena, N, training);
@@ -126,9 +136,9 @@ export class Pass {
     return { ids: this.batch.ids, ...this.#mixedIn, ...this.#tables };
   }
 
-  /** The normalised embeddings of the batch, before smearing, into scratch memory. */
+  /** The normalised embeddings of the batch, before smearing, into memory that no layer needs then. */
   #embed(): Tensor {
-    const { mixed: embedded, normed } = this.#scratch;
+    const { mixed: embedded } = this.#scratch, [{ middle: normed }] = this.#layers;
     embed(this.model, this.batch.ids, embedded, normed);
     return normed;
   }
@@ -149,9 +159,7 @@ export class Pass {
 
     for (const [layer, act] of this.#layers.entries()) {
       const out = this.#layers[layer + 1]?.x ?? this.#last;
-      const { attended, lse, q, k, v } = act, window = this.#windows[layer];
-      const attend = () => device.attention({ out: attended, lse, q, k, v, window });
-      forwardBlock(model, layer, this.#inputs, act, this.#scratch, out, attend);
+      this.#runBlock(layer, act, out);
       if (layer === backoutLayer(config) && remembered && remembered !== out) {
         device.copy({ out: remembered, x: out });
       }
@@ -162,6 +170,14 @@ export class Pass {
       device.combine({ ...streams, ...this.#backout });
     }
     device.rmsNorm({ out: this.final, x: this.#beforeNorm });
+  }
+
+  /** Computes a layer's activations, and its output if that is wanted. */
+  #runBlock(layer: number, act: BlockActivations, out: Tensor | undefined): void {
+    const { model, model: { device } } = this;
+    const { attended, lse, q, k, v } = act, window = this.#windows[layer];
+    const attend = () => device.attention({ out: attended, lse, q, k, v, window });
+    forwardBlock(model, layer, this.#inputs, act, this.#scratch, out, attend);
   }
 
   get #backout() {
@@ -193,10 +209,11 @@ export class Pass {
    * the parameters' gradients, and `scale` times that loss to `lossSum[0]`. A batch without
    * counted targets adds nothing.
    *
+   * @param lossScale What gradients are multiplied by besides, to be taken back by the optimizer.
    * @throws {Error} if the pass was made without `training`.
    */
-  train(lossSum: Tensor, scale: number): void {
-    for (const _ of this.training(lossSum, scale));
+  train(lossSum: Tensor, scale: number, lossScale = 1): void {
+    for (const _ of this.training(lossSum, scale, lossScale));
   }
 
   /**
@@ -206,14 +223,14 @@ export class Pass {
    *
    * @throws {Error} if the pass was made without `training`.
    */
-  *training(lossSum: Tensor, scale: number): Generator<number> {
+  *training(lossSum: Tensor, scale: number, lossScale = 1): Generator<number> {
     const gradients = this.#gradients;
     if (!gradients) throw new Error("the pass was made for inference");
     const { index, targets, count } = this.batch;
     if (count === 0) return;
     yield* this.#forward();
     // Until the final norm's backward pass, that of x0 is free to hold the gradient of `final`.
-    const gradient = { dFinal: gradients.dMixedIn.x0, scale: scale / count };
+    const gradient = { dFinal: gradients.dMixedIn.x0, scale: lossScale * scale / count };
     this.head.run({ final: this.final, index, targets, count, gradient });
     this.#addLosses(lossSum, scale / count);
     yield 1;
@@ -238,8 +255,10 @@ export class Pass {
       if (layer === backoutLayer(config) && dRemembered) {
         device.combine({ out: dx, x: dx, y: dRemembered, a: 1, b: 1 });
       }
-      const window = this.#windows[layer];
-      backwardBlock(model, layer, inputs, this.#layers[layer], scratch, window, dx, dMixedIn);
+      const window = this.#windows[layer], act = this.#layers[layer];
+      // Those of the last layer are still there.
+      if (this.#recompute && layer < config.nLayer - 1) this.#runBlock(layer, act, undefined);
+      backwardBlock(model, layer, inputs, act, scratch, window, dx, dMixedIn);
       yield 1 + config.nLayer - layer;
     }
     if (parts.lambdas) device.combine({ out: dx, x: dx, y: dx0, a: 1, b: 1 });

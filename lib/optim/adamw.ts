@@ -23,25 +23,28 @@ export class AdamW {
   /** Moments of each parameter, in the group's order. */
   readonly moments: Moments[];
 
-  /** Allocates zero moments. */
+  /** Allocates zero moments, of the types of the values. */
   constructor(readonly device: Device, readonly group: AdamWGroup) {
-    this.moments = group.parameters.map((parameter) => ({
-      parameter,
-      m: device.allocate(`first moment of ${parameter.name}`, parameter.shape),
-      v: device.allocate(`second moment of ${parameter.name}`, parameter.shape),
-    }));
+    this.moments = group.parameters.map((parameter) => {
+      const { name, shape, value: { dtype } } = parameter;
+      return {
+        parameter,
+        m: device.allocate(`first moment of ${name}`, shape, dtype),
+        v: device.allocate(`second moment of ${name}`, shape, dtype),
+      };
+    });
   }
 
   /**
-   * Updates every parameter from its gradient, at `multiplier` times the group's rate, unless
-   * `guard` is set.
+   * Updates every parameter from `gradientScale` times its gradient, at `multiplier` times the group's
+   * rate, unless `guard` is set.
    */
-  step(multiplier: number, guard?: Guard): void {
+  step(multiplier: number, guard?: Guard, gradientScale = 1): void {
     const { lr, betas: [beta1, beta2], eps, weightDecay } = this.group;
     const step = ++this.steps;
     for (const { parameter: { value: p, gradient: g, name }, m, v } of this.moments) {
       if (!g) throw new Error(`${name} has no gradient`);
-      const rates = { lr: lr * multiplier, beta1, beta2, eps, weightDecay, step };
+      const rates = { lr: lr * multiplier, beta1, beta2, eps, weightDecay, step, gradientScale };
       this.device.adamW({ p, g, m, v, ...rates, guard });
     }
   }

@@ -99,10 +99,10 @@ export class Muon {
   }
 
   /**
-   * Updates every matrix at `multiplier` times the group's rate, with momentum coefficient `mu`,
-   * unless `guard` is set.
+   * Updates every matrix at `multiplier` times the group's rate, with momentum coefficient `mu`, from
+   * `gradientScale` times its gradient, unless `guard` is set.
    */
-  step(multiplier: number, mu: number, guard?: Guard): void {
+  step(multiplier: number, mu: number, guard?: Guard, gradientScale = 1): void {
     const { device, group: { beta2, weightDecay } } = this;
     const [rows, cols] = this.group.parameters[0].shape;
     const lr = this.group.lr * multiplier * Math.sqrt(Math.max(1, rows / cols));
@@ -110,7 +110,7 @@ export class Muon {
       let x = device.view(this.scratch.x[0], [parameters.length, rows, cols]);
       parameters.forEach(({ gradient: g, name }, slot) => {
         if (!g) throw new Error(`${name} has no gradient`);
-        device.muonMomentum({ out: x, momentum, g, slot, mu, guard });
+        device.muonMomentum({ out: x, momentum, g, slot, mu, gradientScale, guard });
       });
       if (this.options.equilibrateRows) device.equilibrateRows({ x });
       device.frobeniusNormalize({ x, target: 1, margin: 1.01, eps: 1e-6 });

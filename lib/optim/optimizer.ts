@@ -43,16 +43,17 @@ export class Optimizer {
    * @param multiplier Of every group's learning rate.
    * @param mu Muon's momentum coefficient.
    * @param loss (any shape) What the gradients are of.
+   * @param gradientScale What takes back the scale that the loss had for them; 1 unless given.
    */
-  step(multiplier: number, mu: number, loss?: Tensor): void {
+  step(multiplier: number, mu: number, loss?: Tensor, gradientScale = 1): void {
     const { device, guard: flag } = this;
     if (loss) device.checkFinite({ x: loss, flag });
     for (const { gradient: x } of this.parts.flatMap(({ group }) => group.parameters)) {
       if (x) device.checkFinite({ x, flag });
     }
     for (const part of this.parts) {
-      if (part instanceof AdamW) part.step(multiplier, flag);
-      else part.step(multiplier, mu, flag);
+      if (part instanceof AdamW) part.step(multiplier, flag, gradientScale);
+      else part.step(multiplier, mu, flag, gradientScale);
     }
   }
 

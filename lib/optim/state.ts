@@ -39,6 +39,8 @@ export interface StateEntry {
   name: string;
   /** Shape in the rank's file. */
   shape: readonly number[];
+  /** Element type in the file: moments of a table in bfloat16 are so there, as nanochat's. */
+  dtype: "float32" | "bfloat16";
   /** Whether every rank has it, all of it. */
   isReplicated: boolean;
 }
@@ -60,13 +62,14 @@ export function entriesOf(
     if (kind === "muon") {
       const shapes = muonShapes(parameters[0].shape, true, slotsOf(parameters.length, worldSize));
       return Object.entries(shapes)
-        .map(([name, shape]) => ({ id, name, shape, isReplicated: false }));
+        .map(([name, shape]) => ({ id, name, shape, dtype: "float32", isReplicated: false }));
     }
-    return stretches[i].flatMap(({ parameter: { shape }, count, isReplicated }, offset) => {
-      const [rows, ...rest] = shape;
+    return stretches[i].flatMap(({ parameter, count, isReplicated }, offset) => {
+      const { shape, shape: [rows, ...rest], value } = parameter;
+      const dtype = value.dtype === "bfloat16" ? value.dtype : "float32";
       const own = count === sizeOf(shape) ? shape : [rows / worldSize, ...rest];
       return ["exp_avg", "exp_avg_sq"]
-        .map((name) => ({ id: id + offset, name, shape: own, isReplicated }));
+        .map((name) => ({ id: id + offset, name, shape: own, dtype, isReplicated }));
     });
   });
 }
@@ -79,7 +82,7 @@ export function ownTensors(optimizer: RankOptimizer): TensorSource[] {
     stretches.length === 0 ? [[], []] : tensorsOf(parts.next().value!)
   );
   return entriesOf(groups, rank, worldSize)
-    .map(({ shape }, i) => joined(device, shape, tensors[i]));
+    .map((entry, i) => joined(device, entry, tensors[i]));
 }
 
 /** The tensors of a part's entries: of each entry one stack after the other. */
@@ -92,9 +95,9 @@ function tensorsOf(part: AdamW | Muon): Tensor[][] {
 }
 
 /** Tensors on a device as one, one after the other; what they do not fill is zero. */
-function joined(device: Device, shape: readonly number[], tensors: Tensor[]): TensorSource {
+function joined(device: Device, { shape, dtype }: StateEntry, tensors: Tensor[]): TensorSource {
   return {
-    dtype: "float32",
+    dtype,
     shape: [...shape],
     async read(start, count) {
       const values = new Float32Array(count);

@@ -23,6 +23,7 @@ import {
   openOptimizer,
   openSinks,
   optimizerContents,
+  overflowLine,
   RECIPES,
   RunCheckpoints,
   runContents,
@@ -252,6 +253,7 @@ async function fineTune(
       // Those of several epochs are one.
       nameRows: (rows) => [...new Set(rows.map((row) => mixtures.train.where(row)))].join("; "),
       onStep: (step, numbers) => sinks.log(step, numbers),
+      onOverflow: (step, scale) => terminal.info(overflowLine(step, scale)),
       isDue: (step) => measurements.isDue(step) || checkpoints.isDue(step),
       rest: async (at, loader, end) => {
         const loaders = await gatherLoaders(ranks, loader);

@@ -25,6 +25,8 @@ import { SINGLE } from "../ranks/mod.ts";
 import type { StepMetrics } from "../tracking/mod.ts";
 import { agree, culpritOf } from "./agreement.ts";
 import type { RunIo } from "./io.ts";
+import { LossScale } from "./loss_scale.ts";
+import { MicroBatches } from "./micro_batches.ts";
 import { type RunEnd, type RunProgress, START } from "./run_progress.ts";
 
 /** A micro-batch and where in the mixture it ends. */
@@ -64,6 +66,8 @@ export interface TrainingLoopOptions<Data>
   signal: AbortSignal;
   /** Called with the numbers of each step, in order. */
   onStep(step: number, metrics: StepMetrics): void;
+  /** Called when gradients of a step passed float16, which is taken again with a smaller scale. */
+  onOverflow?(step: number, lossScale: number): void;
   /** Whether {@link rest} is wanted before the next step; always so at the end. */
   isDue(step: number): boolean;
   /**
@@ -111,7 +115,8 @@ interface SubmittedStep<Data> {
  * aborts.
  *
  * A step whose loss or gradients are not finite changes nothing: the device decides that, and the
- * loop, which learns of it a step later, takes back what it has counted since and ends.
+ * loop, which learns of it a step later, takes back what it has counted since and ends; or takes the
+ * step again, where the loss is finite and its scale for float16 was too large.
  *
  * @param from Where to begin: {@link START}, or what a checkpoint kept.
  * @returns Where it stopped.
@@ -136,8 +141,8 @@ class TrainingLoop<Data> {
   #running: Readback | undefined;
   /** A micro-batch that had a finite loss not long ago. */
   #known: TrainingBatch | undefined;
-  /** A micro-batch that was packed before its turn, and where the data stood before it. */
-  #ahead: { batch: TrainingBatch; data: Data } | undefined;
+  readonly #batches: MicroBatches<TrainingBatch, Data>;
+  readonly #lossScale: LossScale;
   /** Steps of the optimizer whose numbers are not known yet. */
   #unreported = 0;
 
@@ -145,29 +150,33 @@ class TrainingLoop<Data> {
     private readonly options: TrainingLoopOptions<Data>,
     private state: RunProgress,
     private readonly loss: Tensor,
-  ) {}
+  ) {
+    this.#batches = new MicroBatches(options);
+    this.#lossScale = new LossScale(options.pass.model.dtype);
+  }
 
   async run(): Promise<RunProgress> {
     const { options } = this;
     for (;;) {
       const end = this.#isFinished() ? "finished" : await this.#isStopped() ? "stopped" : undefined;
       if (end || options.isDue(this.state.step)) {
-        await this.#report();
-        await options.rest({ ...this.state }, this.#dataState(), end);
+        if (!await this.#report()) continue;
+        await options.rest({ ...this.state }, this.#batches.data, end);
         if (end) return this.state;
         // It may have been stopped meanwhile.
         if (await this.#isStopped()) continue;
       }
-      const before = { ...this.state }, data = this.#dataState();
+      const before = { ...this.state }, { data } = this.#batches;
       const taken = await this.#takeStep(before, data);
       if (taken === "stopped") {
         this.state = before;
         await this.#report();
-        await options.rest({ ...this.state }, data, "stopped");
+        this.#batches.putBack();
+        await options.rest({ ...this.state }, this.#batches.data, "stopped");
         return this.state;
       } else if (taken) {
-        await this.#report();
-        this.#submitted = taken;
+        // Where the one before is taken again, this one is too.
+        if (await this.#report()) this.#submitted = taken;
       }
     }
   }
@@ -185,17 +194,6 @@ class TrainingLoop<Data> {
     return numIterations > 0 ? step >= numIterations : progress >= 1;
   }
 
-  /** Where the data stands before the next micro-batch. */
-  #dataState(): Data {
-    return this.#ahead?.data ?? this.options.dataState();
-  }
-
-  #nextBatch(): TrainingBatch {
-    const batch = this.#ahead?.batch ?? this.options.nextBatch();
-    this.#ahead = undefined;
-    return batch;
-  }
-
   /**
    * How far the run is for the learning rate of the next step. Where the data decides when it ends,
    * that is its progress once the micro-batch after the step's own is packed too: nanochat packs one
@@ -204,10 +202,8 @@ class TrainingLoop<Data> {
    * @param progress Once the step's own are packed.
    */
   #progressAhead(progress: number): number {
-    const { options } = this;
-    if (options.numIterations > 0 || progress >= 1) return progress;
-    this.#ahead = { data: options.dataState(), batch: options.nextBatch() };
-    return this.#ahead.batch.progress;
+    if (this.options.numIterations > 0 || progress >= 1) return progress;
+    return this.#batches.ahead().progress;
   }
 
   /** The learning rate's multiplier of the step after `step`. */
@@ -218,15 +214,20 @@ class TrainingLoop<Data> {
       : lrMultiplier(progressAhead, schedule);
   }
 
-  /** Packs a step's micro-batches; fewer where the signal aborts. */
-  async #pack(): Promise<TrainingBatch[]> {
+  /**
+   * Packs a step's micro-batches; fewer where the signal aborts.
+   *
+   * @param step Steps before it.
+   * @param data Where the data stands before it.
+   */
+  async #pack(step: number, data: Data): Promise<TrainingBatch[]> {
     const { accumulationSteps, signal } = this.options;
     const all: TrainingBatch[] = [];
     while (all.length < accumulationSteps) {
       // Packing a thousand micro-batches takes seconds.
       await pause();
       if (signal.aborted) break;
-      all.push(this.#nextBatch());
+      all.push(this.#batches.take(step + 1, data));
     }
     return all;
   }
@@ -245,7 +246,7 @@ class TrainingLoop<Data> {
     const { pass, optimizer, accumulationSteps, numIterations, now, ranks = SINGLE } = options;
     const { device } = pass.model;
     const started = now();
-    const all = await this.#pack();
+    const all = await this.#pack(before.step, data);
     const isPacked = all.length === accumulationSteps;
     const { epoch, progress } = all.at(-1) ?? { epoch: 1, progress: 0 };
     const progressAhead = isPacked ? this.#progressAhead(progress) : progress;
@@ -277,8 +278,10 @@ class TrainingLoop<Data> {
     if (contributors === 0) return undefined;
     const lrm = this.#multiplier(before.step, agreed.progressAhead);
     const mu = momentumCoefficient(before.step);
-    if (optimizer instanceof ShardedOptimizer) await optimizer.step(lrm, mu, agreed);
-    else optimizer.step(lrm, mu, this.loss);
+    const gradientScale = 1 / this.#lossScale.value;
+    if (optimizer instanceof ShardedOptimizer) {
+      await optimizer.step(lrm, mu, { ...agreed, gradientScale });
+    } else optimizer.step(lrm, mu, this.loss, gradientScale);
     this.#unreported++;
     const guard = device.stage(optimizer.guard);
     await this.#submit(last);
@@ -323,7 +326,7 @@ class TrainingLoop<Data> {
         device.zero({ x: this.loss });
       }
       const isLast = micro === batches.length - 1, scale = 1 / batches.length;
-      for (const buckets of pass.training(this.loss, scale)) {
+      for (const buckets of pass.training(this.loss, scale, this.#lossScale.value)) {
         if (isLast) exchange?.ready(buckets);
         await pause();
         if (signal.aborted) return submitted;
@@ -346,29 +349,49 @@ class TrainingLoop<Data> {
     await pause();
   }
 
-  /** Fetches and reports the numbers of the step that was handed over. */
-  async #report(): Promise<void> {
+  /**
+   * Fetches and reports the numbers of the step that was handed over.
+   *
+   * @returns False where it is to be taken again: then all that came after it is put back.
+   */
+  async #report(): Promise<boolean> {
     const taken = this.#submitted;
     this.#submitted = undefined;
-    if (!taken) return;
+    if (!taken) return true;
     const { state } = this, step = taken.before.step + 1;
-    if ((await taken.guard.values())[0] !== 0) await this.#fail(taken);
+    if ((await taken.guard.values())[0] !== 0) {
+      await this.#takeBack(taken);
+      return false;
+    }
     this.#unreported--;
+    this.#batches.settle(step);
+    this.#lossScale.grow();
     this.#known = taken.batches.at(0)?.batch;
     const raw = await taken.loss();
     state.smoothedLoss = EMA_BETA * state.smoothedLoss + (1 - EMA_BETA) * raw;
     const smoothed = state.smoothedLoss / (1 - EMA_BETA ** step);
     const losses = { "train/loss": smoothed, "train/loss_raw": raw };
     this.options.onStep(step, { ...taken.metrics, ...losses });
+    return true;
   }
 
-  /** Takes back what was counted since the last good step, and ends the run. */
-  async #fail({ before, data, batches }: SubmittedStep<Data>): Promise<never> {
+  /**
+   * Takes back what was counted since the last good step, so that its micro-batches are learnt again
+   * with a smaller scale; or ends the run, where that is not what it needs.
+   */
+  async #takeBack({ before, data, batches }: SubmittedStep<Data>): Promise<void> {
     const { pass, optimizer, rest, nameRows, ranks = SINGLE } = this.options;
     optimizer.takeBack(this.#unreported);
+    this.#unreported = 0;
     pass.model.device.zero({ x: optimizer.guard });
     this.state = { ...before, smoothedLoss: this.state.smoothedLoss };
     const losses = await Promise.all(batches.map(async ({ loss }) => (await loss.values())[0]));
+    // A loss is not scaled: one that is not finite has another reason.
+    if (!await ranks.any(!losses.every(Number.isFinite)) && this.#lossScale.shrink()) {
+      this.#batches.putBack();
+      this.options.onOverflow?.(before.step + 1, this.#lossScale.value);
+      return;
+    }
     const { loss, rows } = await culpritOf(
       ranks,
       batches.map(({ batch: { rows } }, i) => ({ loss: losses[i], rows })),

@@ -19,6 +19,7 @@ export {
   type TrainingBatch,
   type TrainingLoopOptions,
 } from "./loop.ts";
+export { overflowLine } from "./loss_scale.ts";
 export { type RunEnd, type RunProgress, START } from "./run_progress.ts";
 export { type MeasurementOptions, RunMeasurements } from "./measurements.ts";
 export { type MixtureOptions, type RunMixtures, trainingMixture } from "./mixture.ts";

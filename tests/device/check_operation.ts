@@ -1,7 +1,11 @@
 /** Runs an operation on a device and on the float64 loops, and compares every tensor after it. */
 import { assert } from "@std/assert";
+import { bfloat16ToFloat32, float32ToBfloat16 } from "../../lib/bfloat16.ts";
+import { float16ToFloat32 } from "../../lib/checkpoint/mod.ts";
+import { saturateToFloat16 } from "../../lib/float16.ts";
 import {
   type Device,
+  type DType,
   groupTokens,
   type Operations,
   sizeOf,
@@ -12,8 +16,20 @@ import { Float64Device } from "./float64_device.ts";
 
 /** A tensor to be made on both devices, with its contents. */
 class Spec {
-  constructor(readonly shape: readonly number[], readonly values: Float32Array | Int32Array) {}
+  constructor(
+    readonly shape: readonly number[],
+    readonly values: Float32Array | Int32Array,
+    readonly dtype: DType = values instanceof Int32Array ? "int32" : "float32",
+  ) {}
 }
+
+/** How far a rounded number may be from the exact one, relative to it: a half of its last place, twice. */
+const ROUNDING: Record<DType, number> = {
+  float32: 0,
+  int32: 0,
+  bfloat16: 2 ** -8,
+  float16: 2 ** -11,
+};
 
 /** The arguments of an operation with specifications in place of tensors. */
 type Specified<A> = A extends Tensor ? Spec
@@ -36,24 +52,33 @@ export function randomNumbers(seed: number): () => number {
 
 let seed = 0;
 
-/** A float32 tensor of numbers in ±scale, other ones at each call. */
-export function random(shape: readonly number[], scale = 1): Spec {
+/** A tensor of numbers in ±scale, other ones at each call. */
+export function random(shape: readonly number[], scale = 1, dtype: DType = "float32"): Spec {
   const next = randomNumbers(++seed);
-  return new Spec(
-    shape,
-    Float32Array.from({ length: sizeOf(shape) }, () => scale * (2 * next() - 1)),
-  );
+  return floats(shape, { length: sizeOf(shape) }, dtype, () => scale * (2 * next() - 1));
 }
 
-/** A float32 tensor of numbers in (0, scale]. */
-export function positive(shape: readonly number[], scale = 1): Spec {
+/** A tensor of numbers in (0, scale]. */
+export function positive(shape: readonly number[], scale = 1, dtype: DType = "float32"): Spec {
   const { values } = random(shape, scale);
-  return new Spec(shape, (values as Float32Array).map((value) => Math.abs(value) + 1e-3 * scale));
+  return floats(shape, values, dtype, (value) => Math.abs(value) + 1e-3 * scale);
 }
 
-/** A float32 tensor of the given numbers. */
-export function floats(shape: readonly number[], values: Iterable<number>): Spec {
-  return new Spec(shape, Float32Array.from(values));
+/** A tensor of the given numbers, rounded to its type. */
+export function floats(
+  shape: readonly number[],
+  values: ArrayLike<number> | { length: number },
+  dtype: DType = "float32",
+  change = (value: number) => value,
+): Spec {
+  const numbers = Float32Array.from(values as ArrayLike<number>, change);
+  return new Spec(shape, roundTo(numbers, dtype), dtype);
+}
+
+/** Numbers as a tensor of a type holds them. */
+export function roundTo(numbers: Float32Array, dtype: DType): Float32Array {
+  if (dtype === "bfloat16") return bfloat16ToFloat32(float32ToBfloat16(numbers));
+  return dtype === "float16" ? float16ToFloat32(saturateToFloat16(numbers)) : numbers;
 }
 
 /** An int32 tensor of the given numbers. */
@@ -86,8 +111,7 @@ export function allocateArgs<K extends keyof Operations>(
     if (value instanceof Spec) {
       let tensor = tensors.get(value);
       if (!tensor) {
-        const dtype = value.values instanceof Int32Array ? "int32" : "float32";
-        tensors.set(value, tensor = device.allocate(name, value.shape, dtype));
+        tensors.set(value, tensor = device.allocate(name, value.shape, value.dtype));
         device.write(tensor, value.values);
       }
       return tensor;
@@ -127,7 +151,8 @@ export function testOperation(
  * Calls the operation on both devices with tensors of the same contents, then compares all of them:
  * outputs, and inputs, which must be as they were.
  *
- * @param tolerance Largest difference, relative to the largest number of the tensor.
+ * @param tolerance Largest difference, relative to the largest number of the tensor. What is rounded
+ * to 16 bits may also differ by that rounding.
  * @param workspaces Names of arguments whose contents do not matter.
  */
 export async function checkOperation<K extends keyof Operations>(
@@ -158,8 +183,9 @@ export async function checkOperation<K extends keyof Operations>(
     );
     for (let i = 0; i < e.length; i++) {
       const difference = Object.is(a[i], e[i]) ? 0 : Math.abs(a[i] - e[i]);
+      const rounding = ROUNDING[dtype] * Math.abs(e[i]);
       assert(
-        difference <= (dtype === "int32" ? 0 : tolerance * scale),
+        difference <= (dtype === "int32" ? 0 : tolerance * scale + rounding),
         `${operation}: ${name}[${i}] of (${shape}) is ${a[i]}, not ${e[i]}, ` +
           `off by ${difference / scale} of the largest`,
       );

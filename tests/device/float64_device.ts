@@ -39,7 +39,6 @@ export class Float64Device implements Device {
   readonly memory = { used: 0, peak: 0 };
 
   allocate(name: string, shape: readonly number[], dtype: DType = "float32"): Float64Tensor {
-    if (dtype === "bfloat16") throw new TypeError(`${name}: bfloat16 is for the CPU device`);
     return new Float64Tensor(name, [...shape], dtype, new Float64Array(sizeOf(shape)));
   }
   view(tensor: Tensor, shape: readonly number[]): Float64Tensor {

@@ -16,7 +16,7 @@ import { MATMUL_TILES } from "../../lib/device/webgpu/matmul_tile.ts";
 import { createWebGpuDevice } from "../../lib/device/webgpu/mod.ts";
 import { Transfers } from "../../lib/device/webgpu/transfers.ts";
 import { UserError } from "../../lib/errors.ts";
-import { randomNumbers } from "./check_operation.ts";
+import { randomNumbers, roundTo } from "./check_operation.ts";
 import { testedGpu, webGpu } from "./devices.ts";
 
 const { device } = await webGpu("webgpu");
@@ -195,4 +195,27 @@ Deno.test("without an adapter the error says how to get one", async () => {
   const text = new TextDecoder().decode(stdout);
   assertStringIncludes(text, "UserError No WebGPU adapter was found");
   if (Deno.build.os === "linux") assertStringIncludes(text, "apt-get install mesa-vulkan-drivers");
+});
+
+test("numbers of 16 bits come back rounded, and only to kernels that take them", async (device) => {
+  const values = Float32Array.of(1, -2.00390625, 1e-9, 7e4, -Infinity, NaN, 2.0078125, 65519);
+  const rounded = {
+    bfloat16: [1, -2, 1e-9, 7e4, -Infinity, NaN, 2, 65519].map((x) =>
+      roundTo(Float32Array.of(x), "bfloat16")[0]
+    ),
+    float16: [1, -2.00390625, 0, 65504, -Infinity, NaN, 2.0078125, 65504],
+  };
+  for (const dtype of ["bfloat16", "float16"] as const) {
+    const before = device.memory.used;
+    const x = device.allocate("x", [2, 4], dtype), y = device.allocate("y", [2, 4], dtype);
+    assertEquals(device.memory.used - before, 32);
+    device.write(x, values);
+    device.copy({ out: y, x });
+    device.zero({ x: device.view(x, [1, 4]) });
+    assertEquals([...await device.read(y)], [...Float32Array.from(rounded[dtype])]);
+    assertEquals([...await device.read(x, 2, 4)], [0, 0, ...rounded[dtype].slice(4, 6)]);
+    assertThrows(() => device.combine({ out: y, x: y, y: x, a: 1, b: 1 }), TypeError, "kernel");
+    assertThrows(() => device.stage(x, 1), RangeError, "two at a time");
+    for (const tensor of [x, y]) device.free(tensor);
+  }
 });

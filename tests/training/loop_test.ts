@@ -24,6 +24,7 @@ interface Watched {
   asked: number;
   reported: { step: number; loss: number }[];
   lrms: number[];
+  overflows: { step: number; lossScale: number }[];
   rests: { at: RunProgress; data: number; end?: RunEnd }[];
   error?: UserError;
   weights: Float32Array[];
@@ -38,18 +39,21 @@ async function watch(device: Device, given: {
   /** Called with the micro-batch's number before it is handed on; may change it. */
   onBatch?: (number: number, batch: { x: Int32Array; y: Int32Array }) => void;
   /** Called after the micro-batch of this number was handed to the device. */
-  onTrained?: (number: number, model: GPT) => void;
+  onTrained?: (number: number, model: GPT, lossScale?: number) => void;
   /** The rows of the micro-batch of this number. */
   rowsOfBatch?: (number: number) => number[];
   /** A step before which the loop rests. */
   restAt?: number;
   /** Micro-batches that the data has, if it ends the run. */
   batches?: number;
+  /** Whether the loss is scaled as for float16. */
+  isScaled?: boolean;
   signal?: AbortSignal;
 }): Promise<Watched> {
   const { steps, accumulationSteps = 1, onBatch, onTrained, batches = Infinity } = given;
   const { rowsOfBatch = (number) => [number] } = given;
   const model = new GPT(device, CONFIG, { training: true });
+  if (given.isScaled) Object.defineProperty(model, "dtype", { value: "float16" });
   await model.load(initialParameters(CONFIG, 1));
   const groups = parameterGroups([...model.parameters.values()], CONFIG.nEmbd, RATES);
   const optimizer = new Optimizer(device, groups);
@@ -57,7 +61,7 @@ async function watch(device: Device, given: {
   class WatchedPass extends Pass {
     override *training(...args: Parameters<Pass["training"]>) {
       yield* super.training(...args);
-      onTrained?.(++trained, model);
+      onTrained?.(++trained, model, args[2]);
     }
   }
   const B = 2, T = 16;
@@ -66,6 +70,7 @@ async function watch(device: Device, given: {
     asked: 0,
     reported: [],
     lrms: [],
+    overflows: [],
     rests: [],
     weights: [],
     moments: [],
@@ -93,6 +98,7 @@ async function watch(device: Device, given: {
         watched.reported.push({ step, loss: metrics["train/loss_raw"] });
         watched.lrms.push(metrics["train/lrm"]);
       },
+      onOverflow: (step, lossScale) => watched.overflows.push({ step, lossScale }),
       isDue: (step) => given.restAt === step,
       rest: (at, data, end) => Promise.resolve(void watched.rests.push({ at, data, end })),
     });
@@ -133,6 +139,25 @@ for (const { name, device } of devices) {
     assertEquals(stopped.rests.map(({ at, data, end }) => ({ step: at.step, data, end })), [
       { step: 1, data: 8, end: "stopped" },
     ]);
+  });
+
+  test("gradients that overflow are learnt again with a smaller scale", async (device) => {
+    const given = { steps: 6, accumulationSteps: 2, restAt: 3, batches: 100 };
+    const plain = await watch(device, given);
+    // As float16 would: too large a scale makes gradients of some micro-batches infinite.
+    const overflow = (number: number, model: GPT, lossScale = 1) => {
+      if (number > 3 && lossScale > 2 ** 14) {
+        device.write(model.gradient("lm_head.weight"), Float32Array.of(Infinity), 9);
+      }
+    };
+    const scaled = await watch(device, { ...given, isScaled: true, onTrained: overflow });
+    assertEquals(scaled.error, undefined);
+    assertEquals(scaled.overflows, [{ step: 2, lossScale: 2 ** 15 }, {
+      step: 2,
+      lossScale: 2 ** 14,
+    }]);
+    // Nothing is left out, and a power of two changes no bit.
+    assertEquals({ ...scaled, overflows: [] }, plain);
   });
 
   test("a stop is served within two micro-batches, and leaves the last whole step", async (device) => {

@@ -8,7 +8,7 @@ import { optionError, UserError } from "../../errors.ts";
 import { bfloat16ToFloat32, float32ToBfloat16 } from "../../bfloat16.ts";
 import { sizeOf } from "../../shapes.ts";
 import type { Hardware } from "../device.ts";
-import type { Tensor } from "../tensor.ts";
+import { bytesOf, type Tensor } from "../tensor.ts";
 import { adamWOperations } from "./adamw.ts";
 import { attentionOperations } from "./attention.ts";
 import { type Blas, loadBlas } from "./blas.ts";
@@ -25,7 +25,7 @@ import { countingPool, MOST_THREADS, type Pool, startPool } from "./pool.ts";
 import { rotaryOperations } from "./rotary.ts";
 import { sampleOperations } from "./sample.ts";
 import { smearOperations } from "./smear.ts";
-import { BYTES, CpuTensor, cpuTensor, isBfloat16 } from "./tensor.ts";
+import { CpuTensor, cpuTensor, isBfloat16 } from "./tensor.ts";
 import { valueEmbeddingOperations } from "./value_embedding.ts";
 
 /** Kernels count elements in int32. */
@@ -89,7 +89,8 @@ function deviceOn(memory: CpuMemory, pool: Pool, blas: Blas | undefined): Hardwa
     if (offset < 0 || count < 0 || offset + count > size) {
       throw new RangeError(`${name} has ${size} elements, not ${offset} + ${count}`);
     }
-    return memory[dtype](pointer + BYTES[dtype] * offset, count);
+    if (dtype === "float16") throw new TypeError(`${name} cannot be in float16 here`);
+    return memory[dtype](pointer + bytesOf(dtype) * offset, count);
   };
   /** A copy outside of the shared memory. */
   const copyOf = (source: Float32Array | Int32Array | Uint16Array) => {
@@ -114,12 +115,15 @@ function deviceOn(memory: CpuMemory, pool: Pool, blas: Blas | undefined): Hardwa
     },
     fits: (counted) => Promise.resolve(counted.memory.peak <= memory.limit),
     allocate: (name, shape, dtype = "float32") => {
-      const bytes = BYTES[dtype] * sizeOf(shape);
+      if (dtype === "float16") throw new UserError(`The CPU device cannot keep ${name} in float16`);
+      const bytes = bytesOf(dtype) * sizeOf(shape);
       if (sizeOf(shape) > MOST_ELEMENTS) {
         throw new UserError(
           `The CPU device cannot hold ${name} (${bytes / 2 ** 20} MiB): no tensor can have more ` +
             `than ${MOST_ELEMENTS} elements`,
-          { detail: { kind: "memory", tensor: name, bytes, limit: BYTES[dtype] * MOST_ELEMENTS } },
+          {
+            detail: { kind: "memory", tensor: name, bytes, limit: bytesOf(dtype) * MOST_ELEMENTS },
+          },
         );
       }
       return new CpuTensor(name, [...shape], dtype, memory.allocate(name, bytes));

@@ -5,11 +5,8 @@
  */
 import { sizeOf } from "../../shapes.ts";
 import type { Guard } from "../operations.ts";
-import type { DType, Tensor } from "../tensor.ts";
+import { bytesOf, type DType, type Tensor } from "../tensor.ts";
 import type { CpuMemory } from "./memory.ts";
-
-/** Bytes of an element. */
-export const BYTES: Record<DType, number> = { float32: 4, int32: 4, bfloat16: 2 };
 
 /** A tensor in the shared memory. */
 export class CpuTensor implements Tensor {
@@ -31,7 +28,7 @@ export class CpuTensor implements Tensor {
 
   /** Bytes of its elements. */
   get bytes(): number {
-    return this.size * BYTES[this.dtype];
+    return this.size * bytesOf(this.dtype);
   }
 }
 

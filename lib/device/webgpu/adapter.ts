@@ -4,6 +4,7 @@
  * @module
  */
 import { UserError } from "../../errors.ts";
+import { type FeatureChoice, featureNames, featuresOf, type GpuFeatures } from "./features.ts";
 
 /** Where an adapter is looked for, and what is said if there is none. */
 export interface AdapterOptions {
@@ -11,11 +12,15 @@ export interface AdapterOptions {
   gpu?: GPU;
   /** How to get an adapter on this system, for the error where there is none. */
   adapterAdvice?: string;
+  /** Which of the adapter's features are used. */
+  features?: FeatureChoice;
 }
 
 /** An adapter's open device and what is known of it. */
 export interface OpenAdapter {
   device: GPUDevice;
+  /** What its kernels may use. */
+  features: GpuFeatures;
   /** What a person would call it. */
   name: string;
   /** Whether it runs on the CPU. */
@@ -29,7 +34,7 @@ export interface OpenAdapter {
  * @throws {UserError} when there is none, or it gives no device.
  */
 export async function openAdapter(
-  { gpu, adapterAdvice: advice }: AdapterOptions = {},
+  { gpu, adapterAdvice: advice, features: choice = {} }: AdapterOptions = {},
   requiredFeatures: GPUFeatureName[] = [],
 ): Promise<OpenAdapter> {
   const adapter = await findAdapter(gpu);
@@ -42,14 +47,21 @@ export async function openAdapter(
   for (const name of LIMITS) requiredLimits[name] = adapter.limits[name];
   const { description, device: id, vendor } = adapter.info;
   const name = description || id || vendor || "WebGPU adapter";
-  const device = await adapter.requestDevice({ requiredLimits, requiredFeatures })
-    .catch((cause: Error) => {
-      throw new UserError(`The GPU ${name} cannot be used: ${cause.message}`, {
-        cause,
-        detail: { kind: "noAdapter" },
-      });
+  const [most, ...fewer] = featureNames(adapter, choice);
+  const open = (names: string[]) => {
+    const features = [...requiredFeatures, ...names as GPUFeatureName[]];
+    return adapter.requestDevice({ requiredLimits, requiredFeatures: features });
+  };
+  let opening = open(most);
+  for (const names of fewer) opening = opening.catch(() => open(names));
+  const device = await opening.catch((cause: Error) => {
+    throw new UserError(`The GPU ${name} cannot be used: ${cause.message}`, {
+      cause,
+      detail: { kind: "noAdapter" },
     });
-  return { device, name, software: adapter.info.isFallbackAdapter };
+  });
+  const features = await featuresOf(adapter, device);
+  return { device, features, name, software: adapter.info.isFallbackAdapter };
 }
 
 /**

@@ -56,11 +56,11 @@ const SUBMISSION_MS = 100;
  * @throws {UserError} when there is no adapter, or its device cannot be used.
  */
 export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<Hardware> {
-  const features: GPUFeatureName[] = options.profiler ? ["timestamp-query"] : [];
-  const { device, name, software } = await openAdapter(options, features);
+  const required: GPUFeatureName[] = options.profiler ? ["timestamp-query"] : [];
+  const { device, features, name, software } = await openAdapter(options, required);
   const limit = device.limits.maxStorageBufferBindingSize;
   const maxBindingBytes = Math.min(options.maxBindingBytes ?? limit, limit);
-  const gpu = new Gpu(device, maxBindingBytes, options.maxMemoryBytes ?? Infinity);
+  const gpu = new Gpu(device, maxBindingBytes, options.maxMemoryBytes ?? Infinity, features);
 
   let measured = measurements.get(name);
   if (!measured && !options.matmulTile) {
@@ -101,7 +101,8 @@ function deviceOn(
       return { used: gpu.memory.used, peak: gpu.memory.peak, limit: gpu.memory.limit };
     },
     counting: () => {
-      const counting = new Gpu(countingGpu(gpu.device.limits), gpu.maxBindingBytes, Infinity);
+      const { device: { limits }, maxBindingBytes, features } = gpu;
+      const counting = new Gpu(countingGpu(limits), maxBindingBytes, Infinity, features);
       return deviceOn(counting, name, operationsOf, () => Promise.resolve(true));
     },
     fits: async ({ memory: { peak } }) => {

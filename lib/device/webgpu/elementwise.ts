@@ -17,9 +17,8 @@ import sumMain from "../../../kernels/webgpu/sum.wgsl" with { type: "text" };
 import tanh from "../../../kernels/webgpu/tanh.wgsl" with { type: "text" };
 import type { Coefficient, Operations } from "../operations.ts";
 import { checkShapes } from "../shapes.ts";
-import type { Tensor } from "../tensor.ts";
+import { bytesOf, type Tensor } from "../tensor.ts";
 import { type Gpu, onGpu, sameMemory, type Slice, type Tensors } from "./gpu.ts";
-import { ELEMENT_BYTES } from "./memory.ts";
 import type { TemplateValues } from "./template.ts";
 
 const ADD_PARTIALS = reduce + addPartialsMain;
@@ -92,14 +91,14 @@ type Names = "zero" | "copy" | "combine" | "combineBackward" | "softcap" | "sum"
 export function elementwiseOperations(gpu: Gpu): Pick<Operations, Names> {
   return {
     zero({ x }) {
-      gpu.copies().clearBuffer(onGpu(x).allocation.buffer, 0, x.size * ELEMENT_BYTES);
+      gpu.copies().clearBuffer(onGpu(x).allocation.buffer, 0, x.size * bytesOf(x.dtype));
     },
 
     copy({ out, x }) {
-      checkShapes(out.size === x.size, "copy", out, x);
+      checkShapes(out.size === x.size && out.dtype === x.dtype, "copy", out, x);
       if (sameMemory(out, x)) return;
       const [from, to] = [x, out].map((tensor) => onGpu(tensor).allocation.buffer);
-      gpu.copies().copyBufferToBuffer(from, 0, to, 0, x.size * ELEMENT_BYTES);
+      gpu.copies().copyBufferToBuffer(from, 0, to, 0, x.size * bytesOf(x.dtype));
     },
 
     combine({ out, x, y, a, b }) {

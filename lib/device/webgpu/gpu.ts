@@ -5,17 +5,11 @@
  */
 import { UserError } from "../../errors.ts";
 import { sizeOf } from "../../shapes.ts";
-import type { Tensor } from "../tensor.ts";
+import { bytesOf, type Tensor } from "../tensor.ts";
 import { BindGroups } from "./bind_groups.ts";
+import { type GpuFeatures, NO_FEATURES } from "./features.ts";
 import { type Kernel, KernelCache } from "./kernel.ts";
-import {
-  ELEMENT_BYTES,
-  formatBytes,
-  Memory,
-  outOfMemory,
-  tooLarge,
-  WebGpuTensor,
-} from "./memory.ts";
+import { formatBytes, Memory, outOfMemory, tooLarge, WebGpuTensor } from "./memory.ts";
 import type { TemplateValues } from "./template.ts";
 
 /** A range of a tensor's elements, as a kernel's binding. */
@@ -95,7 +89,12 @@ export class Gpu {
   readonly #waiting = new Set<(reason: Error) => void>();
   #closed = false;
 
-  constructor(readonly device: GPUDevice, maxBindingBytes: number, maxMemoryBytes: number) {
+  constructor(
+    readonly device: GPUDevice,
+    maxBindingBytes: number,
+    maxMemoryBytes: number,
+    readonly features: GpuFeatures = NO_FEATURES,
+  ) {
     this.memory = new Memory(device, maxMemoryBytes);
     device.addEventListener("uncapturederror", (event) => {
       const { error } = event as GPUUncapturedErrorEvent;
@@ -118,7 +117,7 @@ export class Gpu {
       for (const reject of this.#waiting) reject(new Error(message));
     });
     this.maxBindingBytes = maxBindingBytes;
-    this.#kernels = new KernelCache(device);
+    this.#kernels = new KernelCache(device, features);
     this.#uniforms = device.createBuffer({
       size: UNIFORM_BYTES,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
@@ -205,10 +204,7 @@ export class Gpu {
 
   /** See {@link Device.allocate}. */
   allocate(name: string, shape: readonly number[], dtype: Tensor["dtype"]): Tensor {
-    if (dtype === "bfloat16") {
-      throw new UserError(`A GPU device keeps ${name} in float32; bfloat16 is for the CPU device`);
-    }
-    return new WebGpuTensor(name, shape, dtype, this.memory.allocate(name, shape));
+    return new WebGpuTensor(name, shape, dtype, this.memory.allocate({ name, shape, dtype }));
   }
 
   /** See {@link Device.free}. */
@@ -274,7 +270,7 @@ export class Gpu {
     let granule = multiple;
     let widest: Tensor | undefined;
     for (const [tensor, length] of tensors) {
-      const rowBytes = length * ELEMENT_BYTES;
+      const rowBytes = length * bytesOf(tensor.dtype);
       const fitting = Math.floor(this.maxBindingBytes / rowBytes);
       if (fitting < most) [most, widest] = [fitting, tensor];
       granule = Math.max(granule, alignment / commonDivisor(rowBytes, alignment));
@@ -314,7 +310,8 @@ export class Gpu {
    * before the range.
    */
   window(tensor: Tensor, start: number, count: number): { slice: Slice; offset: number } {
-    const alignment = this.device.limits.minStorageBufferOffsetAlignment / ELEMENT_BYTES;
+    const bytes = this.device.limits.minStorageBufferOffsetAlignment;
+    const alignment = bytes / bytesOf(tensor.dtype);
     const offset = start % alignment;
     return { slice: { tensor, start: start - offset, count: count + offset }, offset };
   }
@@ -335,13 +332,16 @@ export class Gpu {
     const bound = new Set<number>();
     const uniforms = { buffer: this.#uniforms, size: kernel.uniformSize };
     const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: uniforms }];
-    for (const { name, binding } of kernel.bindings) {
+    for (const { name, binding, halves } of kernel.bindings) {
       const { tensor, start, count } = asSlice(bindings[name], name);
-      const size = count * ELEMENT_BYTES;
+      if (bytesOf(tensor.dtype) === 2 && !halves) {
+        throw new TypeError(`${tensor.name} is ${tensor.dtype}, which its kernel does not take`);
+      }
+      const bytes = bytesOf(tensor.dtype), size = Math.ceil(count * bytes / 4) * 4;
       if (size > this.maxBindingBytes) this.#throwUnbindable(tensor);
       const { allocation } = onGpu(tensor);
       const buffer = allocation.buffer;
-      entries.push({ binding, resource: { buffer, offset: start * ELEMENT_BYTES, size } });
+      entries.push({ binding, resource: { buffer, offset: start * bytes, size } });
       bound.add(allocation.id);
     }
     const group = this.device.createBindGroup({ layout: kernel.layout, entries });
@@ -352,7 +352,7 @@ export class Gpu {
   #throwUnbindable(tensor: Tensor): never {
     const limit = this.maxBindingBytes;
     const reason = `kernels of this adapter see at most ${formatBytes(limit)}`;
-    throw tooLarge(tensor.name, tensor.shape, reason, limit);
+    throw tooLarge(tensor, reason, limit);
   }
 }
 

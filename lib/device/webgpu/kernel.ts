@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { directives, type GpuFeatures } from "./features.ts";
 import { expandTemplate, type TemplateValues } from "./template.ts";
 
 /** A storage variable of a kernel. */
@@ -11,6 +12,8 @@ interface KernelBinding {
   name: string;
   binding: number;
   writable: boolean;
+  /** Whether it is seen as whole numbers, as two of 16 bits are. */
+  halves: boolean;
 }
 
 /** A compiled kernel. Its entry point is `main`, its uniforms are `var<uniform> args: Args`. */
@@ -29,16 +32,22 @@ export class Kernel {
   /** @param source The template that gave the code. */
   constructor(
     device: GPUDevice,
+    features: GpuFeatures,
     layouts: Map<string, GPUBindGroupLayout>,
     code: string,
     readonly source: string,
   ) {
-    this.bindings = [...code.matchAll(/@binding\((\d+)\) var<storage, (\w+)> (\w+)/g)]
-      .map(([, binding, access, name]) => ({
-        name,
-        binding: Number(binding),
-        writable: access === "read_write",
-      }));
+    const aliases = new Map(
+      Array.from(code.matchAll(/alias (\w+) = (\w+);/g), ([, name, type]) => [name, type]),
+    );
+    this.bindings = [
+      ...code.matchAll(/@binding\((\d+)\) var<storage, (\w+)> (\w+): array<([\w<>]+)>;/g),
+    ].map(([, binding, access, name, type]) => ({
+      name,
+      binding: Number(binding),
+      writable: access === "read_write",
+      halves: /^(u32|vec[24]u|atomic<u32>)$/.test(aliases.get(type) ?? type),
+    }));
     const members = /struct Args \{([^}]*)\}/.exec(code)?.[1] ?? "";
     this.#members = [...members.matchAll(/(\w+): ([fiu]32),/g)]
       .map(([, name, type]) => ({ name, type }));
@@ -52,7 +61,7 @@ export class Kernel {
     layouts.set(this.layoutKey, this.layout);
     this.pipeline = device.createComputePipeline({
       layout: device.createPipelineLayout({ bindGroupLayouts: [this.layout] }),
-      compute: { module: device.createShaderModule({ code }) },
+      compute: { module: device.createShaderModule({ code: directives(features, code) + code }) },
     });
   }
 
@@ -87,7 +96,7 @@ export class KernelCache {
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #kernels = new Map<string, Map<string, Kernel>>();
 
-  constructor(private readonly device: GPUDevice) {}
+  constructor(private readonly device: GPUDevice, private readonly features: GpuFeatures) {}
 
   /** The kernel that a template gives with these values. */
   get(source: string, values: TemplateValues): Kernel {
@@ -97,7 +106,10 @@ export class KernelCache {
     let kernel = variants.get(key);
     if (!kernel) {
       const code = expandTemplate(source, values);
-      variants.set(key, kernel = new Kernel(this.device, this.#layouts, code, source));
+      variants.set(
+        key,
+        kernel = new Kernel(this.device, this.features, this.#layouts, code, source),
+      );
     }
     return kernel;
   }

@@ -6,10 +6,7 @@
  */
 import { UserError } from "../../errors.ts";
 import { sizeOf } from "../../shapes.ts";
-import type { DType, Tensor } from "../tensor.ts";
-
-/** Bytes of an element; both types have four. */
-export const ELEMENT_BYTES = 4;
+import { bytesOf, type DType, type Tensor } from "../tensor.ts";
 
 /** A buffer that holds a tensor and its views. */
 export interface Allocation {
@@ -40,12 +37,11 @@ export function formatBytes(bytes: number): string {
 
 /** The error for a tensor that does not fit the device. */
 export function tooLarge(
-  name: string,
-  shape: readonly number[],
+  { name, shape, dtype }: Pick<Tensor, "name" | "shape" | "dtype">,
   reason: string,
   limit?: number,
 ): UserError {
-  const bytes = sizeOf(shape) * ELEMENT_BYTES;
+  const bytes = sizeOf(shape) * bytesOf(dtype);
   return new UserError(
     `The device cannot hold ${name} (${shape.join(", ")}), ${formatBytes(bytes)}: ${reason}`,
     { detail: { kind: "memory", tensor: name, bytes, limit } },
@@ -74,23 +70,22 @@ export class Memory {
   constructor(private readonly device: GPUDevice, readonly limit: number) {}
 
   /** A buffer of zeros for a tensor. */
-  allocate(name: string, shape: readonly number[]): Allocation {
-    const bytes = Math.max(1, sizeOf(shape)) * ELEMENT_BYTES;
+  allocate(tensor: Pick<Tensor, "name" | "shape" | "dtype">): Allocation {
+    const bytes = Math.ceil(Math.max(1, sizeOf(tensor.shape)) * bytesOf(tensor.dtype) / 4) * 4;
     const limit = this.device.limits.maxBufferSize;
     if (bytes > limit) {
       const reason = `a buffer of this adapter has at most ${formatBytes(limit)}`;
-      throw tooLarge(name, shape, reason, limit);
+      throw tooLarge(tensor, reason, limit);
     }
     if (this.used + bytes > this.limit) {
       const [used, most] = [this.used, this.limit].map(formatBytes);
-      throw tooLarge(name, shape, `${used} of at most ${most} are allocated`, this.limit);
+      throw tooLarge(tensor, `${used} of at most ${most} are allocated`, this.limit);
     }
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const buffer = this.#create(bytes, usage, () => {
       const total = formatBytes(this.used);
       return tooLarge(
-        name,
-        shape,
+        tensor,
         `the GPU is out of memory with ${total} allocated (a card without Resizable BAR, which is ` +
           "a setting of the firmware, refuses about 250 MiB at once: denoland/deno issue 35195)",
       );

@@ -7,6 +7,7 @@
 export { type AdapterOptions, findAdapter } from "./adapter.ts";
 export type { AttentionProducts } from "./attention.ts";
 export { createWebGpuDevice } from "./device.ts";
+export type { FeatureChoice } from "./features.ts";
 export type { WebGpuOptions } from "./device.ts";
 export type { Profiler } from "./gpu.ts";
 export type { MatmulTile } from "./matmul.ts";

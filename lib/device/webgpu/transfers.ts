@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { bfloat16ToFloat32, float32ToBfloat16 } from "../../bfloat16.ts";
+import { saturateToFloat16 } from "../../float16.ts";
 import type { Readback } from "../device.ts";
-import type { Tensor } from "../tensor.ts";
+import { bytesOf, type DType, type Tensor } from "../tensor.ts";
 import { type Gpu, onGpu } from "./gpu.ts";
-import { ELEMENT_BYTES } from "./memory.ts";
 
 /** Elements moved at a time: what is moved exists once more on the way. */
 const SLICE = 2 ** 23;
@@ -25,9 +26,10 @@ export class Transfers {
     checkRange("write", tensor, offset, data.length);
     this.gpu.submit();
     const { queue } = this.gpu.device;
+    const { allocation: { buffer }, dtype } = onGpu(tensor);
     for (let start = 0; start < data.length; start += SLICE) {
-      const part = data.subarray(start, start + SLICE) as Float32Array<ArrayBuffer>;
-      queue.writeBuffer(onGpu(tensor).allocation.buffer, (offset + start) * ELEMENT_BYTES, part);
+      const part = stored(data.subarray(start, start + SLICE), dtype);
+      queue.writeBuffer(buffer, (offset + start) * bytesOf(dtype), part);
       this.#unsubmitted += part.byteLength;
       if (this.#unsubmitted >= UNSUBMITTED_BYTES) {
         queue.submit([]);
@@ -40,10 +42,10 @@ export class Transfers {
   stage(tensor: Tensor, offset = 0, count = tensor.size - offset): Readback {
     checkRange("stage", tensor, offset, count);
     const { gpu } = this;
-    const bytes = count * ELEMENT_BYTES;
+    const each = bytesOf(tensor.dtype), bytes = count * each;
     const staging = gpu.memory.takeStaging(bytes);
     const { buffer } = onGpu(tensor).allocation;
-    gpu.copies().copyBufferToBuffer(buffer, offset * ELEMENT_BYTES, staging, 0, bytes);
+    gpu.copies().copyBufferToBuffer(buffer, offset * each, staging, 0, bytes);
 
     const fetch = async (): Promise<Float32Array | Int32Array> => {
       gpu.submit();
@@ -51,7 +53,7 @@ export class Transfers {
       const copy = staging.getMappedRange(0, bytes).slice(0);
       staging.unmap();
       gpu.memory.returnStaging(staging);
-      return tensor.dtype === "int32" ? new Int32Array(copy) : new Float32Array(copy);
+      return valuesOf(copy, tensor.dtype);
     };
     let values: Promise<Float32Array | Int32Array> | undefined;
     return { values: () => values ??= fetch() };
@@ -89,10 +91,31 @@ export class Transfers {
   }
 }
 
+/** What is written for numbers: their bits, where the tensor has 16 of each. */
+function stored(
+  data: Float32Array | Int32Array,
+  dtype: DType,
+): Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> {
+  if (dtype === "bfloat16") return float32ToBfloat16(data as Float32Array);
+  if (dtype === "float16") return saturateToFloat16(data as Float32Array);
+  return data as Float32Array<ArrayBuffer>;
+}
+
+/** The numbers of bytes that were read. */
+function valuesOf(bytes: ArrayBuffer, dtype: DType): Float32Array | Int32Array {
+  if (dtype === "int32") return new Int32Array(bytes);
+  if (dtype === "bfloat16") return bfloat16ToFloat32(new Uint16Array(bytes));
+  return dtype === "float16" ? new Float32Array(new Float16Array(bytes)) : new Float32Array(bytes);
+}
+
 function checkRange(what: string, tensor: Tensor, offset: number, count: number): void {
   if (offset < 0 || offset + count > tensor.size) {
     throw new RangeError(
       `${what}: ${tensor.name} has ${tensor.size} elements, not ${offset} to ${offset + count}`,
     );
+  }
+  // WebGPU moves whole fours of bytes.
+  if (bytesOf(tensor.dtype) === 2 && (offset % 2 !== 0 || count % 2 !== 0)) {
+    throw new RangeError(`${what}: numbers of ${tensor.name} are moved two at a time`);
   }
 }

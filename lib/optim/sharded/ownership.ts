@@ -98,13 +98,13 @@ function ownParameter(
   { parameter, count }: Stretch,
   worldSize: number,
 ): OptimizerParameter {
-  const { name, shape: [rows, ...rest], value } = parameter;
+  const { name, shape: [rows, ...rest], value, value: { dtype } } = parameter;
   if (count === value.size) return parameter;
   const shape = [rows / worldSize, ...rest];
   return {
     ...parameter,
     shape,
-    value: device.allocate(`this rank's rows of ${name}`, shape),
-    gradient: device.allocate(`gradient of this rank's rows of ${name}`, shape),
+    value: device.allocate(`this rank's rows of ${name}`, shape, dtype),
+    gradient: device.allocate(`gradient of this rank's rows of ${name}`, shape, dtype),
   };
 }

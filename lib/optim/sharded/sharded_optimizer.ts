@@ -122,12 +122,17 @@ export class ShardedOptimizer implements RankOptimizer {
    *
    * @param multiplier Of every group's learning rate; on all ranks the same, as all that follows.
    * @param mu Muon's momentum coefficient.
-   * @param agreed How many ranks had something to learn from, and whether all sums are finite.
+   * @param agreed How many ranks had something to learn from, whether all sums are finite, and what
+   * takes back the scale that the loss had, 1 unless given.
    */
   async step(
     multiplier: number,
     mu: number,
-    { contributors, isFinite }: { contributors: number; isFinite: boolean },
+    { contributors, isFinite, gradientScale = 1 }: {
+      contributors: number;
+      isFinite: boolean;
+      gradientScale?: number;
+    },
   ): Promise<void> {
     const { device, guard } = this, exchange = this.#exchange;
     if (!exchange) throw new Error("no step was begun");
@@ -140,7 +145,7 @@ export class ShardedOptimizer implements RankOptimizer {
       divide(sum, contributors);
       device.write(gradients.get(stretch)!, sum, start - stretch.start);
     }
-    this.own.step(multiplier, mu);
+    this.own.step(multiplier, mu, undefined, gradientScale);
     if (isFinite) await gatherValues(device, this.ranks, this.#waves, this.owned);
   }
 

@@ -53,9 +53,9 @@ export class ShardStates {
     this.#own = ownTensors(optimizer);
     this.states = Array.from({ length: worldSize }, (_, rank) => {
       const entries = entriesOf(groups, rank, worldSize);
-      const tensors = entries.map(({ shape, isReplicated }, entry): TensorSource =>
+      const tensors = entries.map(({ shape, dtype, isReplicated }, entry): TensorSource =>
         isReplicated || rank === optimizer.ranks.rank ? this.#own[entry] : {
-          dtype: "float32",
+          dtype,
           shape,
           read: (start, count) => this.#read({ rank, entry, start, count }),
         }

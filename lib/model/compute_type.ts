@@ -1,0 +1,63 @@
+/**
+ * In which type a model computes, as nanochat's COMPUTE_DTYPE: what of it is kept in 16 bits, and what
+ * its products multiply.
+ *
+ * @module
+ */
+import type { Device, DType } from "../device/mod.ts";
+import { UserError } from "../errors.ts";
+import type { ModelConfig } from "../model_config.ts";
+import { headSize } from "./config.ts";
+import type { ParameterKind } from "./parameters.ts";
+
+/**
+ * `bfloat16` keeps activations and tables in 16 bits and computes in float32. `float16` keeps
+ * activations so, and multiplies in float16 where the device can; its small gradients need a loss
+ * scale. The residual stream, logits, sums, matrices in training and their optimizer are float32 in
+ * any case.
+ */
+export type ComputeType = "float32" | "bfloat16" | "float16";
+
+/** What is kept in which type. */
+export interface KeptTypes {
+  /** Queries, keys, values, attention's output, normalised inputs of products, caches. */
+  activations: DType;
+  /** relu², which passes the largest float16. */
+  hidden: DType;
+  /** Tables of embeddings in training, with their gradients and moments. */
+  tables: DType;
+  /** Types to which products may round, see {@link MatmulArgs.operands}. */
+  operands: "float32" | "float16";
+}
+
+/** What is kept in which type by a model that computes in `dtype`. */
+export function keptTypes(dtype: ComputeType): KeptTypes {
+  // Gradients of tables in float16 would have to be scaled with the loss, as nanochat's are not.
+  const wide = dtype === "bfloat16" ? dtype : "float32";
+  const operands = dtype === "float16" ? dtype : "float32";
+  return { activations: dtype, hidden: wide, tables: wide, operands };
+}
+
+/** Whether a parameter is a table of embeddings. */
+export function isTable(kind: ParameterKind): boolean {
+  return kind === "wte" || kind === "valueEmbeds" || kind === "bigramEmbed";
+}
+
+/**
+ * Refuses 16 bits where the device does not compute with them, or the model's rows are no multiple of
+ * four long, as those of 16 bits must be.
+ *
+ * @throws {UserError} saying what is in the way, and what can be had instead.
+ */
+export function checkComputeType(device: Device, config: ModelConfig, dtype: ComputeType): void {
+  if (dtype === "float32") return;
+  if (device.kind === "cpu") {
+    throw new UserError(`the CPU device computes in float32, not in ${dtype}`);
+  }
+  const D = headSize(config);
+  if (config.nEmbd % 4 === 0 && D % 4 === 0) return;
+  throw new UserError(
+    `a model of ${config.nEmbd} channels in heads of ${D} numbers cannot compute in ${dtype}: both ` +
+      "must be multiples of 4; float32 takes them",
+  );
+}

@@ -1,0 +1,51 @@
+/**
+ * The scale of the loss in training with float16, as PyTorch's GradScaler has it (Micikevicius et al.,
+ * Mixed Precision Training): gradients that float16 would lose are lifted by a power of two, which the
+ * optimizer takes back.
+ *
+ * @module
+ */
+import type { ComputeType } from "../model/mod.ts";
+
+/** Where it begins. */
+const FIRST = 2 ** 16;
+/** After so many steps without an overflow it is tried whether twice as much does. */
+const GROWTH_STEPS = 2000;
+/** Beyond, a loss of one is no float32. */
+const MOST = 2 ** 60;
+
+/** What is said of a step whose gradients overflowed. */
+export function overflowLine(step: number, lossScale: number): string {
+  return `step ${step}: gradients passed float16; it is taken again with a loss scale of ${lossScale}`;
+}
+
+/** A scale that follows the gradients of a run. */
+export class LossScale {
+  /** What the loss is multiplied by for its gradients; 1 where nothing is multiplied in float16. */
+  value: number;
+  #steps = 0;
+
+  /** @param dtype In which type the model computes. */
+  constructor(private readonly dtype: ComputeType) {
+    this.value = dtype === "float16" ? FIRST : 1;
+  }
+
+  /** Counts a step whose gradients fitted. */
+  grow(): void {
+    if (this.dtype !== "float16" || ++this.#steps < GROWTH_STEPS) return;
+    this.#steps = 0;
+    this.value = Math.min(MOST, 2 * this.value);
+  }
+
+  /**
+   * Halves it after a step whose gradients overflowed.
+   *
+   * @returns Whether it could: without a scale it was not at fault.
+   */
+  shrink(): boolean {
+    if (this.value <= 1) return false;
+    this.#steps = 0;
+    this.value /= 2;
+    return true;
+  }
+}
