@@ -9,7 +9,7 @@ import type { AttentionProducts } from "../../lib/device/webgpu/attention_kernel
 import { operationsOn } from "../../lib/device/webgpu/device.ts";
 import { Gpu } from "../../lib/device/webgpu/gpu.ts";
 import type { Kernel } from "../../lib/device/webgpu/kernel.ts";
-import { MATMUL_TILES } from "../../lib/device/webgpu/matmul_tile.ts";
+import { type Dealer, MATMUL_TILES } from "../../lib/device/webgpu/matmul_tile.ts";
 import { expandTemplate, type TemplateValues } from "../../lib/device/webgpu/template.ts";
 import { Transfers } from "../../lib/device/webgpu/transfers.ts";
 import { allocateArgs, callOperation } from "../device/check_operation.ts";
@@ -101,10 +101,12 @@ function compileAll(compiler: Compiler): void {
   const calls = callsOn(compiler);
   const products: Record<AttentionProducts, true> = { tiles: true, direct: true };
   for (const product of Object.keys(products) as AttentionProducts[]) {
-    for (const tile of MATMUL_TILES) {
-      const operations = operationsOn(compiler, product, () => tile);
+    MATMUL_TILES.forEach((tile, i) => {
+      // K is cut with every second one.
+      const deal: Dealer = (_, most) => ({ tile, splits: Math.min(1 + i % 2, most) });
+      const operations = operationsOn(compiler, product, deal);
       for (const call of calls) call(operations);
-    }
+    });
   }
 }
 
@@ -125,8 +127,11 @@ function matrixCompiler(
   const subgroups = { min: 32, max: 32 };
   const compiler = new Compiler(device, Infinity, Infinity, { ...features, subgroups, matrices });
   const products = operationVariants().matmul.filter(({ out }) => out.shape[0] > 8);
-  const variants = { matmul: products.map((args) => ({ ...args, operands: "float16" as const })) };
-  const operations = operationsOn(compiler, "tiles", () => MATMUL_TILES[0]);
+  const variants = {
+    matmul: products.map((args) => ({ ...args, operands: "float16" as const })),
+    matmulGroup: operationVariants().matmulGroup,
+  };
+  const operations = operationsOn(compiler, "tiles", () => ({ tile: MATMUL_TILES[0], splits: 1 }));
   for (const call of callsOn(compiler, variants)) call(operations);
   return compiler;
 }
