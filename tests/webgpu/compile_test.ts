@@ -9,6 +9,7 @@ import type { AttentionProducts } from "../../lib/device/webgpu/attention_kernel
 import { operationsOn } from "../../lib/device/webgpu/device.ts";
 import { Gpu } from "../../lib/device/webgpu/gpu.ts";
 import type { Kernel } from "../../lib/device/webgpu/kernel.ts";
+import type { MatmulPlan, MatmulTile } from "../../lib/device/webgpu/matmul.ts";
 import { MATMUL_TILES } from "../../lib/device/webgpu/matmul_tile.ts";
 import { expandTemplate, type TemplateValues } from "../../lib/device/webgpu/template.ts";
 import { Transfers } from "../../lib/device/webgpu/transfers.ts";
@@ -96,13 +97,18 @@ function callsOn(
   );
 }
 
+/** Deals every product to many workgroups that is long enough. */
+function planOf(tile: MatmulTile): MatmulPlan {
+  return { tileFor: () => tile, enoughGroups: 1000 };
+}
+
 /** Calls every operation with every choice there is. */
 function compileAll(compiler: Compiler): void {
   const calls = callsOn(compiler);
   const products: Record<AttentionProducts, true> = { tiles: true, direct: true };
   for (const product of Object.keys(products) as AttentionProducts[]) {
     for (const tile of MATMUL_TILES) {
-      const operations = operationsOn(compiler, product, () => tile);
+      const operations = operationsOn(compiler, product, planOf(tile));
       for (const call of calls) call(operations);
     }
   }
@@ -126,7 +132,7 @@ function matrixCompiler(
   const compiler = new Compiler(device, Infinity, Infinity, { ...features, subgroups, matrices });
   const products = operationVariants().matmul.filter(({ out }) => out.shape[0] > 8);
   const variants = { matmul: products.map((args) => ({ ...args, operands: "float16" as const })) };
-  const operations = operationsOn(compiler, "tiles", () => MATMUL_TILES[0]);
+  const operations = operationsOn(compiler, "tiles", planOf(MATMUL_TILES[0]));
   for (const call of callsOn(compiler, variants)) call(operations);
   return compiler;
 }
