@@ -23,6 +23,8 @@ testOperation("rows in 16 bits: norms, tables, moved rows", gpus, async (device)
   for (const dtype of types) {
     const [N, V, C] = [26, 70, 36], ids = randomInts(N, V).fill(V - 1, 0, 7);
     await checkOperation(device, "rmsNorm", { out: random([V, C], 1, dtype), x: random([V, C]) });
+    const [x, y, normed] = [random([V, C]), random([V, C]), random([V, C], 1, dtype)];
+    await checkOperation(device, "combineNorm", { out: x, normed, x, y, a: 1, b: 1 });
     const table = random([V, C], 1, dtype);
     await checkOperation(device, "embedding", { out: random([N, C]), table, ids: ints(ids) });
     const [dtable, dout] = [random([V, C], 1, dtype), random([N, C])];
