@@ -112,14 +112,13 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       x: random([3, C]),
       accumulate,
     })),
-    rotaryNorm: choices({ half: columns, keep: yesOrNo, late: yesOrNo })
-      .map(({ half, keep, late }) => ({
+    rotaryNorm: choices({ half: columns, keep: yesOrNo })
+      .map(({ half, keep }) => ({
         x: random([B, 3, H, 2 * half]),
         cos: random([3, half]),
         sin: random([3, half]),
         scale: 1,
         rstd: keep ? random([3, H]) : undefined,
-        positions: late ? ints([0]) : undefined,
       })),
     rotaryNormBackward: columns.map((half) => ({
       dx: random([B, 3, H, 2 * half]),
@@ -217,9 +216,15 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       window: 50,
     })),
     appendCache: columns.map((D) => ({
-      cache: random([B, 5, Hkv, D]),
-      x: random([B, 1, Hkv, D]),
+      q: random([B, 1, H, 2 * D]),
+      k: random([B, 1, Hkv, 2 * D]),
+      v: random([B, 1, Hkv, 2 * D]),
+      kCache: random([B, 5, Hkv, 2 * D]),
+      vCache: random([B, 5, Hkv, 2 * D]),
       positions: ints([0]),
+      cos: random([5, D]),
+      sin: random([5, D]),
+      scale: 1,
     })),
     gatherRows: columns.map((C) => ({ out: random([1, C]), x: random([3, C]), index: ints([2]) })),
     scatterRows: columns.map((C) => ({ out: random([3, C]), x: random([1, C]), index: ints([2]) })),

@@ -22,11 +22,10 @@ export function rotaryOperations(
   gpu: Gpu,
 ): Pick<Operations, "rotaryNorm" | "rotaryNormBackward"> {
   return {
-    rotaryNorm({ x, cos, sin, scale, rstd, positions }) {
+    rotaryNorm({ x, cos, sin, scale, rstd }) {
       const WIDTH = widthFor(x.shape[3] / 2);
-      const values = { WIDTH, RSTD: rstd !== undefined, POSITIONS: positions !== undefined };
-      const kernel = gpu.kernel(ROTARY_NORM, values);
-      const bindings = { x, cosines: cos, sines: sin, rstd, positions };
+      const kernel = gpu.kernel(ROTARY_NORM, { WIDTH, RSTD: rstd !== undefined });
+      const bindings = { x, cosines: cos, sines: sin, rstd };
       const uniforms = rotaryUniforms(x, scale, WIDTH);
       gpu.run(kernel, bindings, uniforms, Math.ceil(uniforms.count / 8));
     },
