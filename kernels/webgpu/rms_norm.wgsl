@@ -10,7 +10,7 @@ struct Args {
 
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read> x: array<Element>;
-@group(0) @binding(2) var<storage, read_write> out: array<Element>;
+@group(0) @binding(2) var<storage, read_write> out: array<$OUT>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -30,6 +30,6 @@ fn main(
   let mean = workgroup_sum(squares, invocation) / f32(args.columns * $[WIDTH]u);
   let scale = 1.0 / sqrt(mean + 0x1p-23);
   for (var c = thread; c < args.columns; c += 64u) {
-    out[first + c] = x[first + c] * scale;
+    out[first + c] = $OUT_NARROW(x[first + c] * scale);
   }
 }

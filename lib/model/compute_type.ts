@@ -55,9 +55,10 @@ export function checkComputeType(device: Device, config: ModelConfig, dtype: Com
     throw new UserError(`the CPU device computes in float32, not in ${dtype}`);
   }
   const D = headSize(config);
-  if (config.nEmbd % 4 === 0 && D % 4 === 0) return;
+  // So that both halves of a head that is rotated are whole fours.
+  if (D % 8 === 0) return;
   throw new UserError(
-    `a model of ${config.nEmbd} channels in heads of ${D} numbers cannot compute in ${dtype}: both ` +
-      "must be multiples of 4; float32 takes them",
+    `a model with heads of ${D} numbers cannot compute in ${dtype}: that must be a multiple of 8; ` +
+      "float32 takes them",
   );
 }

@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Operations } from "../../lib/device/mod.ts";
 import { openAdapter } from "../../lib/device/webgpu/adapter.ts";
-import type { AttentionProducts } from "../../lib/device/webgpu/attention.ts";
+import type { AttentionProducts } from "../../lib/device/webgpu/attention_kernels.ts";
 import { operationsOn } from "../../lib/device/webgpu/device.ts";
 import { Gpu } from "../../lib/device/webgpu/gpu.ts";
 import type { Kernel } from "../../lib/device/webgpu/kernel.ts";

@@ -50,7 +50,7 @@ type Names =
 /** See {@link Operations}. */
 export function muonOperations(gpu: Gpu): Pick<Operations, Names> {
   return {
-    muonMomentum({ out, momentum, g, slot, mu, guard }) {
+    muonMomentum({ out, momentum, g, slot, mu, gradientScale = 1, guard }) {
       const GUARDED = guard !== undefined;
       for (const { start, count, slices } of gpu.split(g.size, { g })) {
         const WIDTH = widthFor(count, g.size);
@@ -61,6 +61,7 @@ export function muonOperations(gpu: Gpu): Pick<Operations, Names> {
           momentumOffset: momentumPart.offset / WIDTH,
           outOffset: outPart.offset / WIDTH,
           mu,
+          gradientScale,
         };
         const bindings = { out: outPart.slice, momentum: momentumPart.slice, g: slices.g, guard };
         const groups = Math.ceil(uniforms.count / WORKGROUP);

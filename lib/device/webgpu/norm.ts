@@ -18,7 +18,7 @@ import { type Gpu, sameMemory } from "./gpu.ts";
 import { storage } from "./storage.ts";
 
 const COMBINE_NORM = halves + element + reduce + combineNormMain;
-const RMS_NORM = element + reduce + rmsNormMain;
+const RMS_NORM = halves + element + reduce + rmsNormMain;
 const RMS_NORM_BACKWARD = element + reduce + rmsNormBackwardMain;
 
 /** Operations of this file. */
@@ -31,7 +31,7 @@ export function normOperations(gpu: Gpu): Pick<Operations, Names> {
       checkShapes(out.size === x.size, "rmsNorm", out, x);
       const [rows, columns] = rowsOf(x);
       const WIDTH = widthFor(columns);
-      const kernel = gpu.kernel(RMS_NORM, { WIDTH });
+      const kernel = gpu.kernel(RMS_NORM, { WIDTH, ...storage("OUT", out, WIDTH) });
       for (const { count, slices } of gpu.split(rows, { out, x })) {
         gpu.run(kernel, slices, { rows: count, columns: columns / WIDTH }, count);
       }
