@@ -33,6 +33,8 @@ export type ErrorDetail =
   | { kind: "memory"; tensor: string; bytes: number; limit?: number; rows?: number }
   /** There is no GPU. */
   | { kind: "noAdapter" }
+  /** Dawn's WebGPU cannot be had, or has no GPU. */
+  | { kind: "noDawn" }
   /** The GPU stopped working. */
   | { kind: "deviceLost" }
   /** A thread of the CPU device ended. */

@@ -10,7 +10,7 @@ import {
   findAdapter,
   type WebGpuOptions,
 } from "../../lib/device/webgpu/mod.ts";
-import { loadDawn } from "../webgpu/dawn.ts";
+import { dawnIfThere } from "../webgpu/dawn.ts";
 
 export interface DeviceUnderTest {
   name: string;
@@ -22,7 +22,7 @@ export interface DeviceUnderTest {
 const withDawn = Deno.env.get("NANOCHAT_TEST_WEBGPU") === "dawn";
 
 /** The WebGPU that is tested. */
-export const testedGpu = withDawn ? await loadDawn() : navigator.gpu;
+export const testedGpu = withDawn ? await dawnIfThere() : navigator.gpu;
 if (withDawn && !testedGpu) throw new Error("Dawn is to be tested and cannot be loaded");
 
 /** WebGPU with the given options, where there is an adapter. */
@@ -42,7 +42,11 @@ export async function webGpu(name: string, options?: WebGpuOptions): Promise<Dev
 const alignment = (await findAdapter(testedGpu))?.limits.minStorageBufferOffsetAlignment ?? 0;
 
 /** A small limit on bindings and work, so that small tensors are split; and no subgroups. */
-const SMALL = { maxBindingBytes: 128 * alignment, maxWork: 4096, features: { subgroups: false } };
+const SMALL = {
+  maxBindingBytes: 128 * Math.max(32, alignment),
+  maxWork: 4096,
+  features: { subgroups: false },
+};
 
 /** Every device. */
 export const devices: DeviceUnderTest[] = [await webGpu("webgpu")];
