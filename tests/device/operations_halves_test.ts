@@ -21,6 +21,9 @@ testOperation("rows in 16 bits: norms, tables, moved rows", gpus, async (device)
   for (const dtype of types) {
     const [N, V, C] = [23, 70, 36], ids = randomInts(N, V).fill(V - 1, 0, 7);
     await checkOperation(device, "rmsNorm", { out: random([N, C], 1, dtype), x: random([N, C]) });
+    const a = { tensor: random([2]), index: 1 }, y = random([N, C]), x = random([N, C]);
+    const mixed = { out: random([N, C]), normed: random([N, C], 1, dtype) };
+    await checkOperation(device, "combineNorm", { ...mixed, x, y, a, b: 1 });
     const table = random([V, C], 1, dtype);
     await checkOperation(device, "embedding", { out: random([N, C]), table, ids: ints(ids) });
     const [dtable, dout] = [random([V, C], 1, dtype), random([N, C])];
@@ -38,6 +41,10 @@ testOperation("heads in 16 bits: rotation and value embeddings", gpus, async (de
       x: random([B, T, H, D], 1, dtype),
       rstd,
     });
+    const [q, k, v] = [4, 2, 2].map((heads) => random([B, 2, heads, D], 1, dtype));
+    const [kCache, vCache] = [1, 2].map(() => random([B, T, 2, D], 1, dtype));
+    const cached = { q, k, v, kCache, vCache, positions: ints([4, 0]) };
+    await checkOperation(device, "appendCache", { ...angles, ...cached }, undefined, ["k"]);
     const y = random([B, T, H, D], 1, dtype), dx = random([B, T, H, D]);
     await checkOperation(device, "rotaryNormBackward", { ...angles, dx, y, rstd });
     const ids = randomInts(N, V).fill(2, 0, 4);
