@@ -105,6 +105,7 @@ function deviceOn(memory: CpuMemory, pool: Pool, blas: Blas | undefined): Hardwa
   const elementwise = elementwiseOperations(pool, memory);
   return {
     kind: "cpu",
+    isSoftware: true,
     name: `WebAssembly on ${pool.threads} thread${pool.threads === 1 ? "" : "s"}` +
       (blas ? `, large products by ${blas.path}` : ""),
     get memory() {
