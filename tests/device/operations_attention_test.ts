@@ -92,12 +92,21 @@ testOperation("attentionBackward, windows and grouped queries", both, async (dev
 });
 
 testOperation("appendCache", devices, async (device) => {
-  for (const [B, T, S, Hkv, D] of [[1, 1, 3, 1, 4], [3, 5, 12, 2, 6], [2, 3, 40, 2, 32]]) {
-    await checkOperation(device, "appendCache", {
-      cache: random([B, S, Hkv, D]),
-      x: random([B, T, Hkv, D]),
+  const shapes = [[1, 1, 3, 1, 1, 4], [3, 5, 12, 4, 2, 6], [2, 3, 40, 6, 2, 32]];
+  for (const [B, T, S, H, Hkv, D] of shapes) {
+    const heads = (heads: number, T: number) => random([B, T, heads, D], 3);
+    const args = {
+      q: heads(H, T),
+      k: heads(Hkv, T),
+      v: heads(Hkv, T),
+      kCache: heads(Hkv, S),
+      vCache: heads(Hkv, S),
       positions: ints([2, 0, 7].slice(0, B)),
-    });
+      cos: random([S, D / 2]),
+      sin: random([S, D / 2]),
+      scale: 1.2,
+    };
+    await checkOperation(device, "appendCache", args, undefined, ["k"]);
   }
 });
 

@@ -125,14 +125,13 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       x: random([3, C]),
       accumulate,
     })),
-    rotaryNorm: choices({ half: kept, keep: yesOrNo, late: yesOrNo })
-      .map(({ half: { C: half, dtype }, keep, late }) => ({
+    rotaryNorm: choices({ half: kept, keep: yesOrNo })
+      .map(({ half: { C: half, dtype }, keep }) => ({
         x: random([B, 3, H, 2 * half], 1, dtype),
         cos: random([3, half]),
         sin: random([3, half]),
         scale: 1,
         rstd: keep ? random([3, H]) : undefined,
-        positions: late ? ints([0]) : undefined,
       })),
     rotaryNormBackward: kept.map(({ C: half, dtype }) => ({
       dx: random([B, 3, H, 2 * half]),
@@ -230,9 +229,15 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       window: 50,
     })),
     appendCache: columns.map((D) => ({
-      cache: random([B, 5, Hkv, D]),
-      x: random([B, 1, Hkv, D]),
+      q: random([B, 1, H, 2 * D]),
+      k: random([B, 1, Hkv, 2 * D]),
+      v: random([B, 1, Hkv, 2 * D]),
+      kCache: random([B, 5, Hkv, 2 * D]),
+      vCache: random([B, 5, Hkv, 2 * D]),
       positions: ints([0]),
+      cos: random([5, D]),
+      sin: random([5, D]),
+      scale: 1,
     })),
     gatherRows: kept.map(({ C, dtype }) => ({
       out: random([1, C], 1, dtype),
