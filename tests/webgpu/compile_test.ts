@@ -137,6 +137,17 @@ function matrixCompiler(
   return compiler;
 }
 
+/** What compiles attention for adapters that run on the CPU, whose subgroups have a known size. */
+function subgroupCompiler({ device, features }: OpenAdapter): Compiler {
+  const subgroups = { min: 8, max: 8 };
+  const compiler = new Compiler(device, Infinity, Infinity, { ...features, subgroups });
+  const { attention, attentionBackward, attentionWithCache } = operationVariants();
+  const variants = { attention, attentionBackward, attentionWithCache };
+  const operations = operationsOn(compiler, "direct", planOf(MATMUL_TILES[0]));
+  for (const call of callsOn(compiler, variants)) call(operations);
+  return compiler;
+}
+
 const gpu = await dawnIfThere(["backend=null"]);
 
 Deno.test("every variant of every kernel is WGSL", { ignore: !gpu }, async () => {
@@ -149,7 +160,10 @@ Deno.test("every variant of every kernel is WGSL", { ignore: !gpu }, async () =>
     // Products by tiles use no subgroups.
     compileAll(compiler, subgroups ? MATMUL_TILES : MATMUL_TILES.slice(0, 1));
     const compilers = [compiler];
-    if (subgroups) compilers.push(...MATRICES.map((shape) => matrixCompiler(opened, shape)));
+    if (subgroups) {
+      compilers.push(subgroupCompiler(opened));
+      compilers.push(...MATRICES.map((shape) => matrixCompiler(opened, shape)));
+    }
     const all = await Promise.all(compilers.flatMap(({ errors }) => errors));
     const errors = all.flatMap((error) => error?.message ?? []);
     assert(

@@ -174,7 +174,7 @@ interface Dealt {
 }
 
 function dealt(gpu: Gpu, { tileFor, enoughGroups }: MatmulPlan, part: Part): Dealt {
-  const { layout, batch, M, N, K, rows, bindings, operands } = part;
+  const { layout, batch, M, N, bindings, operands } = part;
   const aligned = isAligned(part);
   if (layout === "nt" && M <= FEW_ROWS) {
     // Of 16 bits each thread takes as many bytes of a row at a time.
