@@ -42,12 +42,18 @@ fn load_column(what: u32, keys: Lines, column: u32, d: u32) -> vec4f {
 //# end
 }
 
-@compute @workgroup_size($TX, $TY)
+@compute @workgroup_size($[TX * TY])
 fn main(
   @builtin(workgroup_id) group: vec3u,
-  @builtin(local_invocation_id) local: vec3u,
   @builtin(local_invocation_index) thread: u32,
+//# if MATRICES
+  @builtin(subgroup_id) id: u32,
+//# end
 ) {
+//# if MATRICES
+  subgroup = id;
+//# end
+  let local = vec3u(thread % $[TX]u, thread / $[TX]u, 0u);
   let h = group.y;
   let b = group.z;
   let firstQuery = group.x * $[TY * RR]u;

@@ -4,8 +4,9 @@
 //
 // The kernel provides load_row(what, rows, row, d) and load_column(what, columns, column, d), which
 // give four numbers of a head from d on; `what` is a constant that chooses among its tensors. From
-// either attention_tiles or attention_direct it takes
+// either attention_tiles or attention_matrix it takes
 // - product(what, rows, columns): s = rows · columnsᵀ over the head;
+// - share_weights(): hands s to the other threads as weights;
 // - accumulate_w(what, columns): sum_w += weights · columns.
 //
 // Those wait at barriers, so whatever decides how often they are called must be seen to be the same
@@ -23,9 +24,6 @@ struct Lines {
   // The tile's first line.
   first: u32,
 }
-
-// Weights of all rows by column, four rows to a vec4.
-var<workgroup> weights: array<vec4f, $[TX * CC * TY * RR / 4]>;
 
 // The products of a thread's rows and columns.
 //# for i < RR
@@ -58,16 +56,5 @@ fn row_of(i: u32, local: vec3u) -> u32 {
 // The numbers of the thread's columns 4·j … in the tile.
 fn columns_of(j: u32, local: vec3u) -> vec4u {
   return (j * $[TX]u + local.x) * 4u + vec4u(0u, 1u, 2u, 3u);
-}
-
-// Hands s to the other threads as weights.
-fn share_weights(local: vec3u) {
-//# for i < RR / 4
-//# for j < CC
-  weights[((local.x + $[j / 4 * TX]u) * 4u + $[j % 4]u) * $[TY * RR / 4]u + local.y + $[i * TY]u] =
-    vec4f(s$[4 * i]_$[j / 4][$[j % 4]], s$[4 * i + 1]_$[j / 4][$[j % 4]],
-      s$[4 * i + 2]_$[j / 4][$[j % 4]], s$[4 * i + 3]_$[j / 4][$[j % 4]]);
-//# end
-//# end
 }
 

@@ -1,5 +1,7 @@
 // The products of attention_common through workgroup memory, for GPUs.
 
+// Weights of all rows by column, four rows to a vec4.
+var<workgroup> weights: array<vec4f, $[TX * CC * TY * RR / 4]>;
 var<workgroup> tileRows: array<vec4f, $[TX * TY * RR]>;
 var<workgroup> tileColumns: array<vec4f, $[TX * TX * CC]>;
 
@@ -49,6 +51,16 @@ fn product(what: u32, rows: Lines, columns: Lines, thread: u32, local: vec3u) {
     }
     workgroupBarrier();
   }
+}
+
+fn share_weights(local: vec3u) {
+//# for i < RR / 4
+//# for j < CC
+  weights[((local.x + $[j / 4 * TX]u) * 4u + $[j % 4]u) * $[TY * RR / 4]u + local.y + $[i * TY]u] =
+    vec4f(s$[4 * i]_$[j / 4][$[j % 4]], s$[4 * i + 1]_$[j / 4][$[j % 4]],
+      s$[4 * i + 2]_$[j / 4][$[j % 4]], s$[4 * i + 3]_$[j / 4][$[j % 4]]);
+//# end
+//# end
 }
 
 //# for w < OUTPUTS

@@ -23,8 +23,10 @@ import directForwardMain from "../../../kernels/webgpu/attention_direct_forward.
 import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
 import forwardMain from "../../../kernels/webgpu/attention.wgsl" with { type: "text" };
 import halves from "../../../kernels/webgpu/halves.wgsl" with { type: "text" };
+import matrices from "../../../kernels/webgpu/attention_matrix.wgsl" with { type: "text" };
 import tiles from "../../../kernels/webgpu/attention_tiles.wgsl" with { type: "text" };
 import type { Tensor } from "../tensor.ts";
+import { matrixTileFor } from "./attention_matrix.ts";
 import { widthFor } from "./elementwise.ts";
 import type { Gpu } from "./gpu.ts";
 import type { Kernel } from "./kernel.ts";
@@ -82,19 +84,25 @@ function directKernels(gpu: Gpu): AttentionKernels {
 }
 
 const TILES = common + tiles;
-const TILES_FORWARD = TILES + forwardMain;
-const TILES_BACKWARD_QUERY = TILES + backwardQueryMain;
-const TILES_BACKWARD_KEY = TILES + backwardKeyMain;
+const MATRICES = common + matrices;
 
 function tileKernels(gpu: Gpu): AttentionKernels {
-  const tile = { TX: 8, TY: 8, RR: 4, CC: 4 };
-  const kernel = (source: string, q: Tensor, values: { OUTPUTS: number; CACHE?: boolean }) => {
+  const kernel = (main: string, q: Tensor, values: { OUTPUTS: number; CACHE?: boolean }) => {
     const D = q.shape[3], WIDTH = D % 4 === 0 ? 4 : 2;
-    return { kernel: gpu.kernel(source, { ...values, ...tile, D, WIDTH }), rows: 32 };
+    const tile = matrixTileFor(gpu.features, gpu.device.limits, q.dtype);
+    const source = (tile ? MATRICES : TILES) + main;
+    const { TY, RR } = tile ?? TILE;
+    return {
+      kernel: gpu.kernel(source, { ...values, ...TILE, ...tile, D, WIDTH }),
+      rows: TY * RR,
+    };
   };
   return {
-    forward: (q, CACHE) => kernel(TILES_FORWARD, q, { CACHE, OUTPUTS: 1 }),
-    backwardQuery: (q) => kernel(TILES_BACKWARD_QUERY, q, { OUTPUTS: 1 }),
-    backwardKey: (q) => kernel(TILES_BACKWARD_KEY, q, { OUTPUTS: 2 }),
+    forward: (q, CACHE) => kernel(forwardMain, q, { CACHE, OUTPUTS: 1 }),
+    backwardQuery: (q) => kernel(backwardQueryMain, q, { OUTPUTS: 1 }),
+    backwardKey: (q) => kernel(backwardKeyMain, q, { OUTPUTS: 2 }),
   };
 }
+
+/** How tiles are dealt to threads without subgroup matrices. */
+const TILE = { TX: 8, TY: 8, RR: 4, CC: 4, MATRICES: 0 };
