@@ -33,13 +33,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 //# for r < R
   let key$r = firstKey + $[r * LANES]u + lane;
   let row$r = ((b * args.T + min(key$r, args.T - 1u)) * args.Hkv + kvHead) * $[D / WIDTH]u;
-  var dk$r: array<Element, $[D / WIDTH]>;
-  var dv$r: array<Element, $[D / WIDTH]>;
 //# end
   for (var h = kvHead * sharing; h < (kvHead + 1u) * sharing; h += 1u) {
     let queryHead = (b * args.T * args.H + h) * $[D / WIDTH]u;
     let statistics = (b * args.H + h) * args.T;
     for (var firstQuery = firstKey / $[C * LANES]u * $[C * LANES]u; firstQuery < end; firstQuery += $[C * LANES]u) {
+      let isFirst = h == kvHead * sharing && firstQuery <= firstKey;
 //# for c < SUBGROUPS * C
       let t$c = min(firstQuery + $[c * LANES]u + lane, args.T - 1u);
       let query$c = queryHead + t$c * queryRow;
@@ -94,8 +93,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 //# end
       for (var n = 0u; n < $[D / WIDTH]u; n += 1u) {
 //# for r < R
-        var dkSum$r = dk$r[n];
-        var dvSum$r = dv$r[n];
+        var dkSum$r = select(dk[row$r + n], Element(), isFirst);
+        var dvSum$r = select(dv[row$r + n], Element(), isFirst);
 //# end
 //# for c < SUBGROUPS * C
         let q$c = $PART_WIDEN(q[query$c + n]);
@@ -116,19 +115,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 //# end
 //# end
 //# for r < R
-        dk$r[n] = dkSum$r;
-        dv$r[n] = dvSum$r;
+        if (key$r < args.T) {
+          dk[row$r + n] = dkSum$r;
+          dv[row$r + n] = dvSum$r;
+        }
 //# end
       }
     }
   }
-
-//# for r < R
-  if (key$r < args.T) {
-    for (var n = 0u; n < $[D / WIDTH]u; n += 1u) {
-      dk[row$r + n] = dk$r[n];
-      dv[row$r + n] = dv$r[n];
-    }
-  }
-//# end
 }

@@ -34,9 +34,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let row$r = ((b * args.T + clamped$r) * args.H + h) * $[D / WIDTH]u;
   let lse$r = lse[(b * args.H + h) * args.T + clamped$r];
   let delta$r = delta[(b * args.H + h) * args.T + clamped$r];
-  var dq$r: array<Element, $[D / WIDTH]>;
 //# end
   for (var firstKey = first / $[C * LANES]u * $[C * LANES]u; firstKey <= lastQuery; firstKey += $[C * LANES]u) {
+    let isFirst = firstKey <= first;
 //# for c < SUBGROUPS * C
     let key$c = keyHead + min(firstKey + $[c * LANES]u + lane, args.T - 1u) * keyRow;
 //# end
@@ -80,7 +80,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 //# end
     for (var n = 0u; n < $[D / WIDTH]u; n += 1u) {
 //# for r < R
-      var sum$r = dq$r[n];
+      var sum$r = select(dq[row$r + n], Element(), isFirst);
 //# end
 //# for c < SUBGROUPS * C
       let k$c = $PART_WIDEN(k[key$c + n]);
@@ -96,14 +96,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 //# end
 //# end
 //# for r < R
-      dq$r[n] = sum$r;
+      if (t$r < args.T) { dq[row$r + n] = sum$r; }
 //# end
     }
   }
-
-//# for r < R
-  if (t$r < args.T) {
-    for (var n = 0u; n < $[D / WIDTH]u; n += 1u) { dq[row$r + n] = dq$r[n]; }
-  }
-//# end
 }

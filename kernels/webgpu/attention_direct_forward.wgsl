@@ -8,6 +8,8 @@ struct Args {
   Hkv: u32,
   window: u32,
   scale: f32,
+  // Elements of a head.
+  columns: u32,
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
@@ -110,14 +112,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
 
+  // How often this is done is not written here, or compilers would unroll it.
+  for (var n = 0u; n < args.columns; n += 1u) {
 //# for r < R
-  if (t$r < args.T) {
-    for (var n = 0u; n < $[D / WIDTH]u; n += 1u) {
-      out[row$r + n] = $PART_NARROW(out$r[n] / total$r);
-    }
-//# if !CACHE
-    lse[(b * args.H + h) * args.T + t$r] = highest$r + log(total$r);
+    if (t$r < args.T) { out[row$r + n] = $PART_NARROW(out$r[n] / total$r); }
 //# end
   }
+//# if !CACHE
+//# for r < R
+  if (t$r < args.T) { lse[(b * args.H + h) * args.T + t$r] = highest$r + log(total$r); }
+//# end
 //# end
 }

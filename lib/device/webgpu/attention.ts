@@ -21,6 +21,11 @@ const DELTA = halves + element + deltaMain;
 /** Up to so many new queries, a workgroup for each is better than tiles of them. */
 const FEW_QUERIES = 8;
 
+/** What kernels are told of heads of D numbers: how many elements they are, and the scale of scores. */
+function headUniforms(D: number): { columns: number; scale: number } {
+  return { columns: D / widthFor(D), scale: 1 / Math.sqrt(D) };
+}
+
 /** See {@link Operations}. */
 export function attentionOperations(
   gpu: Gpu,
@@ -32,7 +37,7 @@ export function attentionOperations(
       const { B, T, S, H, Hkv, D } = attentionSizes(q, k);
       checkShapes(S === T && D % 2 === 0, "attention", q, k);
       const { kernel, rows } = kernels.forward(q, false);
-      const uniforms = { T, S, H, Hkv, window: Math.min(window, T), scale: 1 / Math.sqrt(D) };
+      const uniforms = { T, S, H, Hkv, ...headUniforms(D), window: Math.min(window, T) };
       const work = H * T * uniforms.window * D;
       for (const { count, slices } of gpu.split(B, { out, lse, q, k, v }, gpu.maxWork / work)) {
         gpu.run(kernel, slices, uniforms, [Math.ceil(T / rows), H, count], count * work);
@@ -45,11 +50,11 @@ export function attentionOperations(
       const WIDTH = widthFor(D);
       const deltaKernel = gpu.kernel(DELTA, { WIDTH, ...storage("OUT", out, WIDTH) });
       const query = kernels.backwardQuery(q), key = kernels.backwardKey(q);
-      const uniforms = { T, H, Hkv, window: Math.min(window, T), scale: 1 / Math.sqrt(D) };
+      const uniforms = { T, H, Hkv, ...headUniforms(D), window: Math.min(window, T) };
       const tensors = { dq, dk, dv, delta: deltas, dout, out, lse, q, k, v };
       const work = 2 * H * T * uniforms.window * D;
       for (const { count, slices } of gpu.split(B, tensors, gpu.maxWork / work)) {
-        const sizes = { count: count * H * T, T, H, columns: D / WIDTH };
+        const sizes = { ...uniforms, count: count * H * T };
         gpu.run(deltaKernel, slices, sizes, Math.ceil(sizes.count / WORKGROUP));
         const groups = (rows: number) => Math.ceil(T / rows);
         gpu.run(query.kernel, slices, uniforms, [groups(query.rows), H, count], count * work);
@@ -60,7 +65,7 @@ export function attentionOperations(
     attentionWithCache({ out, q, kCache, vCache, positions, window }) {
       const { B, T, S, H, Hkv, D } = attentionSizes(q, kCache);
       checkShapes(D % 2 === 0, "attentionWithCache", q, kCache);
-      const uniforms = { T, S, H, Hkv, window: Math.min(window, S), scale: 1 / Math.sqrt(D) };
+      const uniforms = { T, S, H, Hkv, ...headUniforms(D), window: Math.min(window, S) };
       const bindings = { out, q, k: kCache, v: vCache, positions };
       if (T < FEW_QUERIES) {
         const WIDTH = D % 4 === 0 ? 4 : 2;

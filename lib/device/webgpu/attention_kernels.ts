@@ -67,19 +67,16 @@ function directKernels(gpu: Gpu): AttentionKernels {
   // A workgroup is one subgroup, whose size must be known.
   const SUBGROUPS = min === max;
   const LANES = SUBGROUPS ? min : 8;
-  const kernel = (source: string, q: Tensor, R: number, values: { CACHE?: boolean } = {}) => {
+  const kernel = (source: string, q: Tensor, values: { CACHE?: boolean } = {}): RowsKernel => {
     const D = q.shape[3], WIDTH = widthFor(D);
-    const tile = { LANES, R, C: SUBGROUPS ? 4 : 1, SUBGROUPS };
-    const part = storage("PART", q, WIDTH);
-    return {
-      kernel: gpu.kernel(source, { ...values, ...tile, ...part, D, WIDTH }),
-      rows: LANES * R,
-    };
+    const tile = { R: 4, C: SUBGROUPS ? 4 : 1, LANES, SUBGROUPS };
+    const part = { ...storage("PART", q, WIDTH), D, WIDTH };
+    return { kernel: gpu.kernel(source, { ...values, ...tile, ...part }), rows: 4 * LANES };
   };
   return {
-    forward: (q, CACHE) => kernel(DIRECT_FORWARD, q, 4, { CACHE }),
-    backwardQuery: (q) => kernel(DIRECT_BACKWARD_QUERY, q, 4),
-    backwardKey: (q) => kernel(DIRECT_BACKWARD_KEY, q, 2),
+    forward: (q, CACHE) => kernel(DIRECT_FORWARD, q, { CACHE }),
+    backwardQuery: (q) => kernel(DIRECT_BACKWARD_QUERY, q),
+    backwardKey: (q) => kernel(DIRECT_BACKWARD_KEY, q),
   };
 }
 
