@@ -11,13 +11,14 @@ struct Args {
   rate: f32,
   squareScale: f32,
   eps: f32,
+  gradientScale: f32,
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read_write> p: array<Element>;
-@group(0) @binding(2) var<storage, read> g: array<Element>;
-@group(0) @binding(3) var<storage, read_write> m: array<Element>;
-@group(0) @binding(4) var<storage, read_write> v: array<Element>;
+@group(0) @binding(1) var<storage, read_write> p: array<$P>;
+@group(0) @binding(2) var<storage, read> g: array<$G>;
+@group(0) @binding(3) var<storage, read_write> m: array<$M>;
+@group(0) @binding(4) var<storage, read_write> v: array<$V>;
 //# if GUARDED
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
 //# end
@@ -33,10 +34,13 @@ fn main(
 //# if GUARDED
   if (guard[0] != 0u) { return; }
 //# end
-  let gradient = g[i];
-  let first = m[i] + (gradient - m[i]) * args.gradientWeight;
-  let second = v[i] + (gradient * gradient - v[i]) * args.squareWeight;
-  m[i] = first;
-  v[i] = second;
-  p[i] = p[i] * args.keep - args.rate * first / (sqrt(second * args.squareScale) + args.eps);
+  let gradient = args.gradientScale * $G_WIDEN(g[i]);
+  let oldM = $M_WIDEN(m[i]);
+  let oldV = $V_WIDEN(v[i]);
+  let first = oldM + (gradient - oldM) * args.gradientWeight;
+  let second = oldV + (gradient * gradient - oldV) * args.squareWeight;
+  m[i] = $M_NARROW(first);
+  v[i] = $V_NARROW(second);
+  let change = args.rate * first / (sqrt(second * args.squareScale) + args.eps);
+  p[i] = $P_NARROW($P_WIDEN(p[i]) * args.keep - change);
 }

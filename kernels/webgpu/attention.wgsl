@@ -11,10 +11,10 @@ struct Args {
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read_write> out: array<Part>;
-@group(0) @binding(2) var<storage, read> q: array<Part>;
-@group(0) @binding(3) var<storage, read> k: array<Part>;
-@group(0) @binding(4) var<storage, read> v: array<Part>;
+@group(0) @binding(1) var<storage, read_write> out: array<$PART>;
+@group(0) @binding(2) var<storage, read> q: array<$PART>;
+@group(0) @binding(3) var<storage, read> k: array<$PART>;
+@group(0) @binding(4) var<storage, read> v: array<$PART>;
 //# if CACHE
 @group(0) @binding(5) var<storage, read> positions: array<u32>;
 //# else
@@ -25,7 +25,7 @@ fn load_row(what: u32, queries: Lines, row: u32, d: u32) -> vec4f {
   let t = min(queries.first + row, args.T - 1u);
   let index = queries.head + (t * args.H * $[D]u + d) / $[WIDTH]u;
 //# if WIDTH == 4
-  return select(vec4f(), q[index], d < $[D]u);
+  return select(vec4f(), $PART_WIDEN(q[index]), d < $[D]u);
 //# else
   return four_of(q[index], q[index + 1u], d);
 //# end
@@ -35,8 +35,8 @@ fn load_column(what: u32, keys: Lines, column: u32, d: u32) -> vec4f {
   let s = min(keys.first + column, args.S - 1u);
   let index = keys.head + (s * args.Hkv * $[D]u + d) / $[WIDTH]u;
 //# if WIDTH == 4
-  if (what == 0u) { return select(vec4f(), k[index], d < $[D]u); }
-  return v[index];
+  if (what == 0u) { return select(vec4f(), $PART_WIDEN(k[index]), d < $[D]u); }
+  return $PART_WIDEN(v[index]);
 //# else
   if (what == 0u) { return four_of(k[index], k[index + 1u], d); }
   return four_of(v[index], v[index + 1u], d);
@@ -136,7 +136,7 @@ fn main(
     let column$[i]_$[n] = (local.x + $[n * TX]u) * $[4 / WIDTH]u;
     let index$[i]_$[n] = queries.head + t$[i] * args.H * $[D / WIDTH]u + column$[i]_$[n];
 //# if WIDTH == 4
-    if (column$[i]_$[n] < $[D / 4]u) { out[index$[i]_$[n]] = value$[i]_$[n]; }
+    if (column$[i]_$[n] < $[D / 4]u) { out[index$[i]_$[n]] = $PART_NARROW(value$[i]_$[n]); }
 //# else
     if (column$[i]_$[n] < $[D / 2]u) { out[index$[i]_$[n]] = value$[i]_$[n].xy; }
     if (column$[i]_$[n] + 1u < $[D / 2]u) { out[index$[i]_$[n] + 1u] = value$[i]_$[n].zw; }

@@ -12,9 +12,9 @@ struct Args {
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read_write> dk: array<Part>;
 @group(0) @binding(2) var<storage, read_write> dv: array<Part>;
-@group(0) @binding(3) var<storage, read> q: array<Part>;
-@group(0) @binding(4) var<storage, read> k: array<Part>;
-@group(0) @binding(5) var<storage, read> v: array<Part>;
+@group(0) @binding(3) var<storage, read> q: array<$PART>;
+@group(0) @binding(4) var<storage, read> k: array<$PART>;
+@group(0) @binding(5) var<storage, read> v: array<$PART>;
 @group(0) @binding(6) var<storage, read> dout: array<Part>;
 @group(0) @binding(7) var<storage, read> lse: array<f32>;
 @group(0) @binding(8) var<storage, read> delta: array<f32>;
@@ -23,8 +23,8 @@ fn load_row(what: u32, keys: Lines, row: u32, d: u32) -> vec4f {
   let s = min(keys.first + row, args.T - 1u);
   let index = keys.head + (s * args.Hkv * $[D]u + d) / $[WIDTH]u;
 //# if WIDTH == 4
-  if (what == 0u) { return select(vec4f(), k[index], d < $[D]u); }
-  return select(vec4f(), v[index], d < $[D]u);
+  if (what == 0u) { return select(vec4f(), $PART_WIDEN(k[index]), d < $[D]u); }
+  return select(vec4f(), $PART_WIDEN(v[index]), d < $[D]u);
 //# else
   if (what == 0u) { return four_of(k[index], k[index + 1u], d); }
   return four_of(v[index], v[index + 1u], d);
@@ -35,7 +35,7 @@ fn load_column(what: u32, queries: Lines, column: u32, d: u32) -> vec4f {
   let t = min(queries.first + column, args.T - 1u);
   let index = queries.head + (t * args.H * $[D]u + d) / $[WIDTH]u;
 //# if WIDTH == 4
-  if (what == 0u) { return select(vec4f(), q[index], d < $[D]u); }
+  if (what == 0u) { return select(vec4f(), $PART_WIDEN(q[index]), d < $[D]u); }
   return select(vec4f(), dout[index], d < $[D]u);
 //# else
   if (what == 0u) { return four_of(q[index], q[index + 1u], d); }

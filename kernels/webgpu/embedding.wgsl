@@ -12,7 +12,7 @@ struct Args {
 
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read_write> out: array<Element>;
-@group(0) @binding(2) var<storage, read> table: array<Element>;
+@group(0) @binding(2) var<storage, read> table: array<$TABLE>;
 @group(0) @binding(3) var<storage, read> ids: array<u32>;
 
 @compute @workgroup_size(64)
@@ -25,5 +25,5 @@ fn main(
   if (i >= args.count) { return; }
   let row = ids[args.firstOut + i / args.columns] - args.firstRow;
   if (row >= args.rows) { return; }
-  out[i] = table[row * args.columns + i % args.columns];
+  out[i] = $TABLE_WIDEN(table[row * args.columns + i % args.columns]);
 }

@@ -13,7 +13,7 @@ struct Args {
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read_write> dtable: array<Element>;
+@group(0) @binding(1) var<storage, read_write> dtable: array<$DTABLE>;
 @group(0) @binding(2) var<storage, read> dout: array<Element>;
 @group(0) @binding(3) var<storage, read> tokens: array<u32>;
 @group(0) @binding(4) var<storage, read> starts: array<u32>;
@@ -57,6 +57,7 @@ fn main(
   if (local.y == 0u && column < args.columns) {
     let all = (partials[local.x] + partials[local.x + 32u]) +
       (partials[local.x + 64u] + partials[local.x + 96u]);
-    dtable[row * args.columns + column] += all;
+    let at = row * args.columns + column;
+    dtable[at] = $DTABLE_NARROW($DTABLE_WIDEN(dtable[at]) + all);
   }
 }

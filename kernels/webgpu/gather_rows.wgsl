@@ -8,8 +8,8 @@ struct Args {
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read_write> out: array<Element>;
-@group(0) @binding(2) var<storage, read> x: array<Element>;
+@group(0) @binding(1) var<storage, read_write> out: array<$X>;
+@group(0) @binding(2) var<storage, read> x: array<$X>;
 @group(0) @binding(3) var<storage, read> index: array<u32>;
 
 @compute @workgroup_size(64)

@@ -6,6 +6,7 @@ struct Args {
   momentumOffset: u32,
   outOffset: u32,
   mu: f32,
+  gradientScale: f32,
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
@@ -28,7 +29,7 @@ fn main(
   if (guard[0] != 0u) { return; }
 //# end
   let before = momentum[args.momentumOffset + i];
-  let gradient = g[i];
+  let gradient = args.gradientScale * g[i];
   let after = before + (gradient - before) * (1.0 - args.mu);
   momentum[args.momentumOffset + i] = after;
   out[args.outOffset + i] = gradient + (after - gradient) * args.mu;

@@ -10,14 +10,15 @@ struct Args {
 
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read> x: array<Element>;
-@group(0) @binding(2) var<storage, read_write> out: array<Element>;
+@group(0) @binding(2) var<storage, read_write> out: array<$OUT>;
 
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
+  invocation: Invocation,
 ) {
+  let thread = invocation.thread;
   let row = flat_index(group, groups);
   if (row >= args.rows) { return; }
   let first = row * args.columns;
@@ -26,9 +27,9 @@ fn main(
     let value = x[first + c];
     squares += total(value * value);
   }
-  let mean = workgroup_sum(squares, thread) / f32(args.columns * $[WIDTH]u);
+  let mean = workgroup_sum(squares, invocation) / f32(args.columns * $[WIDTH]u);
   let scale = 1.0 / sqrt(mean + 0x1p-23);
   for (var c = thread; c < args.columns; c += 64u) {
-    out[first + c] = x[first + c] * scale;
+    out[first + c] = $OUT_NARROW(x[first + c] * scale);
   }
 }

@@ -13,7 +13,7 @@ struct Args {
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read_write> x: array<Element>;
+@group(0) @binding(1) var<storage, read_write> x: array<$X>;
 @group(0) @binding(2) var<storage, read> cosines: array<Element>;
 @group(0) @binding(3) var<storage, read> sines: array<Element>;
 //# if RSTD
@@ -24,6 +24,20 @@ struct Args {
 //# end
 
 var<workgroup> partials: array<f32, 64>;
+
+struct Rotated {
+  first: Element,
+  second: Element,
+}
+
+// Numbers of the two halves of a head, rotated.
+fn rotated(i: u32, angle: u32) -> Rotated {
+  let x1 = $X_WIDEN(x[i]);
+  let x2 = $X_WIDEN(x[i + args.half]);
+  let c = cosines[angle];
+  let s = sines[angle];
+  return Rotated(x1 * c + x2 * s, x2 * c - x1 * s);
+}
 
 @compute @workgroup_size(8, 8)
 fn main(
@@ -42,13 +56,8 @@ fn main(
   var squares = 0.0;
   if (head < args.count) {
     for (var j = local.x; j < args.half; j += 8u) {
-      let x1 = x[first + j];
-      let x2 = x[first + args.half + j];
-      let r1 = x1 * cosines[angles + j] + x2 * sines[angles + j];
-      let r2 = x2 * cosines[angles + j] - x1 * sines[angles + j];
-      squares += total(r1 * r1) + total(r2 * r2);
-      x[first + j] = r1;
-      x[first + args.half + j] = r2;
+      let r = rotated(first + j, angles + j);
+      squares += total(r.first * r.first) + total(r.second * r.second);
     }
   }
   partials[local.y * 8u + local.x] = squares;
@@ -63,7 +72,8 @@ fn main(
   if (local.x == 0u) { rstd[head] = norm; }
 //# end
   for (var j = local.x; j < args.half; j += 8u) {
-    x[first + j] *= args.scale * norm;
-    x[first + args.half + j] *= args.scale * norm;
+    let r = rotated(first + j, angles + j);
+    x[first + j] = $X_NARROW(r.first * (args.scale * norm));
+    x[first + args.half + j] = $X_NARROW(r.second * (args.scale * norm));
   }
 }

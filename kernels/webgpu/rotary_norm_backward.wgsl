@@ -13,7 +13,7 @@ struct Args {
 
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read_write> dx: array<Element>;
-@group(0) @binding(2) var<storage, read> y: array<Element>;
+@group(0) @binding(2) var<storage, read> y: array<$Y>;
 @group(0) @binding(3) var<storage, read> rstd: array<f32>;
 @group(0) @binding(4) var<storage, read> cosines: array<Element>;
 @group(0) @binding(5) var<storage, read> sines: array<Element>;
@@ -32,8 +32,8 @@ fn main(
   var products = 0.0;
   if (head < args.count) {
     for (var j = local.x; j < args.half; j += 8u) {
-      products += total(dx[first + j] * y[first + j]);
-      products += total(dx[first + args.half + j] * y[first + args.half + j]);
+      products += total(dx[first + j] * $Y_WIDEN(y[first + j]));
+      products += total(dx[first + args.half + j] * $Y_WIDEN(y[first + args.half + j]));
     }
   }
   partials[local.y * 8u + local.x] = products;
@@ -47,8 +47,8 @@ fn main(
   let along = sum / (args.scale * args.scale * f32(args.half * $[2 * WIDTH]u));
   let factor = args.scale * rstd[head];
   for (var j = local.x; j < args.half; j += 8u) {
-    let r1 = factor * (dx[first + j] - along * y[first + j]);
-    let r2 = factor * (dx[first + args.half + j] - along * y[first + args.half + j]);
+    let r1 = factor * (dx[first + j] - along * $Y_WIDEN(y[first + j]));
+    let r2 = factor * (dx[first + args.half + j] - along * $Y_WIDEN(y[first + args.half + j]));
     dx[first + j] = r1 * cosines[angles + j] - r2 * sines[angles + j];
     dx[first + args.half + j] = r1 * sines[angles + j] + r2 * cosines[angles + j];
   }

@@ -15,10 +15,10 @@ struct Args {
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read_write> v: array<Element>;
-@group(0) @binding(2) var<storage, read> table: array<Element>;
+@group(0) @binding(1) var<storage, read_write> v: array<$V>;
+@group(0) @binding(2) var<storage, read> table: array<$TABLE>;
 @group(0) @binding(3) var<storage, read> ids: array<u32>;
-@group(0) @binding(4) var<storage, read> x: array<f32>;
+@group(0) @binding(4) var<storage, read> x: array<$X>;
 @group(0) @binding(5) var<storage, read> gate: array<f32>;
 
 @compute @workgroup_size(64)
@@ -36,7 +36,9 @@ fn main(
   let head = column / args.headColumns;
   var product = 0.0;
   for (var g = 0u; g < args.G; g += 1u) {
-    product += gate[head * args.G + g] * x[n * args.C + g];
+    product += gate[head * args.G + g] * number_of_x(n * args.C + g);
   }
-  v[i] += args.scale / (1.0 + exp(-product)) * table[row * args.columns + column];
+  let weight = args.scale / (1.0 + exp(-product));
+  let embedding = $TABLE_WIDEN(table[row * args.columns + column]);
+  v[i] = $V_NARROW($V_WIDEN(v[i]) + weight * embedding);
 }

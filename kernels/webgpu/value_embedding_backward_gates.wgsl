@@ -19,9 +19,9 @@ struct Args {
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read_write> gates: array<vec2f>;
 @group(0) @binding(2) var<storage, read> dv: array<Element>;
-@group(0) @binding(3) var<storage, read> table: array<Element>;
+@group(0) @binding(3) var<storage, read> table: array<$TABLE>;
 @group(0) @binding(4) var<storage, read> ids: array<u32>;
-@group(0) @binding(5) var<storage, read> x: array<f32>;
+@group(0) @binding(5) var<storage, read> x: array<$X>;
 @group(0) @binding(6) var<storage, read> gate: array<f32>;
 
 @compute @workgroup_size(64)
@@ -38,13 +38,13 @@ fn main(
   if (row >= args.rows) { return; }
   var product = 0.0;
   for (var g = 0u; g < args.G; g += 1u) {
-    product += gate[head * args.G + g] * x[n * args.C + g];
+    product += gate[head * args.G + g] * number_of_x(n * args.C + g);
   }
   let s = 1.0 / (1.0 + exp(-product));
   var gradient = 0.0;
   let embedding = (row * args.heads + head) * args.headColumns;
   for (var c = 0u; c < args.headColumns; c += 1u) {
-    gradient += total(dv[i * args.headColumns + c] * table[embedding + c]);
+    gradient += total(dv[i * args.headColumns + c] * $TABLE_WIDEN(table[embedding + c]));
   }
   gates[i] = vec2f(args.scale * s, args.scale * s * (1.0 - s) * gradient);
 }

@@ -23,22 +23,24 @@ const isSet = (guard: Tensor | undefined) => guard !== undefined && data(guard)[
 export function adamW(args: Args<"adamW">): void {
   if (isSet(args.guard)) return;
   const [p, g, m, v] = [args.p, args.g, args.m, args.v].map(data);
-  const { lr, beta1, beta2, eps, weightDecay, step } = args;
+  const { lr, beta1, beta2, eps, weightDecay, step, gradientScale = 1 } = args;
   const bias1 = 1 - beta1 ** step, bias2 = 1 - beta2 ** step;
   for (let i = 0; i < p.length; i++) {
-    m[i] = lerp(m[i], g[i], 1 - beta1);
-    v[i] = lerp(v[i], g[i] * g[i], 1 - beta2);
+    const gradient = gradientScale * g[i];
+    m[i] = lerp(m[i], gradient, 1 - beta1);
+    v[i] = lerp(v[i], gradient * gradient, 1 - beta2);
     p[i] = p[i] * (1 - lr * weightDecay) - lr / bias1 * m[i] / (Math.sqrt(v[i] / bias2) + eps);
   }
 }
 
 export function muonMomentum(args: Args<"muonMomentum">): void {
-  const { out, momentum, g, slot, mu, guard } = args;
+  const { out, momentum, g, slot, mu, gradientScale = 1, guard } = args;
   if (isSet(guard)) return;
   const m = matrices(momentum).of[slot], x = matrices(out).of[slot], grad = data(g);
   for (let i = 0; i < m.length; i++) {
-    m[i] = lerp(m[i], grad[i], 1 - mu);
-    x[i] = lerp(grad[i], m[i], mu);
+    const gradient = gradientScale * grad[i];
+    m[i] = lerp(m[i], gradient, 1 - mu);
+    x[i] = lerp(gradient, m[i], mu);
   }
 }
 

@@ -9,7 +9,7 @@ testOperation("muonMomentum and cautiousUpdate on one matrix of a stack", all, a
     const stack = () => random([n, rows, cols]);
     for (const slot of [0, n - 1]) {
       const [g, p] = [random([rows, cols]), random([rows, cols])];
-      const momentum = { out: stack(), momentum: stack(), g, slot, mu: 0.95 };
+      const momentum = { out: stack(), momentum: stack(), g, slot, mu: 0.95, gradientScale: 0.5 };
       await checkOperation(device, "muonMomentum", momentum);
       const update = { p, x: stack(), slot, lr: 0.02, weightDecay: 0.3 };
       await checkOperation(device, "cautiousUpdate", update);

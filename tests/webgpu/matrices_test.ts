@@ -72,3 +72,16 @@ Deno.test("gradients too large for float16 become infinite, other factors satura
     [out, a, b].forEach((tensor) => device!.free(tensor));
   }
 });
+
+Deno.test("attention by subgroup matrices, as exact as float16 lets it be", { ignore }, async () => {
+  const tiles = await webGpu("webgpu", { attentionProducts: "tiles" });
+  const [B, T, H, Hkv, D] = [1, 70, 2, 1, 72];
+  const half = (heads: number) => random([B, T, heads, D], 1, "float16");
+  const [q, k, v, out] = [half(H), half(Hkv), half(Hkv), half(H)];
+  const lse = random([B, H, T]), window = 40;
+  await checkOperation(tiles.device!, "attention", { out, lse, q, k, v, window }, 2e-3);
+  const [dq, dk, dv] = [H, Hkv, Hkv].map((heads) => random([B, T, heads, D]));
+  const dout = random([B, T, H, D]), delta = random([B, H, T]);
+  const args = { dq, dk, dv, delta, dout, out, lse, q, k, v, window };
+  await checkOperation(tiles.device!, "attentionBackward", args, 2e-3, ["delta"]);
+});

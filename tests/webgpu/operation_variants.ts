@@ -18,6 +18,14 @@ const yesOrNo = [false, true] as const;
 /** Columns that are whole vec4s, and others. */
 const columns = [8, 7] as const;
 
+/** Columns, and how they are kept. */
+const kept = [
+  { C: 8, dtype: "float32" },
+  { C: 7, dtype: "float32" },
+  { C: 8, dtype: "bfloat16" },
+  { C: 8, dtype: "float16" },
+] as const;
+
 const headSizes = [20, 22, 64, 128, 256] as const;
 
 /** Shapes of what attention works on. */
@@ -63,55 +71,67 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
     copy: [{ out: random([3]), x: random([3]) }],
     matmul: matmulVariants(),
 
-    embedding: columns.map((C) => ({
+    embedding: kept.map(({ C, dtype }) => ({
       out: random([3, C]),
-      table: random([2, C]),
+      table: random([2, C], 1, dtype),
       ids: ints(ids),
     })),
-    embeddingBackward: columns.map((C) => ({
-      dtable: random([2, C]),
+    embeddingBackward: kept.map(({ C, dtype }) => ({
+      dtable: random([2, C], 1, dtype),
       dout: random([3, C]),
       groups: groupsOf(ids, 2),
     })),
     bigramIds: [{ out: ints(ids), ids: ints(ids), previous: random([1]), buckets: 10 }],
-    addValueEmbedding: columns.map((D) => ({
-      v: random([3, Hkv, D]),
-      table: random([2, Hkv * D]),
+    addValueEmbedding: kept.map(({ C: D, dtype }) => ({
+      v: random([3, Hkv, D], 1, dtype),
+      table: random([2, Hkv * D], 1, dtype),
       ids: ints(ids),
-      x: random([3, 8]),
+      x: random([3, 8], 1, dtype),
       gate: random([Hkv, 4]),
     })),
-    addValueEmbeddingBackward: columns.map((D) => ({
+    addValueEmbeddingBackward: kept.map(({ C: D, dtype }) => ({
       dx: random([3, 8]),
       dgate: random([Hkv, 4]),
-      dtable: random([2, Hkv * D]),
+      dtable: random([2, Hkv * D], 1, dtype),
       dv: random([3, Hkv, D]),
-      table: random([2, Hkv * D]),
+      table: random([2, Hkv * D], 1, dtype),
       ids: ints(ids),
       groups: groupsOf(ids, 2),
-      x: random([3, 8]),
+      x: random([3, 8], 1, dtype),
       gate: random([Hkv, 4]),
     })),
 
-    rmsNorm: columns.map((C) => ({ out: random([3, C]), x: random([3, C]) })),
+    rmsNorm: kept.map(({ C, dtype }) => ({ out: random([3, C], 1, dtype), x: random([3, C]) })),
+    combineNorm: choices({ types: kept, a: coefficients, b: coefficients, inPlace: yesOrNo })
+      .map(({ types: { C, dtype }, a, b, inPlace }) => {
+        const x = random([3, C]);
+        return {
+          out: inPlace ? x : random([3, C]),
+          normed: random([3, C], 1, dtype),
+          x,
+          y: random([3, C]),
+          a,
+          b,
+        };
+      }),
     rmsNormBackward: choices({ C: columns, accumulate: yesOrNo }).map(({ C, accumulate }) => ({
       dx: random([3, C]),
       dout: random([3, C]),
       x: random([3, C]),
       accumulate,
     })),
-    rotaryNorm: choices({ half: columns, keep: yesOrNo, late: yesOrNo })
-      .map(({ half, keep, late }) => ({
-        x: random([B, 3, H, 2 * half]),
+    rotaryNorm: choices({ half: kept, keep: yesOrNo, late: yesOrNo })
+      .map(({ half: { C: half, dtype }, keep, late }) => ({
+        x: random([B, 3, H, 2 * half], 1, dtype),
         cos: random([3, half]),
         sin: random([3, half]),
         scale: 1,
         rstd: keep ? random([3, H]) : undefined,
         positions: late ? ints([0]) : undefined,
       })),
-    rotaryNormBackward: columns.map((half) => ({
+    rotaryNormBackward: kept.map(({ C: half, dtype }) => ({
       dx: random([B, 3, H, 2 * half]),
-      y: random([B, 3, H, 2 * half]),
+      y: random([B, 3, H, 2 * half], 1, dtype),
       rstd: random([3, H]),
       cos: random([3, half]),
       sin: random([3, half]),
@@ -170,7 +190,7 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       scale: 1,
     })),
 
-    checkFinite: columns.map((C) => ({ x: random([C]), flag: ints([0]) })),
+    checkFinite: kept.map(({ C, dtype }) => ({ x: random([C], 1, dtype), flag: ints([0]) })),
 
     attention: headSizes.map((D) => ({
       out: random([B, 3, H, D]),
@@ -209,8 +229,16 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       x: random([B, 1, Hkv, D]),
       positions: ints([0]),
     })),
-    gatherRows: columns.map((C) => ({ out: random([1, C]), x: random([3, C]), index: ints([2]) })),
-    scatterRows: columns.map((C) => ({ out: random([3, C]), x: random([1, C]), index: ints([2]) })),
+    gatherRows: kept.map(({ C, dtype }) => ({
+      out: random([1, C], 1, dtype),
+      x: random([3, C], 1, dtype),
+      index: ints([2]),
+    })),
+    scatterRows: kept.map(({ C, dtype }) => ({
+      out: random([3, C], 1, dtype),
+      x: random([1, C], 1, dtype),
+      index: ints([2]),
+    })),
 
     softcapCrossEntropy: choices({ V: columns, gradientScale: [undefined, 1] })
       .map(({ V, gradientScale }) => ({
@@ -222,22 +250,22 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
         cap: 15,
         gradientScale,
       })),
-    sample: [{
+    sample: [8, 5000].map((V) => ({
       out: ints([0]),
-      logits: random([1, 8]),
-      vocabSize: 8,
+      logits: random([1, V]),
+      vocabSize: V,
       uniforms: random([1]),
       temperature: 1,
       topK: 5,
       topP: 0.9,
       minP: 0.1,
-    }],
+    })),
 
-    adamW: choices({ C: columns, guard: guards }).map(({ C, guard }) => ({
-      p: random([C]),
-      g: random([C]),
-      m: random([C]),
-      v: positive([C]),
+    adamW: choices({ types: kept, guard: guards }).map(({ types: { C, dtype }, guard }) => ({
+      p: random([C], 1, dtype),
+      g: random([C], 1, dtype),
+      m: random([C], 1, dtype),
+      v: positive([C], 1, dtype),
       ...settings,
       guard,
     })),

@@ -19,12 +19,13 @@ class Arguments {
   weight2: f32;
   rootBias: f32;
   eps: f32;
+  gradientScale: f32;
 }
 
 const args = changetype<Arguments>(ARGUMENTS);
 
 /**
- * m += weight1·(g − m); v += weight2·(g² − v); p = decay·p − rate · m / (rootBias·sqrt(v) + eps).
+ * g *= gradientScale; m += weight1·(g − m); v += weight2·(g² − v); p = decay·p − rate · m / (rootBias·sqrt(v) + eps).
  */
 export function adamW(
   p: usize,
@@ -38,6 +39,7 @@ export function adamW(
   weight2: f32,
   rootBias: f32,
   eps: f32,
+  gradientScale: f32,
 ): void {
   args.p = p;
   args.g = g;
@@ -50,6 +52,7 @@ export function adamW(
   args.weight2 = weight2;
   args.rootBias = rootBias;
   args.eps = eps;
+  args.gradientScale = gradientScale;
   parallelFrom(PARALLEL_FROM, count, (count + CHUNK - 1) / CHUNK, adamWItem);
 }
 
@@ -58,9 +61,9 @@ function adamWItem(item: i32): void {
   const p = args.p + offset, g = args.g + offset, m = args.m + offset, v = args.v + offset;
   const decay = splat(args.decay), rate = splat(-args.rate), eps = splat(args.eps);
   const weight1 = splat(args.weight1), weight2 = splat(args.weight2);
-  const rootBias = splat(args.rootBias);
+  const rootBias = splat(args.rootBias), gradientScale = splat(args.gradientScale);
   for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
-    const gradient = load4(g + at, left);
+    const gradient = f32x4.mul(gradientScale, load4(g + at, left));
     let first = load4(m + at, left), second = load4(v + at, left);
     first = fma(weight1, f32x4.sub(gradient, first), first);
     second = fma(weight2, f32x4.sub(f32x4.mul(gradient, gradient), second), second);

@@ -37,21 +37,29 @@ function matrixAt(index: i32): usize {
   return args.x + (<usize> index * <usize> args.rows * <usize> args.columns << 2);
 }
 
-/** momentum = lerp(momentum, g, 1−mu); out = lerp(g, momentum, mu). */
-export function muonMomentum(out: usize, momentum: usize, g: usize, count: i32, mu: f32): void {
+/** g *= scale; momentum = lerp(momentum, g, 1−mu); out = lerp(g, momentum, mu). */
+export function muonMomentum(
+  out: usize,
+  momentum: usize,
+  g: usize,
+  count: i32,
+  mu: f32,
+  scale: f32,
+): void {
   args.x = out;
   args.y = momentum;
   args.z = g;
   args.a = mu;
+  args.b = scale;
   overChunks(count, momentumItem);
 }
 
 function momentumItem(item: i32): void {
   const offset = <usize> item * CHUNK * 4, count = min(CHUNK, args.count - item * CHUNK);
   const out = args.x + offset, momentum = args.y + offset, g = args.z + offset;
-  const mu = splat(args.a), rest = splat(1 - args.a);
+  const mu = splat(args.a), rest = splat(1 - args.a), scale = splat(args.b);
   for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
-    const gradient = load4(g + at, left);
+    const gradient = f32x4.mul(scale, load4(g + at, left));
     let m = load4(momentum + at, left);
     m = fma(rest, f32x4.sub(gradient, m), m);
     store4(momentum + at, m, left);

@@ -14,13 +14,14 @@ export function adamWOperations(pool: Pool, memory: CpuMemory): Pick<Operations,
   const adamW = pool.kernel("adamW");
 
   return {
-    adamW: ({ p, g, m, v, lr, beta1, beta2, eps, weightDecay, step, guard }) => {
+    adamW: ({ p, g, m, v, lr, beta1, beta2, eps, weightDecay, step, gradientScale = 1, guard }) => {
       checkShapes([g, m, v].every(({ size }) => size === p.size), "adamW", p, g, m, v);
       if (isSet(memory, guard)) return;
       const decay = 1 - lr * weightDecay, rate = lr / (1 - beta1 ** step);
       const rootBias = 1 / Math.sqrt(1 - beta2 ** step);
       const tensors = [p, g, m, v].map(at);
-      adamW(...tensors, p.size, decay, rate, 1 - beta1, 1 - beta2, rootBias, eps);
+      const rates = [decay, rate, 1 - beta1, 1 - beta2, rootBias, eps, gradientScale];
+      adamW(...tensors, p.size, ...rates);
     },
   };
 }

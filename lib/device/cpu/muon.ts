@@ -38,11 +38,11 @@ export function muonOperations(pool: Pool, memory: CpuMemory): Pick<Operations, 
   };
 
   return {
-    muonMomentum: ({ out, momentum, g, slot, mu, guard }) => {
+    muonMomentum: ({ out, momentum, g, slot, mu, gradientScale = 1, guard }) => {
       const update = matrixAt("muonMomentum", out, slot, g);
       const state = matrixAt("muonMomentum", momentum, slot, g);
       if (isSet(memory, guard)) return;
-      muonMomentum(update, state, at(g), g.size, mu);
+      muonMomentum(update, state, at(g), g.size, mu, gradientScale);
     },
     frobeniusNormalize: ({ x, target, margin, eps }) => {
       frobeniusNormalize(at(x), ...matricesOf("frobeniusNormalize", x), target, margin, eps);

@@ -80,8 +80,8 @@ function directKernels(gpu: Gpu): AttentionKernels {
   };
 }
 
-const TILES = common + tiles;
-const MATRICES = common + matrices;
+const TILES = halves + common + tiles;
+const MATRICES = halves + common + matrices;
 
 function tileKernels(gpu: Gpu): AttentionKernels {
   const kernel = (main: string, q: Tensor, values: { OUTPUTS: number; CACHE?: boolean }) => {
@@ -90,7 +90,14 @@ function tileKernels(gpu: Gpu): AttentionKernels {
     const source = (tile ? MATRICES : TILES) + main;
     const { TY, RR } = tile ?? TILE;
     return {
-      kernel: gpu.kernel(source, { ...values, ...TILE, ...tile, D, WIDTH }),
+      kernel: gpu.kernel(source, {
+        ...values,
+        ...TILE,
+        ...tile,
+        ...storage("PART", q, WIDTH),
+        D,
+        WIDTH,
+      }),
       rows: TY * RR,
     };
   };

@@ -28,8 +28,8 @@ export type AttentionMatrixTile = Readonly<{
   HALF: boolean;
 }>;
 
-/** Threads along columns and rows, of factors in float16 and in float32, for 32 rows each. */
-const THREADS = { f16: { TX: 16, TY: 8 }, f32: { TX: 8, TY: 8 } } as const;
+/** Threads along columns and rows, best first; always for 32 rows. */
+const SHAPES = [{ TX: 16, TY: 8 }, { TX: 8, TY: 8 }] as const;
 
 /**
  * The tile for queries of a type: in float16 where they are, else in float32. Undefined where the
@@ -43,8 +43,9 @@ export function matrixTileFor(
   if (!subgroups) return undefined;
   for (const factor of dtype === "float16" ? ["f16", "f32"] as const : ["f32"] as const) {
     const config = largestMatrix(matrices, factor);
-    const tile = config && tileOf(THREADS[factor], config, subgroups.max);
-    if (tile && fits(tile, limits)) return tile;
+    const tiles = config ? SHAPES.map((shape) => tileOf(shape, config, subgroups.max)) : [];
+    const tile = tiles.find((tile) => fits(tile, limits));
+    if (tile) return tile;
   }
   return undefined;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Hardware } from "../device.ts";
+import type { Hardware, PeakFlops } from "../device.ts";
 import type { Operations } from "../operations.ts";
 import { adamWOperations } from "./adamw.ts";
 import { type AdapterOptions, openAdapter } from "./adapter.ts";
@@ -18,6 +18,7 @@ import { matmulOperations, type MatmulTile } from "./matmul.ts";
 import { measure, type Measured, tileFor } from "./matmul_tile.ts";
 import { muonOperations } from "./muon.ts";
 import { normOperations } from "./norm.ts";
+import { measurePeak } from "./peak.ts";
 import { rotaryOperations } from "./rotary.ts";
 import { sampleOperations } from "./sample.ts";
 import { smearOperations } from "./smear.ts";
@@ -44,7 +45,7 @@ export interface WebGpuOptions extends AdapterOptions {
 }
 
 /** What was measured of each adapter, by its name. */
-const measurements = new Map<string, Measured>();
+const measurements = new Map<string, Measured & { peak: PeakFlops }>();
 
 /** How long a submission may take, in milliseconds: other programs wait for the GPU as well. */
 const SUBMISSION_MS = 100;
@@ -66,7 +67,9 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<H
   let measured = measurements.get(name);
   if (!measured && !options.matmulTile) {
     try {
-      measured = await measure(gpu, software, options.now ?? (() => performance.now()));
+      const now = options.now ?? (() => performance.now());
+      const peak = await measurePeak(gpu, software, now);
+      measured = { ...await measure(gpu, software, now), peak };
     } catch (error) {
       gpu.close();
       throw error;
@@ -79,7 +82,8 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<H
   gpu.profiler = options.profiler?.(device);
   const operationsOf = (gpu: Gpu) =>
     operationsOn(gpu, products, (outputSize) => matmulTile ?? tileFor(tiles, outputSize));
-  return deviceOn(gpu, name, operationsOf, (bytes) => givesMemory(options, bytes));
+  const adapter = { name, isSoftware: software, peakFlops: measured?.peak };
+  return deviceOn(gpu, adapter, operationsOf, (bytes) => givesMemory(options, bytes));
 }
 
 /**
@@ -90,21 +94,21 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<H
  */
 function deviceOn(
   gpu: Gpu,
-  name: string,
+  adapter: Pick<Hardware, "name" | "isSoftware" | "peakFlops">,
   operationsOf: (gpu: Gpu) => Operations,
   givesMemory: (bytes: number) => Promise<boolean>,
 ): Hardware {
   const transfers = new Transfers(gpu);
   return {
     kind: "webgpu",
-    name,
+    ...adapter,
     get memory() {
       return { used: gpu.memory.used, peak: gpu.memory.peak, limit: gpu.memory.limit };
     },
     counting: () => {
       const { device: { limits }, maxBindingBytes, features } = gpu;
       const counting = new Gpu(countingGpu(limits), maxBindingBytes, Infinity, features);
-      return deviceOn(counting, name, operationsOf, () => Promise.resolve(true));
+      return deviceOn(counting, adapter, operationsOf, () => Promise.resolve(true));
     },
     fits: async ({ memory: { peak } }) => {
       const { limit } = gpu.memory;
@@ -145,7 +149,7 @@ export function operationsOn(
     ...muonOperations(gpu),
     ...normOperations(gpu),
     ...rotaryOperations(gpu),
-    ...sampleOperations(gpu),
+    ...sampleOperations(gpu, products === "tiles"),
     ...smearOperations(gpu),
     ...valueEmbeddingOperations(gpu),
   };

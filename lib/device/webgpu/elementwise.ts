@@ -42,12 +42,13 @@ export function widthFor(...lengths: number[]): 1 | 4 {
 /**
  * Runs a kernel on elements `i` of tensors of one size.
  *
+ * @param values The template's values, but for WIDTH on which they may depend.
  * @param whole Tensors that are bound whole.
  */
 export function elementwise(
   gpu: Gpu,
   source: string,
-  values: TemplateValues,
+  values: TemplateValues | ((width: 1 | 4) => TemplateValues),
   size: number,
   tensors: Tensors,
   uniforms: Readonly<Record<string, number>>,
@@ -55,7 +56,8 @@ export function elementwise(
 ): void {
   for (const { count, slices } of gpu.split(size, tensors)) {
     const WIDTH = widthFor(count);
-    const kernel = gpu.kernel(source, { ...values, WIDTH });
+    const chosen = typeof values === "function" ? values(WIDTH) : values;
+    const kernel = gpu.kernel(source, { ...chosen, WIDTH });
     const elements = count / WIDTH;
     const groups = Math.ceil(elements / WORKGROUP);
     gpu.run(kernel, { ...slices, ...whole }, { ...uniforms, count: elements }, groups);
@@ -75,8 +77,8 @@ function addPartials(
 const indexOf = (c: Coefficient) => c === 1 ? 0 : c.index;
 const signOf = (c: Coefficient) => c !== 1 && c.negate ? -1 : 1;
 
-/** The kernel's view of two coefficients. */
-function coefficients(a: Coefficient, b: Coefficient) {
+/** A kernel's view of two coefficients. */
+export function coefficients(a: Coefficient, b: Coefficient) {
   return {
     values: { A: a !== 1, B: b !== 1 },
     uniforms: { aIndex: indexOf(a), aSign: signOf(a), bIndex: indexOf(b), bSign: signOf(b) },
@@ -165,7 +167,11 @@ export function elementwiseOperations(gpu: Gpu): Pick<Operations, Names> {
     },
 
     checkFinite({ x, flag }) {
-      elementwise(gpu, CHECK_FINITE, {}, x.size, { x }, {}, { flag });
+      const values = {
+        HALF: bytesOf(x.dtype) === 2,
+        MASK: x.dtype === "float16" ? 0x7c00 : 0x7f80,
+      };
+      elementwise(gpu, CHECK_FINITE, values, x.size, { x }, {}, { flag });
     },
   };
 }

@@ -8,14 +8,16 @@ import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" }
 import embeddingMain from "../../../kernels/webgpu/embedding.wgsl" with { type: "text" };
 import backwardMain from "../../../kernels/webgpu/embedding_backward.wgsl" with { type: "text" };
 import gatherRowsMain from "../../../kernels/webgpu/gather_rows.wgsl" with { type: "text" };
+import halves from "../../../kernels/webgpu/halves.wgsl" with { type: "text" };
 import type { Operations, TokenGroups } from "../operations.ts";
 import { checkShapes, rowsOf } from "../shapes.ts";
 import type { Tensor } from "../tensor.ts";
 import { widthFor, WORKGROUP } from "./elementwise.ts";
 import type { Gpu, Slice } from "./gpu.ts";
+import { storage } from "./storage.ts";
 
-const EMBEDDING = element + embeddingMain;
-const EMBEDDING_BACKWARD = element + backwardMain;
+const EMBEDDING = halves + element + embeddingMain;
+const EMBEDDING_BACKWARD = halves + element + backwardMain;
 const GATHER_ROWS = element + gatherRowsMain;
 
 /** Operations of this file. */
@@ -28,7 +30,7 @@ export function embeddingOperations(gpu: Gpu): Pick<Operations, Names> {
       const [V, columns] = rowsOf(table);
       checkShapes(out.size === ids.size * columns, "embedding", out, table, ids);
       const WIDTH = widthFor(columns);
-      const kernel = gpu.kernel(EMBEDDING, { WIDTH });
+      const kernel = gpu.kernel(EMBEDDING, { WIDTH, ...storage("TABLE", table, WIDTH) });
       for (const { start: firstRow, count: rows, slices } of gpu.split(V, { table })) {
         for (const part of gpu.split(ids.size, { out })) {
           const count = part.count * columns / WIDTH;
@@ -78,7 +80,8 @@ export function addByToken(
   checkShapes(dout.size === groups.rows.size * columns, "embeddingBackward", dtable, dout);
   const headLength = columns / (weights?.heads ?? 1);
   const WIDTH = widthFor(headLength);
-  const kernel = gpu.kernel(EMBEDDING_BACKWARD, { WIDTH, WEIGHTS: weights !== undefined });
+  const values = { WIDTH, WEIGHTS: weights !== undefined, ...storage("DTABLE", dtable, WIDTH) };
+  const kernel = gpu.kernel(EMBEDDING_BACKWARD, values);
   const sizes = { columns: columns / WIDTH, headColumns: headLength / WIDTH };
   const { tokens, starts, rows: members } = groups;
   const inputs = { dout, tokens, starts, members, weights: weights?.gates };
@@ -98,9 +101,10 @@ function moveRows(
   SCATTER: boolean,
 ): void {
   const [, length] = rowsOf(x);
-  checkShapes(rowsOf(out)[1] === length, SCATTER ? "scatterRows" : "gatherRows", out, x);
+  const fits = rowsOf(out)[1] === length && out.dtype === x.dtype;
+  checkShapes(fits, SCATTER ? "scatterRows" : "gatherRows", out, x);
   const WIDTH = widthFor(length);
-  const kernel = gpu.kernel(GATHER_ROWS, { WIDTH, SCATTER });
+  const kernel = gpu.kernel(GATHER_ROWS, { WIDTH, SCATTER, ...storage("X", x, WIDTH) });
   const count = (SCATTER ? x.size : out.size) / WIDTH;
   const uniforms = { count, columns: length / WIDTH, start };
   gpu.run(kernel, { out, x, index }, uniforms, Math.ceil(count / WORKGROUP));

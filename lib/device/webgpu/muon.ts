@@ -50,7 +50,7 @@ type Names =
 /** See {@link Operations}. */
 export function muonOperations(gpu: Gpu): Pick<Operations, Names> {
   return {
-    muonMomentum({ out, momentum, g, slot, mu, guard }) {
+    muonMomentum({ out, momentum, g, slot, mu, gradientScale = 1, guard }) {
       const GUARDED = guard !== undefined;
       for (const { start, count, slices } of gpu.split(g.size, { g })) {
         const WIDTH = widthFor(count, g.size);
@@ -61,6 +61,7 @@ export function muonOperations(gpu: Gpu): Pick<Operations, Names> {
           momentumOffset: momentumPart.offset / WIDTH,
           outOffset: outPart.offset / WIDTH,
           mu,
+          gradientScale,
         };
         const bindings = { out: outPart.slice, momentum: momentumPart.slice, g: slices.g, guard };
         const groups = Math.ceil(uniforms.count / WORKGROUP);
@@ -134,9 +135,9 @@ function balanceLines(
     const uniforms = { rows: count * rows, columns: columns / WIDTH };
     gpu.run(gpu.kernel(ROW_SQUARES, { WIDTH }), { x, squares: factors }, uniforms, count * rows);
   } else {
-    const uniforms = { count: count * columns, columns, rows };
-    const groups = Math.ceil(uniforms.count / WORKGROUP);
-    gpu.run(gpu.kernel(COLUMN_SQUARES, { WIDTH: 1 }), { x, squares: factors }, uniforms, groups);
+    const uniforms = { count: count * columns / WIDTH, columns: columns / WIDTH, rows };
+    const groups = Math.ceil(uniforms.count / 8);
+    gpu.run(gpu.kernel(COLUMN_SQUARES, { WIDTH }), { x, squares: factors }, uniforms, groups);
   }
   const { secondMomentum, guard, beta2 = 0 } = momentum ?? {};
   const variant = { MOMENTUM: momentum !== undefined, GUARDED: guard !== undefined };

@@ -4,6 +4,7 @@
  * @module
  */
 import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
+import halves from "../../../kernels/webgpu/halves.wgsl" with { type: "text" };
 import rotaryNormMain from "../../../kernels/webgpu/rotary_norm.wgsl" with { type: "text" };
 import rotaryNormBackwardMain from "../../../kernels/webgpu/rotary_norm_backward.wgsl" with {
   type: "text",
@@ -13,9 +14,10 @@ import { checkShapes } from "../shapes.ts";
 import type { Tensor } from "../tensor.ts";
 import { widthFor } from "./elementwise.ts";
 import type { Gpu } from "./gpu.ts";
+import { storage } from "./storage.ts";
 
-const ROTARY_NORM = element + rotaryNormMain;
-const ROTARY_NORM_BACKWARD = element + rotaryNormBackwardMain;
+const ROTARY_NORM = halves + element + rotaryNormMain;
+const ROTARY_NORM_BACKWARD = halves + element + rotaryNormBackwardMain;
 
 /** See {@link Operations}. */
 export function rotaryOperations(
@@ -25,7 +27,7 @@ export function rotaryOperations(
     rotaryNorm({ x, cos, sin, scale, rstd, positions }) {
       const WIDTH = widthFor(x.shape[3] / 2);
       const values = { WIDTH, RSTD: rstd !== undefined, POSITIONS: positions !== undefined };
-      const kernel = gpu.kernel(ROTARY_NORM, values);
+      const kernel = gpu.kernel(ROTARY_NORM, { ...values, ...storage("X", x, WIDTH) });
       const bindings = { x, cosines: cos, sines: sin, rstd, positions };
       const uniforms = rotaryUniforms(x, scale, WIDTH);
       gpu.run(kernel, bindings, uniforms, Math.ceil(uniforms.count / 8));
@@ -34,7 +36,7 @@ export function rotaryOperations(
     rotaryNormBackward({ dx, y, rstd, cos, sin, scale }) {
       checkShapes(dx.size === y.size, "rotaryNormBackward", dx, y);
       const WIDTH = widthFor(y.shape[3] / 2);
-      const kernel = gpu.kernel(ROTARY_NORM_BACKWARD, { WIDTH });
+      const kernel = gpu.kernel(ROTARY_NORM_BACKWARD, { WIDTH, ...storage("Y", y, WIDTH) });
       const uniforms = rotaryUniforms(y, scale, WIDTH);
       const bindings = { dx, y, rstd, cosines: cos, sines: sin };
       gpu.run(kernel, bindings, uniforms, Math.ceil(uniforms.count / 8));

@@ -1,0 +1,114 @@
+/** Operations on tensors of which some are kept in 16 bits. */
+import { assertEquals } from "@std/assert";
+import {
+  allocateArgs,
+  checkOperation,
+  floats,
+  groupsOf,
+  ints,
+  positive,
+  random,
+  randomInts,
+  roundTo,
+  testOperation,
+} from "./check_operation.ts";
+import { devices, devicesThatSplit } from "./devices.ts";
+
+const gpus = [...devices, ...devicesThatSplit].filter(({ name }) => name !== "cpu");
+const types = ["bfloat16", "float16"] as const;
+
+testOperation("rows in 16 bits: norms, tables, moved rows", gpus, async (device) => {
+  for (const dtype of types) {
+    const [N, V, C] = [23, 70, 36], ids = randomInts(N, V).fill(V - 1, 0, 7);
+    await checkOperation(device, "rmsNorm", { out: random([N, C], 1, dtype), x: random([N, C]) });
+    const table = random([V, C], 1, dtype);
+    await checkOperation(device, "embedding", { out: random([N, C]), table, ids: ints(ids) });
+    const [dtable, dout] = [random([V, C], 1, dtype), random([N, C])];
+    await checkOperation(device, "embeddingBackward", { dtable, dout, groups: groupsOf(ids, V) });
+  }
+});
+
+testOperation("heads in 16 bits: rotation and value embeddings", gpus, async (device) => {
+  for (const dtype of types) {
+    const [B, T, H, D, V, G] = [2, 6, 3, 16, 40, 12], N = B * T, C = H * D;
+    const angles = { cos: random([T, D / 2]), sin: random([T, D / 2]), scale: 1.2 };
+    const rstd = positive([N, H]);
+    await checkOperation(device, "rotaryNorm", {
+      ...angles,
+      x: random([B, T, H, D], 1, dtype),
+      rstd,
+    });
+    const y = random([B, T, H, D], 1, dtype), dx = random([B, T, H, D]);
+    await checkOperation(device, "rotaryNormBackward", { ...angles, dx, y, rstd });
+    const ids = randomInts(N, V).fill(2, 0, 4);
+    const table = random([V, C], 1, dtype), x = random([N, C], 1, dtype), gate = random([H, G]);
+    const args = { table, ids: ints(ids), x, gate };
+    await checkOperation(device, "addValueEmbedding", { ...args, v: random([N, H, D], 1, dtype) });
+    await checkOperation(device, "addValueEmbeddingBackward", {
+      ...args,
+      dx: random([N, C]),
+      dgate: random([H, G]),
+      dtable: random([V, C], 1, dtype),
+      dv: random([N, H, D]),
+      groups: groupsOf(ids, V),
+    });
+  }
+});
+
+testOperation("rows in 16 bits are moved bit by bit", gpus.slice(0, 1), async (device) => {
+  for (const dtype of types) {
+    const index = ints([5, 8, 2, 0, 7, 3]);
+    const [few, many] = [random([4, 12], 1, dtype), random([12, 12], 1, dtype)];
+    await checkOperation(device, "gatherRows", { out: few, x: many, index, start: 1 });
+    await checkOperation(device, "scatterRows", { out: many, x: few, index, start: 2 });
+  }
+});
+
+testOperation("adamW in 16 bits, each tensor by itself", gpus, async (device) => {
+  const settings = { lr: 0.02, beta1: 0.8, beta2: 0.95, eps: 1e-10, weightDecay: 0.1, step: 3 };
+  for (const [p, g, m, v] of [[1, 1, 1, 1], [0, 1, 0, 1], [1, 0, 1, 0]]) {
+    const type = (isHalf: number) => isHalf === 1 ? "bfloat16" : "float32";
+    const shape = [50, 36];
+    await checkOperation(device, "adamW", {
+      p: random(shape, 1, type(p)),
+      g: random(shape, 1, type(g)),
+      m: random(shape, 1, type(m)),
+      v: positive(shape, 1, type(v)),
+      ...settings,
+    });
+  }
+});
+
+testOperation("checkFinite in 16 bits", gpus, async (device) => {
+  for (const dtype of types) {
+    const { values } = random([130, 36], 60000);
+    const largest = dtype === "float16" ? 65504 : 3.38e38;
+    const finite = floats([130, 36], values.with(0, largest).with(9, -largest), dtype);
+    await checkOperation(device, "checkFinite", { x: finite, flag: ints([0]) });
+    for (const [place, wrong] of [[0, NaN], [2341, -Infinity], [4679, Infinity]]) {
+      const x = floats([130, 36], values.with(place, wrong), dtype);
+      await checkOperation(device, "checkFinite", { x, flag: ints([0]) });
+    }
+  }
+});
+
+testOperation(
+  "what does not fit float16 saturates, and what is none stays",
+  gpus.slice(0, 1),
+  async (device) => {
+    for (const dtype of types) {
+      // A gradient of one row of the table each, added to zeros.
+      const numbers = [70000, -1e6, Infinity, -Infinity, NaN, 65519, 1e-8, 1.00048828125];
+      const dout = floats([1, 8], numbers), dtable = floats([2, 8], new Float32Array(16), dtype);
+      const groups = groupsOf(Int32Array.of(1), 2);
+      const { args, tensors } = allocateArgs<"embeddingBackward">(device, {
+        dtable,
+        dout,
+        groups,
+      });
+      device.embeddingBackward(args);
+      const found = await device.read(tensors.get(dtable)!, 8, 8);
+      assertEquals([...found], [...roundTo(Float32Array.from(numbers), dtype)]);
+    }
+  },
+);
