@@ -9,8 +9,8 @@ struct Args {
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read_write> cache: array<Element>;
-@group(0) @binding(2) var<storage, read> x: array<Element>;
+@group(0) @binding(1) var<storage, read_write> cache: array<$ROWS>;
+@group(0) @binding(2) var<storage, read> x: array<$ROWS>;
 @group(0) @binding(3) var<storage, read> positions: array<u32>;
 
 @compute @workgroup_size(64)

@@ -3,13 +3,6 @@
  *
  * @module
  */
-import backwardKeyMain from "../../../kernels/webgpu/attention_backward_key.wgsl" with {
-  type: "text",
-};
-import backwardQueryMain from "../../../kernels/webgpu/attention_backward_query.wgsl" with {
-  type: "text",
-};
-import common from "../../../kernels/webgpu/attention_common.wgsl" with { type: "text" };
 import direct from "../../../kernels/webgpu/attention_direct.wgsl" with { type: "text" };
 import directBackwardKeyMain from "../../../kernels/webgpu/attention_direct_backward_key.wgsl" with {
   type: "text",
@@ -21,10 +14,19 @@ import directForwardMain from "../../../kernels/webgpu/attention_direct_forward.
   type: "text",
 };
 import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
-import forwardMain from "../../../kernels/webgpu/attention.wgsl" with { type: "text" };
 import halves from "../../../kernels/webgpu/halves.wgsl" with { type: "text" };
+import common from "../../../kernels/webgpu/attention_common.wgsl" with { type: "text" };
 import matrices from "../../../kernels/webgpu/attention_matrix.wgsl" with { type: "text" };
 import tiles from "../../../kernels/webgpu/attention_tiles.wgsl" with { type: "text" };
+import tilesBackwardKeyMain from "../../../kernels/webgpu/attention_tiles_backward_key.wgsl" with {
+  type: "text",
+};
+import tilesBackwardQueryMain from "../../../kernels/webgpu/attention_tiles_backward_query.wgsl" with {
+  type: "text",
+};
+import tilesForwardMain from "../../../kernels/webgpu/attention_tiles_forward.wgsl" with {
+  type: "text",
+};
 import type { Tensor } from "../tensor.ts";
 import { matrixTileFor } from "./attention_matrix.ts";
 import { widthFor } from "./elementwise.ts";
@@ -80,33 +82,39 @@ function directKernels(gpu: Gpu): AttentionKernels {
   };
 }
 
-const TILES = halves + common + tiles;
-const MATRICES = halves + common + matrices;
+const TILES = halves + element + common + tiles;
+const MATRICES = halves + element + common + matrices;
 
 function tileKernels(gpu: Gpu): AttentionKernels {
-  const kernel = (main: string, q: Tensor, values: { OUTPUTS: number; CACHE?: boolean }) => {
-    const D = q.shape[3], WIDTH = D % 4 === 0 ? 4 : 2;
-    const tile = matrixTileFor(gpu.features, gpu.device.limits, q.dtype);
-    const source = (tile ? MATRICES : TILES) + main;
-    const { TY, RR } = tile ?? TILE;
-    return {
-      kernel: gpu.kernel(source, {
-        ...values,
-        ...TILE,
-        ...tile,
-        ...storage("PART", q, WIDTH),
-        D,
-        WIDTH,
-      }),
-      rows: TY * RR,
-    };
+  const { features, device: { limits } } = gpu;
+  const memory = limits.maxComputeWorkgroupStorageSize;
+  /** How tiles are dealt to threads without subgroup matrices. */
+  const tileOf = (D: number, float16: boolean, tensors: number) => {
+    /** Bytes of workgroup memory where rows have so many numbers there. */
+    const bytes = (side: number, numbers: number) =>
+      4 * side * ((2 * 4 * side + numbers) * (float16 ? 2 : 4) + 4 * side);
+    const SIDE = float16 && bytes(16, 64) <= memory ? 16 : 8;
+    const whole = 4 * SIDE * Math.ceil(D / (4 * SIDE));
+    // Rows of two tensors do not stay.
+    const STAGED = tensors === 1 && bytes(SIDE, whole) <= memory;
+    return { FLOAT: float16 ? "f16" : "f32", SIDE, STAGED, MATRICES: 0 };
+  };
+  const kernel = (
+    main: string,
+    q: Tensor,
+    { tensors, ...values }: { tensors: number; CACHE?: boolean },
+  ): RowsKernel => {
+    const D = q.shape[3], WIDTH = widthFor(D);
+    const float16 = features.float16 && q.dtype === "float16";
+    const matrixTile = matrixTileFor(features, limits, float16);
+    const tile = matrixTile ?? tileOf(D, float16, tensors);
+    const source = (matrixTile ? MATRICES : TILES) + main;
+    const part = { ...storage("PART", q, WIDTH), D, WIDTH };
+    return { kernel: gpu.kernel(source, { ...values, ...tile, ...part }), rows: 4 * tile.SIDE };
   };
   return {
-    forward: (q, CACHE) => kernel(forwardMain, q, { CACHE, OUTPUTS: 1 }),
-    backwardQuery: (q) => kernel(backwardQueryMain, q, { OUTPUTS: 1 }),
-    backwardKey: (q) => kernel(backwardKeyMain, q, { OUTPUTS: 2 }),
+    forward: (q, CACHE) => kernel(tilesForwardMain, q, { tensors: 1, CACHE }),
+    backwardQuery: (q) => kernel(tilesBackwardQueryMain, q, { tensors: 2 }),
+    backwardKey: (q) => kernel(tilesBackwardKeyMain, q, { tensors: 2 }),
   };
 }
-
-/** How tiles are dealt to threads without subgroup matrices. */
-const TILE = { TX: 8, TY: 8, RR: 4, CC: 4, MATRICES: 0 };

@@ -3,17 +3,14 @@
  *
  * @module
  */
-import type { DType } from "../tensor.ts";
 import { type GpuFeatures, largestMatrix, type SubgroupMatrixConfig } from "./features.ts";
 
 /** How a tile is dealt to threads and subgroups: values of the kernels' template. */
 export type AttentionMatrixTile = Readonly<{
-  /** Threads along columns and rows. */
-  TX: number;
-  TY: number;
-  /** Rows and columns of a thread; four columns, so that all are as many as numbers taken at once. */
-  RR: number;
-  CC: 4;
+  /** Threads along rows and columns, each of which has four. */
+  SIDE: number;
+  /** All rows' heads do not stay in workgroup memory. */
+  STAGED: false;
   /** Rows, columns and steps of a subgroup's matrices. */
   TM: number;
   TN: number;
@@ -24,52 +21,47 @@ export type AttentionMatrixTile = Readonly<{
   /** Elements between two rows in workgroup memory. */
   PAD: number;
   /** Type of the factors, and whether that is float16. */
-  FACTOR: string;
+  FLOAT: string;
   HALF: boolean;
 }>;
 
-/** Threads along columns and rows, best first; always for 32 rows. */
-const SHAPES = [{ TX: 16, TY: 8 }, { TX: 8, TY: 8 }] as const;
+/** Threads along rows and columns, best first. */
+const SIDES = [16, 8];
 
 /**
- * The tile for queries of a type: in float16 where they are, else in float32. Undefined where the
- * adapter has no such matrices, or no room for a tile.
+ * The tile for factors in float16 or in float32. Undefined where the adapter has no such matrices, or
+ * no room for a tile.
  */
 export function matrixTileFor(
   { matrices, subgroups }: GpuFeatures,
   limits: GPUSupportedLimits,
-  dtype: DType,
+  float16: boolean,
 ): AttentionMatrixTile | undefined {
-  if (!subgroups) return undefined;
-  for (const factor of dtype === "float16" ? ["f16", "f32"] as const : ["f32"] as const) {
-    const config = largestMatrix(matrices, factor);
-    const tiles = config ? SHAPES.map((shape) => tileOf(shape, config, subgroups.max)) : [];
-    const tile = tiles.find((tile) => fits(tile, limits));
-    if (tile) return tile;
-  }
-  return undefined;
+  const config = largestMatrix(matrices, float16 ? "f16" : "f32");
+  if (!config || !subgroups) return undefined;
+  return SIDES.map((side) => tileOf(side, config, subgroups.max))
+    .find((tile) => fits(tile, limits));
 }
 
 /** @param threads Of a subgroup, at most. */
 function tileOf(
-  { TX, TY }: { TX: number; TY: number },
-  { componentType: FACTOR, M: TM, N: TN, K: TK }: SubgroupMatrixConfig,
+  SIDE: number,
+  { componentType: FLOAT, M: TM, N: TN, K: TK }: SubgroupMatrixConfig,
   threads: number,
 ): AttentionMatrixTile {
-  const HALF = FACTOR === "f16", RR = 4, CC = 4, PAD = HALF ? 8 : 4;
-  const count = (TY * RR / TM) * (TX * CC / TN);
-  const SUBGROUPS = Math.min(TX * TY / threads, count), MATRICES = count / SUBGROUPS;
-  return { TX, TY, RR, CC, TM, TN, TK, SUBGROUPS, MATRICES, PAD, FACTOR, HALF };
+  const HALF = FLOAT === "f16", PAD = HALF ? 8 : 4;
+  const count = (4 * SIDE / TM) * (4 * SIDE / TN);
+  const SUBGROUPS = Math.min(SIDE * SIDE / threads, count), MATRICES = count / SUBGROUPS;
+  return { SIDE, STAGED: false, TM, TN, TK, SUBGROUPS, MATRICES, PAD, FLOAT, HALF };
 }
 
 /** Whether the adapter has room for a tile, whose parts are all whole. */
 function fits(tile: AttentionMatrixTile, limits: GPUSupportedLimits): boolean {
-  const { TX, TY, RR, TM, TN, TK, SUBGROUPS, MATRICES, PAD, HALF } = tile;
-  const rows = TY * RR, columns = 4 * TX;
-  const factors = (rows + columns) * (columns + PAD);
-  // What the forward pass keeps for each thread comes to the sums.
-  const bytes = (HALF ? 2 : 4) * factors + 4 * rows * (columns + 4) + 4 * rows * TX;
-  const whole = [rows / TM, columns / TN, columns / TK, SUBGROUPS, MATRICES];
-  return whole.every(Number.isInteger) && bytes <= limits.maxComputeWorkgroupStorageSize &&
-    TX * TY <= limits.maxComputeInvocationsPerWorkgroup;
+  const { SIDE, TM, TN, TK, SUBGROUPS, MATRICES, PAD, HALF } = tile;
+  const rows = 4 * SIDE;
+  // What the forward pass keeps for each thread comes to the factors and the sums.
+  const bytes = 2 * rows * (rows + PAD) * (HALF ? 2 : 4) + 4 * rows * (rows + 4) + 4 * rows * SIDE;
+  return [rows / TM, rows / TN, rows / TK, SUBGROUPS, MATRICES].every(Number.isInteger) &&
+    bytes <= limits.maxComputeWorkgroupStorageSize &&
+    SIDE * SIDE <= limits.maxComputeInvocationsPerWorkgroup;
 }
