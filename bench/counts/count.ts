@@ -77,7 +77,7 @@ async function countStep({ depth, dtype, recompute }: Setting) {
 
 async function countToken({ depth, dtype }: Omit<Setting, "recompute">): Promise<Counted> {
   const { device, counted } = await openCounting();
-  const options = { training: false, dtype };
+  const options = { training: false, dtype, weights: dtype };
   const engine = new Engine(new GPT(device, configOf(depth), options), NO_TOKENIZER);
   const generate = async (maxTokens: number) => {
     const before = { ...counted };

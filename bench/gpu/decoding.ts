@@ -27,7 +27,7 @@ export async function* decoding(
   const prompt = [...madeUpTokens(promptTokens, config.vocabSize)];
   const engine = new Engine(model, NO_TOKENIZER);
   const [few, many] = settings.short ? [8, 24] : [8, 136];
-  for (const B of settings.short ? [1, 8] : BATCHES) {
+  for (const B of settings.short ? [1] : BATCHES) {
     const secondsOf = async (maxTokens: number) => {
       const start = performance.now();
       const options = { temperature: 1, topK: 50, maxTokens };
