@@ -30,7 +30,7 @@
  */
 import { createCpuDevice } from "../lib/device/cpu/mod.ts";
 import type { Hardware } from "../lib/device/mod.ts";
-import { formatMemory } from "../lib/training/plan_memory.ts";
+import { formatMemory } from "../lib/training/memory_table.ts";
 import "./plain_errors.ts";
 import { type Limit, limitsOfMachine, limitsOfModel, possible } from "./scaling/limits.ts";
 import { type Machine, machines } from "./scaling/machines.ts";

@@ -29,12 +29,14 @@ export function commandOf<Name extends CommandName>(name: Name, parts: CommandPa
     command.option(flagOf(key) + value, helpWords(flag, name), { collect });
   }
   command.action(async (options: unknown, ...args: unknown[]) => {
+    const parsed = options as Record<string, unknown>, variables = variablesOf(name, parsed);
+    const said = (option: string) => variables.get(option) ?? flagOf(option);
     try {
       checkAlone(name);
-      await parts.run(valuesOf(name, options as Record<string, unknown>), args as string[]);
+      await parts.run(valuesOf(name, parsed, variables), args as string[]);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      throw new UserError(wordError(error, name), { cause: error });
+      throw new UserError(wordError(error, name, said), { cause: error });
     }
   });
   return command;
@@ -56,14 +58,29 @@ function helpWords(flag: Flag, command: CommandName): string {
   return otherwise === "" ? flag.words : `${flag.words} (default: ${otherwise})`;
 }
 
-/** The values that flags were given, switches as booleans and those that mean none left out. */
+/** The environment variables that say something in place of flags, by the flags' names. */
+function variablesOf(command: CommandName, parsed: Record<string, unknown>): Map<string, string> {
+  const variables = new Map<string, string>();
+  for (const { name, flag: { variable } } of flagsOf(command)) {
+    if (variable === undefined || parsed[name] !== undefined) continue;
+    if (Deno.env.get(variable)) variables.set(name, variable);
+  }
+  return variables;
+}
+
+/**
+ * The values that flags were given, or the variables in their place; switches as booleans and those
+ * that mean none left out.
+ */
 function valuesOf<Name extends CommandName>(
   name: Name,
   parsed: Record<string, unknown>,
+  variables: ReadonlyMap<string, string>,
 ): Partial<FlagValues<Name>> {
   const values: Record<string, unknown> = {};
   for (const { name: key, flag } of flagsOf(name)) {
-    const value = parsed[key];
+    const variable = variables.get(key);
+    const value = variable === undefined ? parsed[key] : Deno.env.get(variable);
     if (value === undefined || value === flag.none) continue;
     const isAlone = flag.value && value === true;
     values[key] = flag.isSwitch

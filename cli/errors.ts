@@ -4,7 +4,7 @@
  * @module
  */
 import type { Guess } from "../lib/checkpoint/mod.ts";
-import type { UserError } from "../lib/errors.ts";
+import type { Instead, UserError } from "../lib/errors.ts";
 import { type CommandName, flagOf } from "./flag.ts";
 import { flagsOf } from "./flags.ts";
 
@@ -14,8 +14,16 @@ const LOWERED = ["deviceBatchSize", "batchSize", "maxSeqLen"];
 /** What makes a run need less where not even one row fits. */
 const SMALLER = ["maxSeqLen", "depth"];
 
-/** An error's message as one line that names the flag of the command to change, if it has one. */
-export function wordError({ message, detail }: UserError, command: CommandName): string {
+/**
+ * An error's message as one line that names the flag of the command to change, if it has one.
+ *
+ * @param said What an option was said with, which need not be its flag.
+ */
+export function wordError(
+  { message, detail }: UserError,
+  command: CommandName,
+  said: (option: string) => string = flagOf,
+): string {
   const known = new Set(flagsOf(command).map(({ name }) => name));
   const lowered = LOWERED.filter((name) => known.has(name)).map(flagOf);
   const lower = lowered.length > 0 ? `lower ${lowered.join(" or ")}` : undefined;
@@ -28,7 +36,7 @@ export function wordError({ message, detail }: UserError, command: CommandName):
   switch (detail?.kind) {
     case "option":
       // The message begins with the option's name.
-      return flagOf(detail.option) + message.slice(detail.option.length);
+      return said(detail.option) + message.slice(detail.option.length);
     case "batchSize": {
       const { totalBatchSize, deviceBatchSize, maxSeqLen, worldSize } = detail;
       const micro = deviceBatchSize * maxSeqLen * worldSize;
@@ -43,6 +51,7 @@ export function wordError({ message, detail }: UserError, command: CommandName):
         return withAdvice(`${flagOf("deviceBatchSize")} ${detail.rows} would fit`);
       }
       return withAdvice(
+        detail.instead && `${wordInstead(detail.instead)} would fit`,
         ...SMALLER.filter((name) => known.has(name)).map((name) => `lower ${flagOf(name)}`),
         `take another device with ${flagOf("deviceType")}`,
       );
@@ -63,9 +72,11 @@ export function wordError({ message, detail }: UserError, command: CommandName):
           : undefined,
       );
     case "measurement":
-      return `${wordError(detail.cause, command)}; or do without: ${flagOf("chatcoreEvery")} -1`;
+      return `${wordError(detail.cause, command, said)}; or do without: ${
+        flagOf("chatcoreEvery")
+      } -1`;
     case "runEnded":
-      return `${wordError(detail.cause, command)}; ${
+      return `${wordError(detail.cause, command, said)}; ${
         detail.saved ? whatIsLeft(detail.saved, command) : "no checkpoint of this run is saved"
       }`;
     case "threadLost":
@@ -73,6 +84,14 @@ export function wordError({ message, detail }: UserError, command: CommandName):
     case undefined:
       return message;
   }
+}
+
+function wordInstead({ dtype, recompute, rows }: Instead): string {
+  return [
+    ...dtype ? [`${flagOf("dtype")} ${dtype}`] : [],
+    ...recompute ? [flagOf("recompute")] : [],
+    `${flagOf("deviceBatchSize")} ${rows}`,
+  ].join(" ");
 }
 
 /** What changes a guess about a model that is wrong. */

@@ -49,6 +49,8 @@ export interface Flag {
   orWord?: string;
   /** A value that means none. */
   none?: string;
+  /** The environment variable that says it where the flag does not. */
+  variable?: string;
   /** Which values it takes. */
   // Each entry has a rule for its own type of value.
   rule?: FlagRule<never>;

@@ -41,14 +41,17 @@ export function flagsOf(command: CommandName): { name: string; heading: string; 
 type Headings = typeof FLAGS;
 /** The flags under all headings. */
 type Flags = { [Heading in keyof Headings]: Headings[Heading] }[keyof Headings];
-/** The flag of a name. */
-type FlagNamed<Name extends string> = Extract<Flags, Record<Name, Flag>>[Name];
+/** A command's flag of a name, which may be another at another command; never, where it has none. */
+type FlagAt<Command extends CommandName, Name extends string> = Extract<
+  Extract<Flags, Record<Name, Flag>>[Name],
+  { readonly of: { readonly [C in Command]: unknown } }
+>;
 type Name = Flags extends infer Group ? Group extends unknown ? keyof Group & string : never
   : never;
 
 /** The values of a command's flags by name. */
 export type FlagValues<Command extends CommandName> = {
-  [N in Name as Command extends keyof FlagNamed<N>["of"] ? N : never]:
-    | ValueOf<FlagNamed<N>>
-    | (FlagNamed<N>["of"] extends { readonly [C in Command]: Absent } ? undefined : never);
+  [N in Name as [FlagAt<Command, N>] extends [never] ? never : N]:
+    | ValueOf<FlagAt<Command, N>>
+    | (FlagAt<Command, N>["of"] extends { readonly [C in Command]: Absent } ? undefined : never);
 };

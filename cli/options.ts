@@ -45,7 +45,7 @@ type None<Names extends never> = Names;
 /** Does not compile where a flag is read by nobody, or an option that is read has no flag. */
 export type AllAgree = None<
   | Apart<"sft", Omit<SftOptions, "given">, "quiet" | "nproc">
-  | Apart<"base", BaseOptions, "quiet" | "nproc">
+  | Apart<"base", Omit<BaseOptions, "given">, "quiet" | "nproc">
   | Apart<"chat", RunChatOptions, "quiet" | "hub">
   | Apart<"eval", EvalOptions, "quiet" | "nproc">
   | Apart<"inspect", PackingOptions & InspectOptions, "conversation" | "packing">
@@ -92,11 +92,11 @@ export function sftOptions(given: Partial<Omit<SftOptions, "given">> = {}): SftO
  * ```
  */
 export function baseOptions<Rows extends WantedRows = number>(
-  given: Partial<BaseOptions<Rows>> = {},
+  given: Partial<Omit<BaseOptions<Rows>, "given">> = {},
 ): BaseOptions<Rows> {
   const { quiet: _, nproc: _nproc, ...options } = completeFlags("base", given);
   checkSchedule(options);
-  return options as BaseOptions<Rows>;
+  return { ...options as Omit<BaseOptions<Rows>, "given">, given: namesGiven(given) };
 }
 
 /**

@@ -7,6 +7,16 @@
  * @module
  */
 
+/** A way of training that would fit. */
+export interface Instead {
+  /** The type to compute in, if it is another. */
+  dtype?: string;
+  /** Whether layers are to be computed again. */
+  recompute: boolean;
+  /** Rows of a micro-batch. */
+  rows: number;
+}
+
 /**
  * What is known of an error where it is found: its kind and its numbers. No part below the command
  * line knows flags; the command line makes of this which flag to change.
@@ -28,9 +38,17 @@ export type ErrorDetail =
   }
   /**
    * A device cannot hold a tensor, or all that is wanted, of so many bytes; of `limit` in all, where
-   * that is known. With so many `rows` a micro-batch would fit, where that is known too.
+   * that is known. With so many `rows` a micro-batch would fit, where that is known too; where none do,
+   * something else may.
    */
-  | { kind: "memory"; tensor: string; bytes: number; limit?: number; rows?: number }
+  | {
+    kind: "memory";
+    tensor: string;
+    bytes: number;
+    limit?: number;
+    rows?: number;
+    instead?: Instead;
+  }
   /** There is no GPU. */
   | { kind: "noAdapter" }
   /** Dawn's WebGPU cannot be had, or has no GPU. */

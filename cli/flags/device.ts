@@ -44,6 +44,13 @@ export const DEVICE_AND_OUTPUT = {
     words: "Whose WebGPU: Deno's, or Dawn's, which uses a GPU's matrix units (npm:webgpu).",
     of: inModelCommands("deno"),
   },
+  dtype: {
+    value: "type:string",
+    rule: oneOf("float32", "bfloat16", "float16"),
+    variable: "NANOCHAT_DTYPE",
+    words: "Type to compute in: float32, or on a GPU bfloat16 or float16.",
+    of: inModelCommands(absent("NANOCHAT_DTYPE, else bfloat16 on a graphics card")),
+  },
   threads: {
     value: "count:integer",
     rule: positive,

@@ -27,6 +27,10 @@ export const LENGTH_AND_BATCHES = {
     words: "Rows in a micro-batch; auto is the most that fit and divide the step.",
     of: { sft: absent("from checkpoint"), base: 8 },
   },
+  recompute: {
+    words: "Keep a layer's input alone, and compute the rest again: less memory.",
+    of: { sft: false, base: false },
+  },
   totalBatchSize: {
     value: "tokens:integer",
     rule: positive,

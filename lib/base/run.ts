@@ -18,6 +18,7 @@ import {
   accumulationSteps,
   areWorthSaving,
   attempt,
+  computeType,
   endedBy,
   evaluationSteps,
   freshOptimizer,
@@ -72,9 +73,16 @@ export async function runBase(
   accumulationSteps(sizes, io.ranks?.worldSize);
   return await withDevice(options, io, async (device) => {
     const config = baseConfig(options, tokenizer.vocabSize);
-    const planned = await planTraining(device, { config, parts: NEWEST_PARTS }, options, io);
+    const dtype = computeType(device, { config }, options.dtype);
+    const { recompute, given } = options, rowsAsked = given.includes("deviceBatchSize");
+    const planned = await planTraining(
+      device,
+      { config, parts: NEWEST_PARTS, dtype },
+      options,
+      { ...io, recompute, rowsAsked },
+    );
     const documents = await together(io, () => tokenizeFiles(files, tokenizer, options, io));
-    return await pretrain(device, tokenizer, documents, planned, io);
+    return await pretrain(device, tokenizer, documents, { ...planned, dtype }, io);
   });
 }
 
@@ -146,7 +154,8 @@ export async function pretrain(
   const tag = options.modelTag ?? `d${options.depth}`;
   const place = { baseDir, source: "base", tag, terminal, ranks } as const;
   await using checkpoints = await RunCheckpoints.open(place);
-  const model = new GPT(device, baseConfig(options, tokenizer.vocabSize), { training: true });
+  const { dtype, recompute } = options, config = baseConfig(options, tokenizer.vocabSize);
+  const model = new GPT(device, config, { training: true, dtype });
   const initial = initialParameters(model.config, options.seed);
   await together(io, () =>
     model.load(async (...slice) => {
@@ -157,8 +166,9 @@ export async function pretrain(
   const parameters = [...model.parameters.values()];
   const groups = parameterGroups(parameters, model.config.nEmbd, options, options.weightDecay);
   const optimizer = await freshOptimizer(model, groups, { reduceDtype: options.reduceDtype }, io);
-  const pass = new Pass(model, B, T, { training: true });
+  const pass = new Pass(model, B, T, { training: true, recompute });
   const loader = new DocumentLoader(documents.train, { B, T, rank, worldSize });
+  const { given: _, ...flags } = options;
   const contents = (at: RunProgress): RankContents => ({
     step: at.step,
     modelConfig: model.config,
@@ -166,10 +176,11 @@ export async function pretrain(
     ...optimizerContents(optimizer, at, options),
     meta: {
       val_bpb: null, // until it is measured
-      user_config: spelled(options), // its learning rates are what `sft` inherits
+      user_config: spelled(flags), // its learning rates are what `sft` inherits
       device_batch_size: B,
       max_seq_len: T,
       total_batch_size: options.totalBatchSize,
+      compute_dtype: model.dtype,
     },
   });
   await checkpoints.plan(options, contents(START), 0);

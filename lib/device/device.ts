@@ -75,6 +75,8 @@ export interface Device extends Operations {
 
 /** A device of this computer, which can be asked beforehand what it has room for. */
 export interface Hardware extends Device {
+  /** Whether it computes on the processor that the program itself runs on. */
+  readonly isSoftware: boolean;
   /** See {@link Device.memory}; and how much it may take at most, Infinity where nothing says. */
   readonly memory: { readonly used: number; readonly peak: number; readonly limit: number };
   /**

@@ -17,6 +17,8 @@ import {
 } from "../model/mod.ts";
 import { SINGLE } from "../ranks/mod.ts";
 import {
+  type ComputeOptions,
+  computeType,
   type ModelOptions,
   openCheckpoint,
   type RunIo,
@@ -27,7 +29,7 @@ import {
 import { memoryTable } from "./memory.ts";
 
 /** Which checkpoint is looked at, and what memory it needs where. */
-export interface InspectOptions extends ModelOptions, DeviceChoice {
+export interface InspectOptions extends ModelOptions, ComputeOptions, DeviceChoice {
   /** Tokens in a row, T; the model's own length unless given. */
   maxSeqLen?: number;
 }
@@ -68,11 +70,10 @@ export async function inspectCheckpoint(
   const flops = flopsPerToken(config, counts.transformerMatrices + counts.lmHead, parts.windows);
   terminal.print(`FLOPs per training token  ${flops.toExponential(3)}`);
   const { maxSeqLen = config.sequenceLen } = options;
-  const table = await withDevice(
-    options,
-    io,
-    (device) => memoryTable(device, { config, parts }, maxSeqLen, io.ranks ?? SINGLE),
-  );
+  const table = await withDevice(options, io, (device) => {
+    const dtype = computeType(device, { config }, options.dtype);
+    return memoryTable(device, { config, parts, dtype }, maxSeqLen, io.ranks ?? SINGLE);
+  });
   table.forEach((line) => terminal.print(line));
   terminal.print("Tensors");
   for (const [name, { shape, dtype }] of tensors) {

@@ -9,11 +9,15 @@ import type { Ranks } from "../ranks/mod.ts";
 import {
   countAnswers,
   countTraining,
+  fittingLines,
+  fittingRows,
   formatMemory,
+  memoryLine,
   type ModelShape,
-  mostRows,
   orMemoryError,
+  Room,
   roomOf,
+  trainingLines,
   weightType,
 } from "../training/mod.ts";
 
@@ -32,34 +36,29 @@ export async function memoryTable(
   T: number,
   ranks: Pick<Ranks, "rank" | "worldSize">,
 ): Promise<string[]> {
-  const { sequenceLen } = shape.config;
-  const row = (name: string, value: string) => `  ${name.padEnd(22)} ${value}`;
+  const { dtype = "float32", config: { sequenceLen } } = shape;
   const training = await orMemoryError(countTraining(device, shape, { rows: 1, T, ranks }));
   const weights = weightType(device, shape);
   const chat = await orMemoryError(countAnswers(device, { ...shape, weights }, { rows: 1 }));
   const { worldSize } = ranks;
   const whose = worldSize > 1 ? ` of each of ${worldSize} ranks` : "";
-  const lines = [`Memory${whose} on this device, ${roomOf(device)}`];
-  if (training instanceof UserError) lines.push(row("fine-tuning", training.message));
+  const lines = [`Memory${whose} on this device, in ${dtype}; ${roomOf(device)}`];
+  if (training instanceof UserError) lines.push(memoryLine("fine-tuning", training.message));
   else {
-    const settings = { maxSeqLen: T, totalBatchSize: MOST_ROWS * T * worldSize };
-    const rows = await mostRows(device, shape, settings, { ranks });
-    const fit = rows === 0 ? "does not fit" : `${rows} fit${rows === 1 ? "s" : ""}`;
+    const size = { maxSeqLen: T, totalBatchSize: MOST_ROWS * T * worldSize };
+    const found = await fittingRows(device, shape, size, { ranks }, new Room(device));
     lines.push(
-      row("weights", formatMemory(training.weights)),
-      row("gradients", formatMemory(training.gradients)),
-      row("moments", formatMemory(training.moments)),
-      row("activations", `${formatMemory(training.activationsPerRow)} a row of ${T} tokens`),
-      row("loss head", formatMemory(training.lossHead)),
-      row("fine-tuning", `${formatMemory(training.total)} with 1 row; ${fit}`),
+      ...trainingLines(training, 1, T),
+      memoryLine("fine-tuning", `${formatMemory(training.total)} with 1 row`),
+      ...fittingLines([{ dtype, ...found }]),
     );
   }
-  if (chat instanceof UserError) lines.push(row("chat", chat.message));
+  if (chat instanceof UserError) lines.push(memoryLine("chat", chat.message));
   else {
     const fit = await device.fits(chat.counted) ? "fits" : "does not fit";
     lines.push(
-      row("KV cache", `${formatMemory(chat.cachePerToken)} a token`),
-      row(
+      memoryLine("KV cache", `${formatMemory(chat.cachePerToken)} a token`),
+      memoryLine(
         "chat",
         `${formatMemory(chat.total)} with ${sequenceLen} tokens and ${weights} weights; ${fit}`,
       ),

@@ -8,7 +8,6 @@ import type { Device, DType } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
 import type { ModelConfig } from "../model_config.ts";
 import { headSize } from "./config.ts";
-import type { ParameterKind } from "./parameters.ts";
 
 /**
  * `bfloat16` keeps activations and tables in 16 bits and computes in float32. `float16` keeps
@@ -38,27 +37,28 @@ export function keptTypes(dtype: ComputeType): KeptTypes {
   return { activations: dtype, hidden: wide, tables: wide, operands };
 }
 
-/** Whether a parameter is a table of embeddings. */
-export function isTable(kind: ParameterKind): boolean {
-  return kind === "wte" || kind === "valueEmbeds" || kind === "bigramEmbed";
+/**
+ * Why a model cannot compute in a type on a device, in words that follow "float32": undefined where it
+ * can. Rows of 16 bits must be a multiple of four long.
+ */
+export function obstacleTo(
+  { kind }: Pick<Device, "kind">,
+  config: ModelConfig,
+  dtype: ComputeType,
+): string | undefined {
+  if (dtype === "float32") return undefined;
+  if (kind === "cpu") return "on the CPU device";
+  const D = headSize(config);
+  // So that both halves of a head that is rotated are whole fours.
+  return D % 8 === 0 ? undefined : `in a model with heads of ${D} numbers, no multiple of 8`;
 }
 
 /**
- * Refuses 16 bits where the device does not compute with them, or the model's rows are no multiple of
- * four long, as those of 16 bits must be.
+ * Refuses a type that the device or the model does not compute in.
  *
- * @throws {UserError} saying what is in the way, and what can be had instead.
+ * @throws {UserError} saying what is in the way.
  */
 export function checkComputeType(device: Device, config: ModelConfig, dtype: ComputeType): void {
-  if (dtype === "float32") return;
-  if (device.kind === "cpu") {
-    throw new UserError(`the CPU device computes in float32, not in ${dtype}`);
-  }
-  const D = headSize(config);
-  // So that both halves of a head that is rotated are whole fours.
-  if (D % 8 === 0) return;
-  throw new UserError(
-    `a model with heads of ${D} numbers cannot compute in ${dtype}: that must be a multiple of 8; ` +
-      "float32 takes them",
-  );
+  const obstacle = obstacleTo(device, config, dtype);
+  if (obstacle) throw new UserError(`${dtype} cannot be had: it is float32 ${obstacle}`);
 }

@@ -10,7 +10,7 @@ import { UserError } from "../errors.ts";
 import type { ModelConfig } from "../model_config.ts";
 import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
 import { sizeOf } from "../shapes.ts";
-import { type ComputeType, isTable, keptTypes } from "./compute_type.ts";
+import { type ComputeType, keptTypes } from "./compute_type.ts";
 import { bigramRows, hasValueEmbedding, headSize, tableRows } from "./config.ts";
 
 /** Channels of the embedding that the smear gate reads. */
@@ -24,6 +24,11 @@ export type ParameterKind =
   | "bigramEmbed"
   | "matrix"
   | "scalar";
+
+/** Whether a parameter is a table of embeddings. */
+function isTable(kind: ParameterKind): boolean {
+  return kind === "wte" || kind === "valueEmbeds" || kind === "bigramEmbed";
+}
 
 /** Name, shape and purpose of one parameter. */
 export interface ParameterSpec {

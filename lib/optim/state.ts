@@ -100,20 +100,22 @@ function joined(device: Device, { shape, dtype }: StateEntry, tensors: Tensor[])
     dtype,
     shape: [...shape],
     async read(start, count) {
-      const values = new Float32Array(count);
+      let values: Float32Array | undefined;
       const parts: Promise<void>[] = [];
       let origin = 0; // where the tensor begins among all elements
       for (const tensor of tensors) {
         const from = Math.max(start - origin, 0),
           to = Math.min(start + count - origin, tensor.size);
+        if (to - from === count) return await device.read(tensor, from, count);
         const place = origin + from - start;
         if (from < to) {
-          parts.push(device.read(tensor, from, to - from).then((part) => values.set(part, place)));
+          const into = values ??= new Float32Array(count);
+          parts.push(device.read(tensor, from, to - from).then((part) => into.set(part, place)));
         }
         origin += tensor.size;
       }
       await Promise.all(parts);
-      return values;
+      return values ?? new Float32Array(count);
     },
   };
 }

@@ -8,6 +8,7 @@ import type { CheckpointSource } from "../checkpoint/mod.ts";
 import type { Hardware } from "../device/mod.ts";
 import { agreeOn, SINGLE, together } from "../ranks/mod.ts";
 import {
+  computeType,
   fewerRows,
   findModel,
   type InheritedSettings,
@@ -60,11 +61,19 @@ export async function openBeginning(
   const inherited = inheritSettings(options, found.meta.raw, (note) => {
     if (!resume) terminal.info(note);
   }, which.source);
-  const wanted = given.includes("deviceBatchSize")
+  const rowsAsked = given.includes("deviceBatchSize");
+  const wanted = rowsAsked
     ? inherited
     : fewerRows(inherited, ranks.worldSize, (note) => terminal.info(note));
-  const measures = options.chatcoreEvery > 0, { muon } = RECIPES[options.recipe];
-  const settings = await planTraining(device, found.shape, wanted, { ...io, measures, muon });
-  const opened = await together(io, () => found.load(device, { training: true, signal }));
+  const dtype = computeType(device, found.shape, options.dtype);
+  const { recompute } = options, { muon } = RECIPES[options.recipe];
+  const measures = options.chatcoreEvery > 0;
+  const settings = await planTraining(
+    device,
+    { ...found.shape, dtype },
+    wanted,
+    { ...io, recompute, measures, muon, rowsAsked },
+  );
+  const opened = await together(io, () => found.load(device, { training: true, dtype, signal }));
   return { opened, settings };
 }

@@ -8,6 +8,7 @@ import type { DeviceChoice } from "../device/mod.ts";
 import type { ReduceDtype, ScheduleOptions } from "../optim/mod.ts";
 import type {
   ChatcoreRunOptions,
+  ComputeOptions,
   MeasurementOptions,
   MixtureOptions,
   SavingOptions,
@@ -21,6 +22,7 @@ import type {
 export interface SftOptions
   extends
     DeviceChoice,
+    ComputeOptions,
     ScheduleOptions,
     ChatcoreRunOptions,
     MeasurementOptions,
@@ -41,6 +43,8 @@ export interface SftOptions
   windowPattern: string | undefined;
   /** Whether to warm-start the optimizer from that checkpoint's state. */
   loadOptimizer: boolean;
+  /** Whether a layer's activations are computed again in the backward pass, and not kept. */
+  recompute: boolean;
   /** Whether to go on with the last fine-tuning run of the tag instead of beginning one. */
   resume: boolean;
   /** First learning rate as a fraction of the base one. */

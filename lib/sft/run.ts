@@ -186,7 +186,7 @@ async function fineTune(
   const { loadOptimizer: isWarm, reduceDtype } = options;
   const warmth = { isWarm, isResumed: resume, muon, reduceDtype };
   const optimizer = await openOptimizer(opened, rates, warmth, io);
-  const pass = new Pass(model, B, T, { training: true });
+  const pass = new Pass(model, B, T, { training: true, recompute: options.recompute });
   const sizes = {
     stateDict: model.stateDict(),
     ...optimizerContents(optimizer, START, options),

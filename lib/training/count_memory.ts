@@ -1,43 +1,27 @@
 /**
- * What a model needs of a device's memory, counted before anything is loaded.
+ * What training needs of a device's memory, counted before anything is loaded.
  *
  * @module
  */
-import type { Device, Hardware } from "../device/mod.ts";
-import { UserError } from "../errors.ts";
-import { Engine } from "../engine/mod.ts";
-import {
-  Arena,
-  CachedPass,
-  GPT,
-  LossHead,
-  type ModelConfig,
-  type ModelParts,
-  Pass,
-  type WeightType,
-} from "../model/mod.ts";
+import type { Hardware, Readback, Tensor } from "../device/mod.ts";
+import { Arena, GPT, LossHead, Pass } from "../model/mod.ts";
 import {
   type MuonOptions,
   Optimizer,
+  optimizerState,
   type OwnedGroups,
   ownedGroups,
   parameterGroups,
 } from "../optim/mod.ts";
 import { type Ranks, SINGLE } from "../ranks/mod.ts";
-import { slices } from "../tensor_source.ts";
-
-/** What decides how large a model is: its sizes and its parts. */
-export interface ModelShape {
-  /** Its sizes. */
-  config: ModelConfig;
-  /** What it has beside them. */
-  parts: ModelParts;
-  /** Type of its weights where it is not trained; float32 unless given. */
-  weights?: WeightType;
-}
+import { sizeOf } from "../shapes.ts";
+import { slices, type TensorSource } from "../tensor_source.ts";
+import { added, answer, type ModelShape } from "./count_answers.ts";
 
 /** What a training run does beside taking steps, and how it takes them. */
 export interface WhatElse {
+  /** Whether a layer's activations are computed again in the backward pass. */
+  recompute?: boolean;
   /** Whether ChatCORE is measured in between. */
   measures?: boolean;
   /** How Muon is varied. */
@@ -60,22 +44,16 @@ export interface TrainingMemory {
   fixedActivations: number;
   /** The logits of as many tokens as are computed at once, and their losses. */
   lossHead: number;
+  /** What the device's operations work in. */
+  workspaces: number;
+  /** Copies on their way to the host: losses, and what a checkpoint is written from. */
+  staging: number;
+  /** What measuring ChatCORE adds, if it is measured. */
+  measuring: number;
   /**
-   * All together for the rows that were asked for, with what the device's operations work in, unless
-   * without that it is more than the device has.
+   * All of these together for the rows that were asked for; but for the last three, where without
+   * them it is more than the device has.
    */
-  total: number;
-  /** The device that counted, for {@link Hardware.fits}. */
-  counted: Hardware;
-}
-
-/** What generating text needs, in bytes. */
-export interface AnswerMemory {
-  /** The parameters. */
-  weights: number;
-  /** Keys and values of one token of one sequence, in all layers. */
-  cachePerToken: number;
-  /** All together, with what the device's operations work in. */
   total: number;
   /** The device that counted, for {@link Hardware.fits}. */
   counted: Hardware;
@@ -86,21 +64,17 @@ const RATES = { embeddingLr: 0, unembeddingLr: 0, matrixLr: 0 };
 
 /** More tokens than all but the longest problems of ChatCORE have; a guess, made before they are read. */
 export const LONGEST_PROBLEM = 1024;
-/** Bytes. */
-const NO_DEVICE_HAS = 2 ** 40;
 /** Problems that measuring ChatCORE takes at a time, and most tokens of an answer. */
 const MEASURED = { problems: 8, answer: 512 };
 
-/** For an engine that nobody listens to. */
-const NO_TOKENIZER = { bosId: 0, encodeSpecial: () => 1, encode: () => [], decode: () => "" };
-
 /**
  * Counts what training needs, of several ranks on this one: makes model, optimizer and pass on a
- * device that only counts, and takes a step there.
+ * device that only counts, and takes a step, an evaluation and a checkpoint there.
  *
  * @param device Where it would be trained.
  * @param rows Of a micro-batch, B.
  * @param T Tokens in a row.
+ * @param recompute Whether a layer's activations are computed again in the backward pass.
  * @param measures Whether ChatCORE is measured in between, with problems of
  * {@link LONGEST_PROBLEM} tokens.
  * @param muon How Muon is varied.
@@ -110,19 +84,26 @@ const NO_TOKENIZER = { bosId: 0, encodeSpecial: () => 1, encode: () => [], decod
  */
 export async function countTraining(
   device: Hardware,
-  { config, parts }: ModelShape,
-  { rows, T, measures = false, muon, ranks = SINGLE }: { rows: number; T: number } & WhatElse,
+  { config, parts, dtype }: ModelShape,
+  { rows, T, recompute, measures = false, muon, ranks = SINGLE }:
+    & { rows: number; T: number }
+    & WhatElse,
 ): Promise<TrainingMemory> {
   const training = true;
-  const other = device.counting(), counted = device.counting();
-  const [untrained, weights] = added(other, () => new GPT(other, config, { parts }));
+  const modelOn = (device: Hardware) => new GPT(device, config, { parts, training, dtype });
+  const passOf = (model: GPT, rows: number) => new Pass(model, rows, T, { training, recompute });
+  // Its model is the same, and gives its parts away.
+  const other = device.counting(), like = modelOn(other);
   const lossHeadOf = (rows: number) =>
-    added(other, () => new LossHead(untrained, new Arena(other), rows * T, training))[1];
+    added(other, () => new LossHead(like, new Arena(other), rows * T, training))[1];
   const lossHead = lossHeadOf(rows), others = rows > 1 ? rows - 1 : 2;
-  const [, compared] = added(other, () => new Pass(untrained, others, T, { training }));
-  const comparedRows = compared - lossHeadOf(others);
+  const compared = added(other, () => passOf(like, others))[1] - lossHeadOf(others);
+  const gradients = -added(other, () => {
+    for (const { gradient } of like.parameters.values()) if (gradient) other.free(gradient);
+  })[1];
 
-  const [model, trained] = added(counted, () => new GPT(counted, config, { parts, training }));
+  const counted = device.counting();
+  const [model, trained] = added(counted, () => modelOn(counted));
   const groups = parameterGroups([...model.parameters.values()], config.nEmbd, RATES);
   const [{ optimizer, owned }, moments] = added(counted, () => {
     const { rank, worldSize } = ranks;
@@ -131,84 +112,106 @@ export async function countTraining(
       : { groups, owned: [] };
     return { optimizer: new Optimizer(counted, own, muon), owned };
   });
-  const [pass, activations] = added(counted, () => new Pass(model, rows, T, { training }));
-  const activationsPerRow = (activations - lossHead - comparedRows) / (rows - others);
-  if (counted.memory.peak <= device.memory.limit) await step(model, optimizer, pass, owned);
-  if (measures) await measure(model);
-  return {
-    weights,
-    gradients: trained - weights,
-    moments,
-    activationsPerRow,
-    fixedActivations: activations - lossHead - rows * activationsPerRow,
-    lossHead,
-    total: counted.memory.peak,
-    counted,
+  const [pass, activations] = added(counted, () => passOf(model, rows));
+  const activationsPerRow = (activations - lossHead - compared) / (rows - others);
+  const fixedActivations = activations - lossHead - rows * activationsPerRow;
+  const held = { weights: trained - gradients, gradients, moments, lossHead };
+  const workspaces = counted.memory.peak - trained - moments - activations;
+  const spent = { workspaces, staging: 0, measuring: 0 };
+  /** Counts what something takes that is not held yet. */
+  const count = async (part: keyof typeof spent, run: () => unknown) => {
+    const { peak } = counted.memory;
+    await run();
+    spent[part] += counted.memory.peak - peak;
   };
+  if (counted.memory.peak <= device.memory.limit) {
+    const run = new CountedRun(model, optimizer, pass, owned);
+    await count("workspaces", () => run.train());
+    await count("staging", () => run.handOver());
+    await count("workspaces", () => run.update());
+    await count("staging", () => run.report());
+    await count("staging", () => run.save());
+    await count("workspaces", () => run.evaluate());
+    if (measures) await count("measuring", () => measure(model));
+  }
+  const total = counted.memory.peak;
+  return { ...held, activationsPerRow, fixedActivations, ...spent, total, counted };
 }
 
-/** What a step and a checkpoint do; of several ranks, who hand over gradients and what they own. */
-async function step(
-  model: GPT,
-  optimizer: Optimizer,
-  pass: Pass,
-  owned: OwnedGroups["owned"],
-): Promise<void> {
-  const { device } = model, loss = device.allocate("loss", [1]);
-  const tokens = new Int32Array(pass.B * pass.T);
-  pass.batch.write(tokens, tokens);
-  model.zeroGradients();
-  pass.train(loss, 1);
-  if (owned.length > 0 && device.kind === "webgpu") {
-    // None may have been fetched when the last is copied; the CPU's copies are not the device's.
-    const staged = [...model.parameters.values()].map(({ gradient }) => device.stage(gradient!));
-    for (const readback of staged) await readback.values();
-  }
-  optimizer.step(1, 0, loss);
-  // As many numbers read a second time take nothing more.
-  const seen = new Set<number>();
-  for (
-    const { value } of [...owned.map(({ parameter }) => parameter), ...model.parameters.values()]
-  ) {
-    const [{ count }] = slices(value.size);
-    if (!seen.has(count)) await device.read(value, 0, count);
-    seen.add(count);
-  }
-}
+/** What a run does that takes memory, once of each kind. */
+class CountedRun {
+  #loss!: Tensor;
 
-/**
- * Counts what generating text needs: the model, and an engine with its caches.
- *
- * @param device Where it would run.
- * @param rows Texts at a time.
- * @param capacity Most tokens of each; the model's own length unless given.
- * @throws {UserError} when the device cannot hold one of the tensors, or all caches together,
- * however much it has free.
- */
-export async function countAnswers(
-  device: Hardware,
-  { config, ...options }: ModelShape,
-  { rows, capacity = config.sequenceLen }: { rows: number; capacity?: number },
-): Promise<AnswerMemory> {
-  const counted = device.counting();
-  const [model, weights] = added(counted, () => new GPT(counted, config, options));
-  const cachePerToken = cacheBytesPerToken(new GPT(device.counting(), config, options));
-  const least = weights + rows * capacity * cachePerToken, { limit } = device.memory;
-  if (least > Math.min(limit, NO_DEVICE_HAS)) {
-    // As many texts are not even made up.
-    const detail = { kind: "memory", tensor: "the KV cache", bytes: least, limit } as const;
-    throw new UserError(`the device has no room for the KV cache of ${rows} texts`, { detail });
-  }
-  await answer(model, rows, capacity);
-  return { weights, cachePerToken, total: counted.memory.peak, counted };
-}
+  constructor(
+    private readonly model: GPT,
+    private readonly optimizer: Optimizer,
+    private readonly pass: Pass,
+    /** What this rank updates, of several. */
+    private readonly owned: OwnedGroups["owned"],
+  ) {}
 
-/** Reads the longest prompt and goes on from it for a token. */
-async function answer(model: GPT, rows: number, capacity: number): Promise<void> {
-  const engine = new Engine(model, NO_TOKENIZER, { capacity });
-  const prompt = Array<number>(capacity - 1).fill(0);
-  await engine.generateBatch(Array(rows).fill(prompt), { maxTokens: 1 });
-  engine.free();
+  /** A micro-batch, forward and backward. */
+  train(): void {
+    const { pass, pass: { B, T } } = this, tokens = new Int32Array(B * T);
+    this.#loss = this.model.device.allocate("loss of a step", [1]);
+    pass.batch.write(tokens, tokens);
+    this.model.zeroGradients();
+    pass.train(this.#loss, 1);
+  }
+
+  /** What ranks hand each other before the step. */
+  async handOver(): Promise<void> {
+    const { device, parameters } = this.model;
+    // The CPU's copies are not the device's.
+    if (this.owned.length === 0 || device.kind !== "webgpu") return;
+    // None may have been fetched when the last is copied.
+    await fetch([...parameters.values()].map(({ gradient }) => device.stage(gradient!)));
+  }
+
+  /** A step of the optimizer. */
+  update(): void {
+    this.optimizer.step(1, 0, this.#loss);
+  }
+
+  /** Loss and guard on their way to the host; alone, a process does not wait for those before. */
+  async report(): Promise<void> {
+    const { device } = this.model, numbers = [this.#loss, this.optimizer.guard];
+    const inFlight = this.owned.length > 0 ? numbers : [...numbers, ...numbers];
+    await fetch(inFlight.map((x) => device.stage(x)));
+  }
+
+  /** Trying the weights, and measuring bits per byte. */
+  async evaluate(): Promise<void> {
+    const { device } = this.model;
+    await this.model.isFinite();
+    const loss = device.allocate("loss of an evaluation", [1]);
+    this.pass.evaluate(loss);
+    await device.read(loss);
+    device.free(loss);
+  }
+
+  /** Reads what a checkpoint is written from, and ranks send each other. */
+  async save(): Promise<void> {
+    const { device } = this.model;
+    if (device.kind !== "webgpu") return;
+    const { state } = optimizerState(this.optimizer, { multiplier: 1, mu: 0 });
+    const moments = [...state.values()].flatMap((entries) => Object.values(entries))
+      .filter((entry) => typeof entry !== "number");
+    const own = this.owned.map(({ parameter: { value } }): TensorSource => ({
+      dtype: value.dtype,
+      shape: value.shape,
+      read: (start, count) => device.read(value, start, count),
+    }));
+    // Of the same shape, what is read a second time takes nothing more.
+    const seen = new Set<string>();
+    for (const { dtype, shape, read } of [...own, ...this.model.stateDict().values(), ...moments]) {
+      for (const { start, count } of slices(sizeOf(shape))) {
+        const key = [dtype, ...shape, start].join();
+        if (!seen.has(key)) await read(start, count);
+        seen.add(key);
+      }
+    }
+  }
 }
 
 /** What measuring ChatCORE does, once of each kind. */
@@ -222,22 +225,7 @@ async function measure(model: GPT): Promise<void> {
   await answer(model, problems, T + longest);
 }
 
-/** Keys and values of a token of a sequence: what is left when what comes once is taken away. */
-function cacheBytesPerToken(model: GPT): number {
-  // So many that no rounding is left.
-  const some = 64;
-  const bytes = (rows: number, capacity: number) => {
-    const [pass, bytes] = added(model.device, () => new CachedPass(model, rows, capacity, 1));
-    pass.free();
-    return bytes;
-  };
-  const of = (capacity: number) => bytes(2, capacity) - bytes(1, capacity);
-  return (of(2 * some) - of(some)) / some;
-}
-
-/** What something adds to a device's memory when it is made. */
-function added<T>(device: Device, make: () => T): [made: T, bytes: number] {
-  const before = device.memory.used;
-  const made = make();
-  return [made, device.memory.used - before];
+/** Fetches copies that were all made before. */
+async function fetch(copies: readonly Readback[]): Promise<void> {
+  for (const copy of copies) await copy.values();
 }

@@ -5,6 +5,7 @@
  * @module
  */
 export { ChatcoreRun, type ChatcoreRunOptions } from "./chatcore_run.ts";
+export { type ComputeOptions, computeType, computeTypes, weightType } from "./compute_type.ts";
 export { type CheckedMixtures, checkMixtures } from "./check_mixtures.ts";
 export type { CheckOptions, TaskCheck } from "./check_task.ts";
 export { RunCheckpoints } from "./checkpoints.ts";
@@ -43,23 +44,11 @@ export { type Recipe, RECIPE_NAMES, type RecipeName, RECIPES } from "./recipes.t
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
 export { checkFits, formatBytes, type Need } from "./room.ts";
 export { sayEra } from "./say_era.ts";
-export {
-  type AnswerMemory,
-  countAnswers,
-  countTraining,
-  type ModelShape,
-  type TrainingMemory,
-  type WhatElse,
-} from "./count_memory.ts";
-export {
-  formatMemory,
-  mostRows,
-  orMemoryError,
-  planAnswers,
-  type PlanningIo,
-  planTraining,
-  roomOf,
-} from "./plan_memory.ts";
+export { type AnswerMemory, countAnswers, type ModelShape } from "./count_answers.ts";
+export { countTraining, type TrainingMemory, type WhatElse } from "./count_memory.ts";
+export { fittingRows, mostRows, orMemoryError, Room } from "./fitting_rows.ts";
+export { fittingLines, formatMemory, memoryLine, roomOf, trainingLines } from "./memory_table.ts";
+export { planAnswers, type PlanningIo, planTraining } from "./plan_memory.ts";
 export {
   gatherLoaders,
   optimizerContents,
@@ -79,6 +68,5 @@ export {
 } from "./settings.ts";
 export { openSinks } from "./sinks.ts";
 export { snakeCase, spelled } from "./spelling.ts";
-export { weightType } from "./weight_type.ts";
 export { type DeviceIo, withDevice } from "./with_device.ts";
 export { type ModelIo, type ModelOptions, type WeightOptions, withModel } from "./with_model.ts";

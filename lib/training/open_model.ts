@@ -6,10 +6,10 @@
 import { type CheckpointFiles, findCheckpoint } from "../checkpoint/disk/mod.ts";
 import type { CheckpointMeta, CheckpointSource, Era, Said } from "../checkpoint/mod.ts";
 import type { Device } from "../device/mod.ts";
-import { GPT, type WeightType } from "../model/mod.ts";
+import { type ComputeType, GPT, type WeightType } from "../model/mod.ts";
 import { pause } from "../pause.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
-import type { ModelShape } from "./count_memory.ts";
+import type { ModelShape } from "./count_answers.ts";
 import { openCheckpoint, openTokenizer } from "./open_checkpoint.ts";
 
 /** A checkpoint that was opened. */
@@ -42,6 +42,8 @@ export interface WhichModel extends Said {
 export interface LoadOptions {
   /** Whether it gets gradients. */
   training?: boolean;
+  /** In which type it computes; float32 unless given. */
+  dtype?: ComputeType;
   /** Type of its weights; float32 unless given. */
   weights?: WeightType;
   /** Breaks the loading off. */
@@ -75,19 +77,19 @@ export async function findModel(baseDir: string, options: WhichModel): Promise<F
   const shape = { config, parts };
   const load = async (
     device: Device,
-    { training, weights = "float32", signal }: LoadOptions = {},
+    { training, dtype, weights = "float32", signal }: LoadOptions = {},
   ) => {
     // Anew, so that it is open no longer than it is read.
     using opened = await openCheckpoint(files, options);
     const { tensors } = opened;
-    const model = new GPT(device, config, { parts, training, weights });
+    const model = new GPT(device, config, { parts, training, dtype, weights });
     await model.load(async (name, start, count) => {
       await pause(signal);
       return await tensors.get(name)!.readFloat32(start, count);
     });
     let rounded = 0;
     for (const { name, value } of model.parameters.values()) {
-      const isRounded = value.dtype === "bfloat16" && tensors.get(name)!.dtype !== "bfloat16";
+      const isRounded = value.dtype !== "float32" && tensors.get(name)!.dtype !== value.dtype;
       if (isRounded) rounded += value.size;
     }
     return { model, tokenizer, meta, era, files, rounded };

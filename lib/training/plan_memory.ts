@@ -4,101 +4,138 @@
  * @module
  */
 import type { Hardware } from "../device/mod.ts";
-import { UserError } from "../errors.ts";
-import { type Ranks, SINGLE, together } from "../ranks/mod.ts";
-import {
-  countAnswers,
-  countTraining,
-  type ModelShape,
-  type TrainingMemory,
-  type WhatElse,
-} from "./count_memory.ts";
+import { type Instead, UserError } from "../errors.ts";
+import type { ComputeType } from "../model/mod.ts";
+import { SINGLE, together } from "../ranks/mod.ts";
+import { computeTypes } from "./compute_type.ts";
+import { countAnswers, type ModelShape } from "./count_answers.ts";
+import { countTraining, type TrainingMemory, type WhatElse } from "./count_memory.ts";
+import { type Fitting, fittingRows, orMemoryError, Room } from "./fitting_rows.ts";
 import type { RunIo } from "./io.ts";
-import { accumulationSteps, type InheritedSettings, type WantedSettings } from "./settings.ts";
-
-/** A number of bytes of memory for a person, as `419 MiB` or `5.18 GiB`. */
-export function formatMemory(bytes: number): string {
-  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
-  return `${Number((bytes / 1024 ** power).toPrecision(3))} ${units[power]}`;
-}
-
-/** How much memory a device has, for a person. */
-export function roomOf({ name, kind, memory: { limit } }: Hardware): string {
-  if (limit < Infinity) return `${formatMemory(limit)} there`;
-  return `${kind === "webgpu" ? name : "the device"} does not say how much it has`;
-}
-
-/**
- * The most rows of a micro-batch that a device has room for: a power of two of which an optimizer
- * step holds a whole number on every rank. 0 where not even one fits.
- *
- * @param run What else the run does; measuring takes memory too.
- * @throws {UserError} where a step holds no whole number of rows.
- */
-export async function mostRows(
-  device: Hardware,
-  shape: ModelShape,
-  { maxSeqLen: T, totalBatchSize }: Pick<InheritedSettings, "maxSeqLen" | "totalBatchSize">,
-  run: WhatElse = {},
-): Promise<number> {
-  const { worldSize } = run.ranks ?? SINGLE;
-  accumulationSteps({ maxSeqLen: T, totalBatchSize, deviceBatchSize: 1 }, worldSize);
-  let most = 0;
-  for (let rows = 1; totalBatchSize % (rows * T * worldSize) === 0; rows *= 2) {
-    const counted = await orMemoryError(countTraining(device, shape, { rows, T, ...run }));
-    if (counted instanceof UserError || !await device.fits(counted.counted)) break;
-    most = rows;
-  }
-  return most;
-}
+import { fittingLines, formatMemory, memoryLine, roomOf, trainingLines } from "./memory_table.ts";
+import { accumulationSteps, type WantedSettings } from "./settings.ts";
 
 /** What of the world a run is planned in. */
 export type PlanningIo =
   & Pick<RunIo, "terminal">
   & Partial<Pick<RunIo, "signal" | "stop" | "ranks">>;
 
+/** What of a run decides its memory. */
+export interface PlannedRun extends Omit<WhatElse, "ranks"> {
+  /** Whether its rows were asked for: others that do not fit are made fewer. */
+  rowsAsked?: boolean;
+}
+
 /**
- * Says what a training run needs, finds the rows of a micro-batch if they are `auto`, and refuses
- * what does not fit. Several ranks take as many rows as fit on all of them, and what does not fit on
- * one is refused on all.
+ * Says what a training run needs, finds the rows of a micro-batch if they are `auto` or too many that
+ * nobody asked for, and refuses what does not fit. Several ranks take as many rows as fit on all of
+ * them, and what does not fit on one is refused on all.
  *
- * @param measures Whether ChatCORE is measured in between.
  * @returns The settings with their rows.
- * @throws {UserError} where the device has too little memory; it tells how many rows fit.
+ * @throws {UserError} where the device has too little memory; it tells what would fit.
  */
 export async function planTraining<Settings extends WantedSettings>(
   device: Hardware,
   shape: ModelShape,
   settings: Settings,
-  io: PlanningIo & Omit<WhatElse, "ranks">,
+  io: PlanningIo & PlannedRun,
 ): Promise<Settings & { deviceBatchSize: number }> {
-  const { terminal, measures, muon, ranks = SINGLE } = io;
-  const { maxSeqLen: T, deviceBatchSize: wanted } = settings;
-  const most = () => mostRows(device, shape, settings, { measures, muon, ranks });
-  const isAuto = wanted === "auto";
-  const fitting = isAuto ? await leastOf(ranks, await together(io, most)) : wanted;
+  const { terminal, rowsAsked = true, recompute = false, ranks = SINGLE } = io;
+  const { maxSeqLen: T, deviceBatchSize: wanted } = settings, isAuto = wanted === "auto";
+  if (!isAuto) accumulationSteps({ ...settings, deviceBatchSize: wanted }, ranks.worldSize);
+  const plan = new Plan(device, shape, settings, io);
+  const { dtype = "float32" } = shape, here = await plan.fitting(dtype);
+  const most = recompute ? here.recomputed : here.kept;
   // Where not even one row fits, it is said what that takes.
-  const rows = Math.max(1, fitting);
-  const settled = { ...settings, deviceBatchSize: rows };
-  accumulationSteps(settled, ranks.worldSize);
-  if (isAuto && fitting > 0) {
-    terminal.info(`device_batch_size=${rows}: the most that fit and divide the step`);
+  let rows = isAuto ? Math.max(1, most) : wanted;
+  let counted = await plan.count(rows);
+  const isTooMuch = !await plan.fitsAll(counted);
+  if (most > 0 && (isAuto || isTooMuch && !rowsAsked)) {
+    if (!isAuto) counted = await plan.count(rows = most);
+    const which = isAuto ? "the most" : `the most of ${wanted}`;
+    terminal.info(`device_batch_size=${rows}: ${which} that fit and divide the step`);
   }
+  const found = isTooMuch ? [here, ...await plan.otherwise(dtype)] : [here];
+  const what = `${plural(rows, "row")} of ${T} tokens`;
+  const whose = ranks.worldSize > 1 ? " of a rank" : "";
+  terminal.info(
+    `Memory${whose} for ${what} in ${dtype}${recompute ? ", layers computed again" : ""}`,
+  );
+  const lines = counted instanceof UserError ? [] : [
+    ...trainingLines(counted, rows, T),
+    memoryLine("all together", `${formatMemory(counted.total)}, ${roomOf(device)}`),
+  ];
+  for (const line of [...lines, ...fittingLines(found)]) terminal.info(line);
   return await together(io, async () => {
-    const counted = await orMemoryError(countTraining(device, shape, { rows, T, muon, ranks }));
-    if (!(counted instanceof UserError)) {
-      terminal.info(trainingLine(counted, { rows, T, worldSize: ranks.worldSize }, device));
-      if (fitting > 0 && await device.fits(counted.counted)) return settled;
-    }
-    const what = `Training ${plural(rows, "row")} of ${T} tokens`;
-    throw tooMuch(device, what, counted, isAuto ? 0 : await most());
+    if (await plan.fits(counted)) return { ...settings, deviceBatchSize: rows };
+    const instead = insteadOf(found, recompute);
+    throw tooMuch(device, `Training ${what}`, counted, { rows: isAuto ? 0 : most, instead });
   });
 }
 
-/** The least of what ranks have. */
-async function leastOf(ranks: Ranks, own: number): Promise<number> {
-  return Math.min(...(await ranks.gather(Int32Array.of(own))).map(([rows]) => rows));
+/** What is found out for {@link planTraining}, on all ranks together. */
+class Plan {
+  readonly #room: Room;
+
+  constructor(
+    private readonly device: Hardware,
+    private readonly shape: ModelShape,
+    private readonly settings: WantedSettings,
+    private readonly io: PlanningIo & PlannedRun,
+  ) {
+    this.#room = new Room(device);
+  }
+
+  /** What so many rows take. What ChatCORE takes is a guess, for which nothing asked for is refused. */
+  async count(rows: number): Promise<TrainingMemory | UserError> {
+    const { device, shape, io, settings: { maxSeqLen: T, deviceBatchSize } } = this;
+    const { recompute, muon, ranks } = io;
+    const isAsked = rows === deviceBatchSize && (io.rowsAsked ?? true);
+    const run = { rows, T, recompute, muon, ranks, measures: io.measures && !isAsked };
+    return await together(io, () => orMemoryError(countTraining(device, shape, run)));
+  }
+
+  /** Whether this rank has room for it. */
+  async fits(counted: TrainingMemory | UserError): Promise<boolean> {
+    return !(counted instanceof UserError) && await this.#room.has(counted.counted);
+  }
+
+  /** Whether all ranks have room for what each counted. */
+  async fitsAll(counted: TrainingMemory | UserError): Promise<boolean> {
+    const { io, io: { ranks = SINGLE } } = this;
+    return !await ranks.any(!await together(io, () => this.fits(counted)));
+  }
+
+  /** The rows that fit on all ranks in a type. */
+  async fitting(dtype: ComputeType): Promise<Fitting> {
+    const { device, shape, settings, io, io: { measures, muon, ranks = SINGLE } } = this;
+    const run = { measures, muon, ranks }, typed = { ...shape, dtype };
+    const find = () => fittingRows(device, typed, settings, run, this.#room);
+    const { kept, recomputed } = await together(io, find);
+    const all = await ranks.gather(Int32Array.of(kept, recomputed));
+    const least = (i: number) => Math.min(...all.map((rows) => rows[i]));
+    return { dtype, kept: least(0), recomputed: least(1) };
+  }
+
+  /** Those that fit in the types of 16 bits which the model can compute in beside `dtype`. */
+  async otherwise(dtype: ComputeType): Promise<Fitting[]> {
+    const { device, shape: { config } } = this;
+    const found: Fitting[] = [];
+    for (const other of computeTypes(device, config)) {
+      if (other !== "float32" && other !== dtype) found.push(await this.fitting(other));
+    }
+    return found;
+  }
+}
+
+/** How at least one row would fit. */
+function insteadOf(found: readonly Fitting[], recompute: boolean): Instead | undefined {
+  const [here] = found;
+  for (const { dtype, kept, recomputed } of found) {
+    const other = dtype === here.dtype ? undefined : dtype;
+    if (kept > 0) return { dtype: other, recompute: false, rows: kept };
+    if (recomputed > 0) return { dtype: other, recompute: !recompute, rows: recomputed };
+  }
 }
 
 /**
@@ -124,7 +161,7 @@ export async function planAnswers(
     ? await orMemoryError(countAnswers(device, shape, { rows: 1, capacity: 2 }))
     : wanted;
   if (least instanceof UserError || !await device.fits(least.counted)) {
-    throw tooMuch(device, "Generating text with this model", least, 0);
+    throw tooMuch(device, "Generating text with this model", least, { rows: 0 });
   }
   const { weights, cachePerToken, total } = wanted instanceof UserError ? least : wanted;
   const all = wanted instanceof UserError ? "more than it has" : formatMemory(total);
@@ -132,38 +169,16 @@ export async function planAnswers(
     `token; ${all} for ${plural(rows, "text")} of ${capacity} tokens, ${roomOf(device)}`;
 }
 
-/** What training needs, in a line. */
-function trainingLine(
-  memory: TrainingMemory,
-  { rows, T, worldSize }: { rows: number; T: number; worldSize: number },
-  device: Hardware,
-): string {
-  const { weights, gradients, moments, activationsPerRow, total } = memory;
-  return `Memory${worldSize > 1 ? " of a rank" : ""}: weights ${formatMemory(weights)}, gradients ${
-    formatMemory(gradients)
-  }, ` +
-    `moments ${formatMemory(moments)}, activations ${formatMemory(activationsPerRow)} a row; ` +
-    `${formatMemory(total)} for ${plural(rows, "row")} of ${T} tokens, ` +
-    roomOf(device);
-}
-
-/** What was counted, or the error of a tensor that the device cannot hold however much is free. */
-export async function orMemoryError<Memory>(
-  counting: Promise<Memory>,
-): Promise<Memory | UserError> {
-  try {
-    return await counting;
-  } catch (error) {
-    if (error instanceof UserError && error.detail?.kind === "memory") return error;
-    throw error;
-  }
-}
-
+/**
+ * The error for what does not fit.
+ *
+ * @param otherwise The rows that would fit, and if none do, what else would.
+ */
 function tooMuch(
   device: Hardware,
   what: string,
   counted: { total: number } | UserError,
-  rows: number,
+  otherwise: { rows: number; instead?: Instead },
 ): UserError {
   const { kind, name, memory: { limit } } = device;
   const where = kind === "cpu" ? "the CPU device" : name;
@@ -173,12 +188,14 @@ function tooMuch(
     const message = kind === "cpu"
       ? `${what} takes far more memory than the CPU device has, which is ${formatMemory(limit)}`
       : counted.message;
-    const detail = counted.detail?.kind === "memory" ? { ...counted.detail, rows } : undefined;
+    const detail = counted.detail?.kind === "memory"
+      ? { ...counted.detail, ...otherwise }
+      : undefined;
     return new UserError(message, { cause: counted, detail });
   }
   const { total: bytes } = counted;
   return new UserError(`${what} takes ${formatMemory(bytes)} of memory, and ${where} ${has}`, {
-    detail: { kind: "memory", tensor: what, bytes, limit, rows },
+    detail: { kind: "memory", tensor: what, bytes, limit, ...otherwise },
   });
 }
 

@@ -74,6 +74,7 @@ export function runContents(run: RunContents): RankContents {
       max_seq_len: settings.maxSeqLen,
       device_batch_size: settings.deviceBatchSize,
       total_batch_size: settings.totalBatchSize,
+      compute_dtype: model.dtype,
       user_config: { ...spelled({ ...flags, ...settings }), ...openParts(model.parts) },
       run_state: { ...at, ...loaders.length === 1 ? { loader: loaders[0] } : { loaders } },
     },

@@ -4,15 +4,15 @@
  * @module
  */
 import type { CheckpointSource, Said } from "../checkpoint/mod.ts";
-import type { Device, DeviceChoice, Hardware } from "../device/mod.ts";
+import type { DeviceChoice, Hardware } from "../device/mod.ts";
 import type { WeightType } from "../model/mod.ts";
 import { together } from "../ranks/mod.ts";
+import { type ComputeOptions, computeType, weightType } from "./compute_type.ts";
 import { whereModelsAre } from "./model_folders.ts";
 import type { RunIo } from "./io.ts";
 import { findModel, type OpenedModel } from "./open_model.ts";
 import { planAnswers } from "./plan_memory.ts";
 import { sayEra } from "./say_era.ts";
-import { weightType } from "./weight_type.ts";
 import { type DeviceIo, withDevice } from "./with_device.ts";
 
 /** Which checkpoint is opened; each is the command line's flag of the same name. */
@@ -25,9 +25,9 @@ export interface ModelOptions extends Said {
   step?: number;
 }
 
-/** How a model that is used as it is lies in memory. */
-export interface WeightOptions {
-  /** Type of its weights; bfloat16 for large ones on the CPU device, unless given. */
+/** How a model that is used as it is computes and lies in memory. */
+export interface WeightOptions extends ComputeOptions {
+  /** Type of its weights; that of large ones on the CPU device is bfloat16, unless given. */
   weights?: WeightType;
 }
 
@@ -51,25 +51,32 @@ export async function withModel<T, Io extends ModelIo>(
   const { terminal, baseDir, signal } = io;
   const which = { ...options, tag: options.modelTag };
   const found = await together(io, () => findModel(baseDir, which));
-  const typeOn = (device: Device) => weightType(device, found.shape, options.weights);
+  const typesOn = (device: Hardware) => {
+    const dtype = computeType(device, found.shape, options.dtype);
+    return { dtype, weights: weightType(device, { ...found.shape, dtype }, options.weights) };
+  };
   const start = async (device: Hardware) => {
-    const load = () => found.load(device, { weights: typeOn(device), signal });
-    const opened = await together(io, load);
+    const types = typesOn(device);
+    const opened = await together(io, () => found.load(device, { ...types, signal }));
     terminal.info(`Checkpoint: ${opened.files.model}`);
     sayEra(opened.era, io);
-    if (typeOn(device) === "bfloat16") sayRounded(opened, terminal);
+    if (types.weights !== "float32") sayRounded(opened, types.weights, terminal);
     return await run(opened, io);
   };
   const needs = async (device: Hardware) => {
-    const shape = { ...found.shape, weights: typeOn(device) };
-    return `; ${await planAnswers(device, shape, texts)}`;
+    const shape = { ...found.shape, ...typesOn(device) };
+    return `; computes in ${shape.dtype}; ${await planAnswers(device, shape, texts)}`;
   };
   return await withDevice(options, io, start, needs);
 }
 
-/** Says that weights are kept in bfloat16, and whether they lost something by it. */
-function sayRounded({ rounded, model }: OpenedModel, terminal: RunIo["terminal"]): void {
+/** Says that weights are kept in 16 bits, and whether they lost something by it. */
+function sayRounded(
+  { rounded, model }: OpenedModel,
+  weights: WeightType,
+  terminal: RunIo["terminal"],
+): void {
   const percent = Math.ceil(100 * rounded / model.counts.total);
   const lost = percent === 0 ? "as they are stored" : `${percent} % of them rounded from float32`;
-  terminal.info(`Weights: bfloat16, ${lost}`);
+  terminal.info(`Weights: ${weights}, ${lost}`);
 }

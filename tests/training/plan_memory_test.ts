@@ -93,6 +93,7 @@ Deno.test("what is said to fit does, and a byte less does not", async () => {
     pass.batch.write(tokens, tokens);
     pass.train(loss, 1);
     optimizer.step(1, 0.9, loss);
+    await model.isFinite();
     await device.close();
   };
   await train(total);
@@ -196,10 +197,19 @@ Deno.test("a fine-tuning of auto rows is saved with their number and goes on wit
     lines[at("device_batch_size")],
     "device_batch_size=4: the most that fit and divide the step",
   );
-  assertMatch(
-    lines[at("Memory")],
-    /^Memory: weights 1\.34 MiB, gradients 1\.34 MiB, moments .*, activations .* a row; .* MiB for 4 rows of 64 tokens, .* GiB there$/,
-  );
+  const table = [
+    /^Memory for 4 rows of 64 tokens in float32$/,
+    /^ {2}weights +1\.34 MiB$/,
+    /^ {2}gradients +1\.34 MiB$/,
+    /^ {2}moments +[\d.]+ MiB$/,
+    /^ {2}activations +[\d.]+ MiB, [\d.]+ KiB a row of 64 tokens$/,
+    /^ {2}loss head +[\d.]+ MiB$/,
+    /^ {2}workspaces +[\d.]+ MiB$/,
+    /^ {2}staging +0 bytes$/,
+    /^ {2}all together +[\d.]+ MiB, [\d.]+ GiB there$/,
+    /^ {2}rows that fit +4$/,
+  ];
+  for (const [i, row] of table.entries()) assertMatch(lines[at("Memory") + i], row);
   assertLess(at("Memory"), at("Tokens / micro-batch / rank: 4 x 64"));
   const meta = async (step: number) => {
     const path = join(baseDir, `chatsft_checkpoints/d2/step_${step}_meta.json`);
@@ -237,7 +247,7 @@ Deno.test("fine-tuning refuses what does not fit before it loads the model", asy
       `--device-batch-size ${fitting} would fit$`;
     assertMatch(wordError(error, "sft"), new RegExp(words));
   }
-  assert(console.lines.some((line) => line.startsWith("Memory: ")));
+  assert(console.lines.some((line) => line.startsWith("Memory for ")));
   assert(!console.lines.some((line) => line.startsWith("Tokens / micro-batch")));
   await Deno.remove(baseDir, { recursive: true });
 });
@@ -258,7 +268,7 @@ Deno.test("pretraining takes auto rows, and keeps their number", async () => {
   const meta = JSON.parse(await Deno.readTextFile(path));
   // Of 6 rows, 2 are the largest power of two that divides.
   assertEquals([meta.device_batch_size, meta.user_config.device_batch_size], [2, 2]);
-  assert(console.lines.some((line) => /^Memory: .* for 2 rows of 16 tokens, /.test(line)));
+  assert(console.lines.some((line) => /^Memory for 2 rows of 16 tokens in float32$/.test(line)));
   await Deno.remove(baseDir, { recursive: true });
 });
 
@@ -274,9 +284,9 @@ Deno.test("eval and inspect say what the model needs", async () => {
   for (
     const row of [
       /\n {2}weights +1\.34 MiB\n {2}gradients +1\.34 MiB\n {2}moments +[\d.]+ MiB\n/,
-      /\n {2}activations +[\d.]+ KiB a row of 64 tokens\n {2}loss head +[\d.]+ MiB\n/,
+      /\n {2}activations +[\d.]+ KiB, [\d.]+ KiB a row of 64 tokens\n {2}loss head +[\d.]+ MiB\n/,
       /\n {2}KV cache +256 bytes a token\n {2}chat +[\d.]+ MiB with 64 tokens and float32 weights; fits\n/,
-      /\n {2}fine-tuning +[\d.]+ MiB with 1 row; 1024 fit\n/,
+      /\n {2}fine-tuning +[\d.]+ MiB with 1 row\n {2}rows that fit +1024\n/,
     ]
   ) assertMatch(table.stdout, row);
 });
@@ -353,4 +363,57 @@ Deno.test("chat has no rows to lower", async () => {
   assertMatch(wordError(error, "chat"), / has 1 MiB; take another device with --device-type$/);
   assertEquals(chatOptions().maxNewTokens, 256);
   await device.close();
+});
+
+/** So deep that most of a row are its layers' activations. */
+const deep = { ...shape, config: { ...config, nLayer: 12 } };
+
+Deno.test("rows that nobody asked for give way to those that fit, and it is said", async () => {
+  const unlimited = await createCpuDevice({ threads: 1 });
+  const { total } = await countTraining(unlimited, deep, { rows: 4, T });
+  const small = await createCpuDevice({ threads: 1, maxMemoryBytes: total });
+  const console = new MemoryTerminal(), { terminal } = console;
+  const settings = { ...rates, maxSeqLen: T, totalBatchSize: 32 * T };
+  const planned = async (deviceBatchSize: number, recompute = false) => {
+    console.stdout = "";
+    const io = { terminal, recompute, rowsAsked: false };
+    return (await planTraining(small, deep, { ...settings, deviceBatchSize }, io)).deviceBatchSize;
+  };
+  assertEquals(await planned(32), 4);
+  const { lines } = console;
+  assertEquals(lines[0], "device_batch_size=4: the most of 32 that fit and divide the step");
+  assertEquals(lines[1], "Memory for 4 rows of 64 tokens in float32");
+  assertMatch(lines.at(-1)!, /^ {2}rows that fit +4, 8 with layers computed again$/);
+  assertEquals(await planned(32, true), 8);
+  assertEquals(
+    console.lines[1],
+    "Memory for 8 rows of 64 tokens in float32, layers computed again",
+  );
+  // What fits stays as it is inherited.
+  assertEquals(await planned(2), 2);
+  for (const device of [unlimited, small]) await device.close();
+});
+
+Deno.test("where no row fits, it is said how one would", async () => {
+  const unlimited = await createCpuDevice({ threads: 1 });
+  const needs = async (recompute: boolean) =>
+    (await countTraining(unlimited, deep, { rows: 1, T, recompute })).total;
+  const [kept, recomputed] = [await needs(false), await needs(true)];
+  const device = await createCpuDevice({ threads: 1, maxMemoryBytes: (kept + recomputed) / 2 });
+  const { terminal } = new MemoryTerminal();
+  const settings = { ...rates, maxSeqLen: T, totalBatchSize: T };
+  for (const [deviceBatchSize, rowsAsked] of [[1, true], [1, false], ["auto", true]] as const) {
+    const wanted = { ...settings, deviceBatchSize };
+    const error = await assertRejects(
+      () => planTraining(device, deep, wanted, { terminal, rowsAsked }),
+      UserError,
+    );
+    assertMatch(
+      wordError(error, "sft"),
+      / MiB; --recompute --device-batch-size 1 would fit, or lo/,
+    );
+  }
+  const wanted = { ...settings, deviceBatchSize: 1 };
+  assert(await planTraining(device, deep, wanted, { terminal, recompute: true }));
+  for (const open of [unlimited, device]) await open.close();
 });

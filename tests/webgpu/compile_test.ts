@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Operations } from "../../lib/device/mod.ts";
 import { type OpenAdapter, openAdapter } from "../../lib/device/webgpu/adapter.ts";
-import type { AttentionProducts } from "../../lib/device/webgpu/attention.ts";
+import type { AttentionProducts } from "../../lib/device/webgpu/attention_kernels.ts";
 import { operationsOn } from "../../lib/device/webgpu/device.ts";
 import { Gpu } from "../../lib/device/webgpu/gpu.ts";
 import type { Kernel } from "../../lib/device/webgpu/kernel.ts";
@@ -67,7 +67,8 @@ class Compiler extends Gpu {
     let kernel = this.#kernels.get(key);
     if (!kernel) {
       const marked = withPlaces(source);
-      const code = expandTemplate(marked, values);
+      const SUBGROUPS = this.features.subgroups !== undefined;
+      const code = expandTemplate(marked, { SUBGROUPS, ...values });
       for (const [, place] of code.matchAll(/\/\/ (\S+\.wgsl:\d+(?: is \d)?)$/gm)) {
         this.places.add(place);
       }

@@ -102,8 +102,10 @@ function deviceOn(memory: CpuMemory, pool: Pool, blas: Blas | undefined): Hardwa
     return { values: () => Promise.resolve(copy) };
   };
 
+  const elementwise = elementwiseOperations(pool, memory);
   return {
     kind: "cpu",
+    isSoftware: true,
     name: `WebAssembly on ${pool.threads} thread${pool.threads === 1 ? "" : "s"}` +
       (blas ? `, large products by ${blas.path}` : ""),
     get memory() {
@@ -156,12 +158,12 @@ function deviceOn(memory: CpuMemory, pool: Pool, blas: Blas | undefined): Hardwa
 
     ...adamWOperations(pool, memory),
     ...attentionOperations(pool),
-    ...elementwiseOperations(pool, memory),
+    ...elementwise,
     ...embeddingOperations(pool, memory),
     ...lossOperations(pool),
     ...matmulOperations(pool, blas),
     ...muonOperations(pool, memory),
-    ...normOperations(pool),
+    ...normOperations(pool, elementwise),
     ...rotaryOperations(pool),
     ...sampleOperations(memory),
     ...smearOperations(pool),

@@ -7,7 +7,8 @@ import type { Hardware, PeakFlops } from "../device.ts";
 import type { Operations } from "../operations.ts";
 import { adamWOperations } from "./adamw.ts";
 import { type AdapterOptions, openAdapter } from "./adapter.ts";
-import { attentionOperations, type AttentionProducts } from "./attention.ts";
+import { attentionOperations } from "./attention.ts";
+import type { AttentionProducts } from "./attention_kernels.ts";
 import { countingGpu } from "./counting_gpu.ts";
 import { elementwiseOperations } from "./elementwise.ts";
 import { embeddingOperations } from "./embedding.ts";
@@ -81,7 +82,8 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<H
   gpu.profiler = options.profiler?.(device);
   const operationsOf = (gpu: Gpu) =>
     operationsOn(gpu, products, (outputSize) => matmulTile ?? tileFor(tiles, outputSize));
-  return deviceOn(gpu, name, operationsOf, measured?.peak, (bytes) => givesMemory(options, bytes));
+  const adapter = { name, isSoftware: software, peakFlops: measured?.peak };
+  return deviceOn(gpu, adapter, operationsOf, (bytes) => givesMemory(options, bytes));
 }
 
 /**
@@ -92,23 +94,21 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<H
  */
 function deviceOn(
   gpu: Gpu,
-  name: string,
+  adapter: Pick<Hardware, "name" | "isSoftware" | "peakFlops">,
   operationsOf: (gpu: Gpu) => Operations,
-  peakFlops: PeakFlops | undefined,
   givesMemory: (bytes: number) => Promise<boolean>,
 ): Hardware {
   const transfers = new Transfers(gpu);
   return {
     kind: "webgpu",
-    name,
-    peakFlops,
+    ...adapter,
     get memory() {
       return { used: gpu.memory.used, peak: gpu.memory.peak, limit: gpu.memory.limit };
     },
     counting: () => {
       const { device: { limits }, maxBindingBytes, features } = gpu;
       const counting = new Gpu(countingGpu(limits), maxBindingBytes, Infinity, features);
-      return deviceOn(counting, name, operationsOf, peakFlops, () => Promise.resolve(true));
+      return deviceOn(counting, adapter, operationsOf, () => Promise.resolve(true));
     },
     fits: async ({ memory: { peak } }) => {
       const { limit } = gpu.memory;
@@ -149,7 +149,7 @@ export function operationsOn(
     ...muonOperations(gpu),
     ...normOperations(gpu),
     ...rotaryOperations(gpu),
-    ...sampleOperations(gpu),
+    ...sampleOperations(gpu, products === "tiles"),
     ...smearOperations(gpu),
     ...valueEmbeddingOperations(gpu),
   };
