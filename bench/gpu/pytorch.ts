@@ -48,7 +48,9 @@ export async function* torchSteps(
     n_embd: nEmbd,
     window_pattern: windowPattern,
   });
-  const numbers = [short ? 1 : MOST_ROWS[0], warmupSteps(settings), short ? 0 : STEPS_SECONDS].map(String);
+  const numbers = [short ? 1 : MOST_ROWS[0], warmupSteps(settings), short ? 0 : STEPS_SECONDS].map(
+    String,
+  );
   const env: Record<string, string> = { NANOCHAT_DTYPE: dtype };
   // nanochat's optimizer compiles itself otherwise.
   if (!compiled) env.TORCHDYNAMO_DISABLE = "1";
