@@ -77,10 +77,11 @@ async function* run(
   const child = new Deno.Command(python, {
     args: [script, ...args],
     env,
-    stdin: "null",
+    stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  // The script ends when this does, whatever ends it: it holds the GPU's memory.
   const complaints = new Response(child.stderr).text();
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
   for await (const line of lines) yield JSON.parse(line);

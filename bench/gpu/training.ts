@@ -11,7 +11,7 @@ import type { Row, Settings } from "./part.ts";
 export const MOST_ROWS = [16, 8, 4, 2, 1];
 
 /** Steps are taken for so long, in seconds, once the first are over. */
-export const STEPS_SECONDS = 5;
+export const STEPS_SECONDS = 4;
 /** The first ones compile kernels and touch memory. */
 export const warmupSteps = ({ short }: Settings) => short ? 1 : 2;
 
