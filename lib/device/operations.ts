@@ -321,6 +321,9 @@ export interface Operations {
    * AdamW (Loshchilov & Hutter) on one tensor: p *= 1 − lr·weightDecay; m = lerp(m, g, 1−beta1);
    * v = lerp(v, g², 1−beta2); p −= lr/(1−beta1^step) · m / (sqrt(v/(1−beta2^step)) + eps). g is
    * multiplied by gradientScale, 1 unless given, first. p, g, m and v or half, each by itself.
+   *
+   * With `rows` int32 (V) for p (V, C), g is (R, C): that of row i of p is row rows_i of it, or zero
+   * where rows_i is negative.
    */
   adamW(
     args: {
@@ -335,6 +338,7 @@ export interface Operations {
       weightDecay: number;
       step: number;
       gradientScale?: number;
+      rows?: Tensor;
       guard?: Guard;
     },
   ): void;
