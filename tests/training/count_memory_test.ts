@@ -98,6 +98,7 @@ interface TestRun {
   rows: number;
   T: number;
   recompute?: boolean;
+  stepTokens?: number;
   muon?: MuonOptions;
   ranks?: Ranks;
 }
@@ -110,9 +111,9 @@ interface TestRun {
 async function train(
   device: Hardware,
   { config, parts, dtype }: ModelShape,
-  { rows: B, T, recompute, muon, ranks = SINGLE }: TestRun,
+  { rows: B, T, recompute, stepTokens, muon, ranks = SINGLE }: TestRun,
 ): Promise<number[]> {
-  const model = new GPT(device, config, { parts, training: true, dtype });
+  const model = new GPT(device, config, { parts, training: true, dtype, stepTokens });
   const rates = { embeddingLr: 0.3, unembeddingLr: 0.004, matrixLr: 0.02 };
   const groups = parameterGroups([...model.parameters.values()], config.nEmbd, rates);
   const optimizer = ranks.worldSize > 1
@@ -157,7 +158,7 @@ async function readAll({ shape, read }: TensorSource): Promise<void> {
 for (const [kind, open] of Object.entries(kinds)) {
   Deno.test(`${kind}: planned bytes are the bytes of a training`, { ignore: !open }, async () => {
     const runs: [ModelShape, TestRun][] = [
-      [SHAPES[0], { rows: 4, T: 33 }],
+      [SHAPES[0], { rows: 4, T: 33, stepTokens: 4 * 33 }],
       [SHAPES[1], { rows: 2, T: 64, recompute: true, muon: VARIED }],
       [SHAPES[2], { rows: 1, T: 64, muon: VARIED }],
     ];
