@@ -59,6 +59,8 @@ export function wordError(
       return withAdvice(lower, useCpu);
     case "noAdapter":
       return withAdvice(useCpu);
+    case "noDawn":
+      return withAdvice(`take Deno's own with ${flagOf("webgpu")} deno`, useCpu);
     case "noTokenizer":
       return withAdvice(command === "base" ? "make one of your text with tok-train" : undefined);
     case "noRun":

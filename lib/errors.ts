@@ -51,6 +51,8 @@ export type ErrorDetail =
   }
   /** There is no GPU. */
   | { kind: "noAdapter" }
+  /** Dawn's WebGPU cannot be had, or has no GPU. */
+  | { kind: "noDawn" }
   /** The GPU stopped working. */
   | { kind: "deviceLost" }
   /** A thread of the CPU device ended. */

@@ -6,7 +6,7 @@
 export const BROWSER_ROOMS: Readonly<Record<string, readonly string[]>> = {
   "lib/checkpoint": ["disk"],
   "lib/dataloader": [],
-  "lib/device/webgpu": [],
+  "lib/device/webgpu": ["provider.ts"],
   "lib/engine": ["sandbox"],
   "lib/eval": [],
   "lib/model": [],

@@ -1,6 +1,7 @@
 /** Measures the kernels of every operation, one after the other. */
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
 import type { Device } from "../../lib/device/mod.ts";
+import { featuresOf } from "../../lib/device/webgpu/features.ts";
 import { createWebGpuDevice, findAdapter } from "../../lib/device/webgpu/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { attentionCases } from "./attention.ts";
@@ -52,6 +53,16 @@ export interface Measurement {
   kernels: KernelShare[];
   flops: number;
   bytes: number;
+  /** Where its results differ from the CPU device's. */
+  difference?: string;
+}
+
+/** An adapter and its kernels. */
+export interface Laboratory {
+  adapter: string;
+  peaks: Peaks;
+  /** Measures one case after the other, and closes the device. */
+  measurements(): AsyncGenerator<Measurement>;
 }
 
 /**
@@ -65,29 +76,44 @@ export async function runLaboratory(
   name: string,
   print: (line: string) => void,
 ): Promise<number> {
+  const { adapter, peaks, measurements } = await openLaboratory(shape, name);
+  for (const line of headLines(adapter, shape, peaks)) print(line);
+  let wrong = 0;
+  for await (const measurement of measurements()) {
+    for (const line of measurementLines(measurement, peaks)) print(line);
+    if (measurement.difference === undefined) continue;
+    print(`  WRONG: ${measurement.difference}`);
+    wrong++;
+  }
+  return wrong;
+}
+
+/**
+ * Opens an adapter and measures its peaks, for the cases whose name contains `name`.
+ *
+ * @throws {UserError} as {@link runLaboratory}.
+ */
+export async function openLaboratory(shape: ModelShape, name: string): Promise<Laboratory> {
   const cases = casesNamed(shape, name);
   let times!: KernelTimes;
   const adapter = await findAdapter();
   if (adapter && !adapter.features.has("timestamp-query")) {
     throw new UserError(`${adapter.info.description} cannot take the time of its kernels`);
   }
-  const device = await createWebGpuDevice({ profiler: (gpu) => times = new KernelTimes(gpu) });
-  const cpu = await createCpuDevice();
-  const nameOf = await kernelNames();
-  const peaks = await measurePeaks(times);
-  for (const line of headLines(device.name, shape, peaks)) print(line);
-  let wrong = 0;
-  for (const next of cases) {
-    const difference = await compare(device, cpu, next);
-    await times.take();
-    const measurement = await measure(device, times, peaks, nameOf, next);
-    for (const line of measurementLines(measurement, peaks)) print(line);
-    if (difference === undefined) continue;
-    print(`  WRONG: ${difference}`);
-    wrong++;
+  const profiler = (device: GPUDevice) => times = new KernelTimes(device);
+  const device = await createWebGpuDevice({ profiler });
+  const peaks = await measurePeaks(times, await featuresOf(adapter!, times.device));
+  async function* measurements() {
+    const cpu = await createCpuDevice();
+    const nameOf = await kernelNames();
+    for (const next of cases) {
+      const difference = await compare(device, cpu, next);
+      await times.take();
+      yield { ...await measure(device, times, peaks, nameOf, next), difference };
+    }
+    await Promise.all([device.close(), cpu.close()]);
   }
-  await Promise.all([device.close(), cpu.close()]);
-  return wrong;
+  return { adapter: device.name, peaks, measurements };
 }
 
 function casesNamed(shape: ModelShape, name: string): NamedCase[] {

@@ -6,9 +6,9 @@ const CAP = 15;
 
 /** See {@link Cases}. */
 export function lossCases(
-  { T, V }: ModelShape,
+  { C, T, V }: ModelShape,
 ): Pick<Cases, "softcapCrossEntropy" | "softcap" | "sum" | "sample"> {
-  const chunk = { dimension: "R", least: LEAST_ROWS, full: mostChunkRows(V) } as const;
+  const chunk = { dimension: "R", least: LEAST_ROWS, full: mostChunkRows([V, C], true) } as const;
   const sequences = { dimension: "B", least: 8, full: 8 } as const;
   const crossEntropy = (label: string, gradient: boolean): Case => ({
     label,

@@ -1,13 +1,16 @@
 /** What an adapter can do at most: multiply-adds in registers, and memory read and written. */
+import multiplyAddsSource from "../../kernels/webgpu/multiply_adds.wgsl" with { type: "text" };
+import type { GpuFeatures } from "../../lib/device/webgpu/features.ts";
 import { Gpu } from "../../lib/device/webgpu/gpu.ts";
 import copySource from "./copy.wgsl" with { type: "text" };
 import type { KernelTimes } from "./kernel_times.ts";
-import multiplyAddsSource from "./multiply_adds.wgsl" with { type: "text" };
 
 /** The measured rates of an adapter. */
 export interface Peaks {
   /** Floating-point operations per millisecond; a multiply-add is two. */
   flops: number;
+  /** The same in float16, where the adapter has that. */
+  halfFlops?: number;
   /** Bytes per millisecond, read and written together. */
   bytes: number;
 }
@@ -27,22 +30,27 @@ const LEAST_MS = 10;
 const COPY_BYTES = 2 ** 26;
 const COPY_STEPS = 4;
 
-/** Measures the adapter of `times`, and finds out how long a tick of its clock is. */
-export async function measurePeaks(times: KernelTimes): Promise<Peaks> {
+/**
+ * Measures the adapter of `times`, and finds out how long a tick of its clock is.
+ *
+ * @param features Of the device of `times`.
+ */
+export async function measurePeaks(times: KernelTimes, features: GpuFeatures): Promise<Peaks> {
   const { device } = times;
-  const gpu = new Gpu(device, device.limits.maxStorageBufferBindingSize, Infinity);
+  const gpu = new Gpu(device, device.limits.maxStorageBufferBindingSize, Infinity, features);
   gpu.profiler = times;
-  const flops = await multiplyAdds(gpu, times);
+  const flops = await multiplyAdds(gpu, times, false);
+  const halfFlops = features.float16 ? await multiplyAdds(gpu, times, true) : undefined;
   const bytes = await copied(gpu, times);
   gpu.memory.close();
-  return { flops, bytes };
+  return { flops, halfFlops, bytes };
 }
 
-async function multiplyAdds(gpu: Gpu, times: KernelTimes): Promise<number> {
+async function multiplyAdds(gpu: Gpu, times: KernelTimes, HALF: boolean): Promise<number> {
   const out = gpu.allocate("sums", [GROUPS * 64], "float32");
   let best = 0;
   for (const steps of STEPS) {
-    const kernel = gpu.kernel(multiplyAddsSource, { CHAINS, STEPS: steps });
+    const kernel = gpu.kernel(multiplyAddsSource, { CHAINS, STEPS: steps, HALF });
     const timed = async (rounds: number, runs: number) => {
       const start = performance.now();
       for (let i = 0; i < runs; i++) gpu.run(kernel, { out }, { rounds }, [GROUPS, 1, 1]);
@@ -57,7 +65,7 @@ async function multiplyAdds(gpu: Gpu, times: KernelTimes): Promise<number> {
     const { all, waited } = await timed(rounds, RUNS);
     const correction = tickCorrection(waited / all.reduce((sum, ms) => sum + ms));
     times.tick *= correction;
-    const flops = 2 * GROUPS * 64 * CHAINS * steps * rounds;
+    const flops = 2 * GROUPS * 64 * CHAINS * steps * rounds * (HALF ? 2 : 1);
     best = Math.max(best, flops / (Math.min(...all) * correction));
   }
   gpu.free(out);

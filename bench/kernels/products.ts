@@ -24,7 +24,7 @@ interface Sizes {
 
 /** See {@link Cases}. */
 export function productCases({ C, T, V }: ModelShape): Pick<Cases, "matmul"> {
-  const R = mostChunkRows(V), n = mostStacked([C, C]);
+  const R = mostChunkRows([V, C], true), n = mostStacked([C, C]);
   const rows = { dimension: "N", least: LEAST_ROWS, full: T } as const;
   const chunk = { dimension: "R", least: LEAST_ROWS, full: R } as const;
   const sequences = (B: number) => ({ dimension: "B", least: B, full: B } as const);

@@ -6,6 +6,7 @@ const GATE = 24;
 
 type RowOperations =
   | "rmsNorm"
+  | "combineNorm"
   | "rmsNormBackward"
   | "rotaryNorm"
   | "rotaryNormBackward"
@@ -29,6 +30,18 @@ export function rowCases({ C, H, D, T: full }: ModelShape): Pick<Cases, RowOpera
         flops: 3 * x.size,
         moved: [x, out],
         results: [out],
+      };
+    }),
+
+    combineNorm: rows((bench, N) => {
+      const [x, y, lambdas] = [bench.numbers(N, C), bench.numbers(N, C), bench.numbers(2)];
+      const [out, normed] = [1, 2].map(() => bench.zeros(N, C));
+      const [a, b] = [0, 1].map((index) => ({ tensor: lambdas, index }));
+      return {
+        run: (device) => device.combineNorm({ out, normed, x, y, a, b }),
+        flops: 6 * x.size,
+        moved: [x, y, out, normed],
+        results: [out, normed],
       };
     }),
 

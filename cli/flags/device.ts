@@ -38,6 +38,12 @@ export const DEVICE_AND_OUTPUT = {
     words: "webgpu or cpu.",
     of: inModelCommands(absent("a GPU if there is one")),
   },
+  webgpu: {
+    value: "name:string",
+    rule: oneOf("deno", "dawn"),
+    words: "Whose WebGPU: Deno's, or Dawn's, which uses a GPU's matrix units (npm:webgpu).",
+    of: inModelCommands("deno"),
+  },
   dtype: {
     value: "type:string",
     rule: oneOf("float32", "bfloat16", "float16"),

@@ -15,11 +15,12 @@ struct Args {
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(local_invocation_index) thread: u32) {
+fn main(invocation: Invocation) {
+  let thread = invocation.thread;
   var sum = 0.0;
   for (var i = thread; i < args.count; i += 64u) {
     sum += partials[args.offset + i * args.stride];
   }
-  let all = workgroup_sum(sum, thread);
+  let all = workgroup_sum(sum, invocation);
   if (thread == 0u) { out[args.index] += args.scale * all; }
 }

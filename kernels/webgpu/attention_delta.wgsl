@@ -4,14 +4,14 @@ struct Args {
   count: u32,
   T: u32,
   H: u32,
-  // Parts of a head: four numbers of it each, or two.
+  // Elements of a head.
   columns: u32,
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read_write> delta: array<f32>;
-@group(0) @binding(2) var<storage, read> dout: array<vec$[WIDTH]f>;
-@group(0) @binding(3) var<storage, read> out: array<vec$[WIDTH]f>;
+@group(0) @binding(2) var<storage, read> dout: array<Element>;
+@group(0) @binding(3) var<storage, read> out: array<$OUT>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -19,7 +19,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let i = (group.x + group.y * groups.x) * 64u + thread;
+  let i = flat_index(group, groups) * 64u + thread;
   if (i >= args.count) { return; }
   let t = i % args.T;
   let h = i / args.T % args.H;
@@ -27,7 +27,7 @@ fn main(
   let first = ((b * args.T + t) * args.H + h) * args.columns;
   var sum = 0.0;
   for (var c = 0u; c < args.columns; c += 1u) {
-    sum += dot(dout[first + c], out[first + c]);
+    sum += total(dout[first + c] * $OUT_WIDEN(out[first + c]));
   }
   delta[i] = sum;
 }

@@ -39,8 +39,9 @@ struct Args {
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
+  invocation: Invocation,
 ) {
+  let thread = invocation.thread;
   var sums = vec2f();
   for (var i = group.x * 64u + thread; i < args.count; i += groups.x * 64u) {
 //# if IN_PLACE
@@ -70,7 +71,7 @@ fn main(
 //# end
   }
 //# if SUM
-  let sum = workgroup_sum(sums, thread);
+  let sum = workgroup_sum(sums, invocation);
   if (thread == 0u) { partials[group.x] = sum; }
 //# end
 }

@@ -19,28 +19,25 @@ struct Args {
 @group(0) @binding(2) var<storage, read_write> losses: array<f32>;
 @group(0) @binding(3) var<storage, read> targets: array<u32>;
 
+alias Reduced = f32;
+
 const LOWEST = -1.0e30;
 
-// (maximum, sum relative to it) of each thread.
-var<workgroup> states: array<vec2f, 64>;
 var<workgroup> targetValue: f32;
-
-fn merge(a: vec2f, b: vec2f) -> vec2f {
-  let highest = max(a.x, b.x);
-  return vec2f(highest, a.y * exp(a.x - highest) + b.y * exp(b.x - highest));
-}
 
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
+  invocation: Invocation,
 ) {
+  let thread = invocation.thread;
   let row = flat_index(group, groups);
   if (row >= args.rows) { return; }
   let first = row * args.columns;
   let goal = targets[args.start + row];
-  var state = vec2f(LOWEST, 0.0);
+  var highest = LOWEST;
+  var sum = 0.0;
   for (var c = thread; c < args.columns; c += 64u) {
     let column = c * $[WIDTH]u;
     if (column >= args.vocabSize) { break; }
@@ -48,30 +45,19 @@ fn main(
 //# if WIDTH == 4
     let real = column + vec4u(0u, 1u, 2u, 3u) < vec4u(args.vocabSize);
     let kept = select(vec4f(LOWEST), z, real);
-    let highest = max(max(max(kept.x, kept.y), max(kept.z, kept.w)), state.x);
-    let sum = total(select(vec4f(), exp(kept - highest), real));
+    let higher = max(max(max(kept.x, kept.y), max(kept.z, kept.w)), highest);
+    let share = total(select(vec4f(), exp(kept - higher), real));
     if (goal - column < 4u) { targetValue = z[goal - column]; }
 //# else
-    let highest = max(z, state.x);
-    let sum = exp(z - highest);
+    let higher = max(z, highest);
+    let share = exp(z - higher);
     if (goal == column) { targetValue = z; }
 //# end
-    state = vec2f(highest, state.y * exp(state.x - highest) + sum);
+    sum = sum * exp(highest - higher) + share;
+    highest = higher;
   }
-  states[thread] = state;
-  workgroupBarrier();
-  if (thread < 8u) {
-//# for i < 7
-    state = merge(state, states[thread + $[8 * i + 8]u]);
-//# end
-    states[thread] = state;
-  }
-  workgroupBarrier();
-  var all = states[0];
-//# for i < 7
-  all = merge(all, states[$[i + 1]]);
-//# end
-  let logSum = all.x + log(all.y);
+  let all = workgroup_max(highest, invocation);
+  let logSum = all + log(workgroup_sum(sum * exp(highest - all), invocation));
   if (thread == 0u) { losses[args.start + row] = logSum - targetValue; }
 //# if GRADIENT
 

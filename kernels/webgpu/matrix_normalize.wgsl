@@ -20,11 +20,12 @@ struct Args {
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
+  invocation: Invocation,
 ) {
+  let thread = invocation.thread;
   var share = 0.0;
   if (thread < args.partials) { share = partials[group.y * args.partials + thread]; }
-  let norm = sqrt(workgroup_sum(share, thread));
+  let norm = sqrt(workgroup_sum(share, invocation));
   let scale = args.goal / max(norm * args.margin + args.eps, 1e-6);
   for (var i = group.x * 64u + thread; i < args.size; i += groups.x * 64u) {
     x[group.y * args.size + i] *= scale;

@@ -15,13 +15,14 @@ struct Args {
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
+  invocation: Invocation,
 ) {
+  let thread = invocation.thread;
   var squares = 0.0;
   for (var i = group.x * 64u + thread; i < args.size; i += groups.x * 64u) {
     let value = x[group.y * args.size + i];
     squares += total(value * value);
   }
-  let sum = workgroup_sum(squares, thread);
+  let sum = workgroup_sum(squares, invocation);
   if (thread == 0u) { partials[group.y * groups.x + group.x] = sum; }
 }

@@ -16,8 +16,9 @@ struct Args {
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
+  invocation: Invocation,
 ) {
+  let thread = invocation.thread;
   let row = flat_index(group, groups);
   if (row >= args.rows) { return; }
   let first = row * args.columns;
@@ -26,7 +27,7 @@ fn main(
     let value = x[first + c];
     squares += total(value * value);
   }
-  let mean = workgroup_sum(squares, thread) / f32(args.columns * $[WIDTH]u);
+  let mean = workgroup_sum(squares, invocation) / f32(args.columns * $[WIDTH]u);
   let scale = 1.0 / sqrt(mean + 0x1p-23);
   for (var c = thread; c < args.columns; c += 64u) {
     out[first + c] = $OUT_NARROW(x[first + c] * scale);

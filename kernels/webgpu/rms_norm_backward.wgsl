@@ -17,8 +17,9 @@ struct Args {
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
+  invocation: Invocation,
 ) {
+  let thread = invocation.thread;
   let row = flat_index(group, groups);
   if (row >= args.rows) { return; }
   let first = row * args.columns;
@@ -27,7 +28,7 @@ fn main(
     let value = x[first + c];
     sums += vec2f(total(value * value), total(value * dout[first + c]));
   }
-  let means = workgroup_sum(sums, thread) / f32(args.columns * $[WIDTH]u);
+  let means = workgroup_sum(sums, invocation) / f32(args.columns * $[WIDTH]u);
   let scale = 1.0 / sqrt(means.x + 0x1p-23);
   let along = scale * scale * means.y;
   for (var c = thread; c < args.columns; c += 64u) {

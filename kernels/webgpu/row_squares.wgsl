@@ -16,8 +16,9 @@ struct Args {
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
+  invocation: Invocation,
 ) {
+  let thread = invocation.thread;
   let row = flat_index(group, groups);
   if (row >= args.rows) { return; }
   var sum = 0.0;
@@ -25,6 +26,6 @@ fn main(
     let value = x[row * args.columns + c];
     sum += total(value * value);
   }
-  let all = workgroup_sum(sum, thread);
+  let all = workgroup_sum(sum, invocation);
   if (thread == 0u) { squares[row] = all / f32(args.columns * $[WIDTH]u); }
 }

@@ -24,8 +24,9 @@ struct Args {
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
+  invocation: Invocation,
 ) {
+  let thread = invocation.thread;
   let row = flat_index(group, groups);
   if (row >= args.rows) { return; }
   let first = row * args.columns;
@@ -33,7 +34,7 @@ fn main(
   for (var c = thread; c < args.gateColumns; c += 64u) {
     products += total(gate[c] * x[first + c]);
   }
-  let weight = lambda[0] / (1.0 + exp(-workgroup_sum(products, thread)));
+  let weight = lambda[0] / (1.0 + exp(-workgroup_sum(products, invocation)));
   let start = row % args.T == 0u;
   for (var c = thread; c < args.columns; c += 64u) {
     var before = Element();

@@ -17,7 +17,8 @@ struct Args {
 @group(0) @binding(5) var<storage, read> lambda: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, invocation: Invocation) {
+  let thread = invocation.thread;
   let g = group.x;
   var sum = 0.0;
   for (var row = thread; row < args.rows; row += 64u) {
@@ -28,7 +29,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
       sum += s.y * s.x * (1.0 - s.x) * x[row * args.columns + g];
     }
   }
-  let all = workgroup_sum(sum, thread);
+  let all = workgroup_sum(sum, invocation);
   if (thread == 0u) {
     if (g == args.G) {
       dlambda[0] += all;

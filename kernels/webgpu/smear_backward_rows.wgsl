@@ -21,8 +21,9 @@ struct Args {
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
+  invocation: Invocation,
 ) {
+  let thread = invocation.thread;
   let row = flat_index(group, groups);
   if (row >= args.rows) { return; }
   let start = row % args.T == 0u;
@@ -36,7 +37,7 @@ fn main(
       sums.y += total(dout[first + c] * x[first - args.columns + c]);
     }
   }
-  let all = workgroup_sum(sums, thread);
+  let all = workgroup_sum(sums, invocation);
   if (thread == 0u) {
     gates[row] = select(vec2f(1.0 / (1.0 + exp(-all.x)), all.y), vec2f(), start);
   }

@@ -17,8 +17,9 @@ struct Args {
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
+  invocation: Invocation,
 ) {
+  let thread = invocation.thread;
   var sum = 0.0;
   for (var i = group.x * 64u + thread; i < args.count; i += groups.x * 64u) {
 //# if WEIGHTS
@@ -27,6 +28,6 @@ fn main(
     sum += total(x[i]);
 //# end
   }
-  let all = workgroup_sum(sum, thread);
+  let all = workgroup_sum(sum, invocation);
   if (thread == 0u) { partials[group.x] = all; }
 }

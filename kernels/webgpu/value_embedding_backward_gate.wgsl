@@ -16,13 +16,14 @@ struct Args {
 @group(0) @binding(3) var<storage, read> x: array<$X>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, invocation: Invocation) {
+  let thread = invocation.thread;
   let head = group.x / args.G;
   let g = group.x % args.G;
   var sum = 0.0;
   for (var n = thread; n < args.rows; n += 64u) {
     sum += gates[n * args.heads + head].y * number_of_x(n * args.C + g);
   }
-  let all = workgroup_sum(sum, thread);
+  let all = workgroup_sum(sum, invocation);
   if (thread == 0u) { dgate[group.x] += all; }
 }

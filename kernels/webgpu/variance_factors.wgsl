@@ -25,7 +25,8 @@ struct Args {
 //# end
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, invocation: Invocation) {
+  let thread = invocation.thread;
   let n = f32(args.n);
   let first = group.x * args.lines;
 //# if GUARDED
@@ -46,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     sums.x += v * n;
 //# end
   }
-  let all = workgroup_sum(sums, thread);
+  let all = workgroup_sum(sums, invocation);
 //# if MOMENTUM
   let scale = sqrt(all.x) / max(sqrt(all.y), 1e-10);
 //# else

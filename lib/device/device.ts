@@ -15,6 +15,14 @@ export interface Readback {
   values(): Promise<Float32Array | Int32Array>;
 }
 
+/** Floating-point operations a second at most, a multiply-add being two, by the type of its factors. */
+export interface PeakFlops {
+  /** In float32, which bfloat16 is widened to. */
+  readonly float32: number;
+  /** In float16. */
+  readonly float16: number;
+}
+
 /**
  * A device: where tensors live and operations run. Operations take effect in the order they are
  * called, and {@link write} and {@link stage} keep their place in that order.
@@ -26,6 +34,8 @@ export interface Device extends Operations {
   readonly name: string;
   /** Bytes allocated now, and the most that were taken from the system at once so far. */
   readonly memory: { readonly used: number; readonly peak: number };
+  /** What it can compute at most, where that was measured: a GPU's. */
+  readonly peakFlops?: PeakFlops;
 
   /**
    * A new tensor filled with zeros.

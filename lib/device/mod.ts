@@ -5,7 +5,7 @@
  * @module
  */
 export { type CpuOptions, createCpuDevice, MOST_THREADS } from "./cpu/mod.ts";
-export type { Device, Hardware, Readback } from "./device.ts";
+export type { Device, Hardware, PeakFlops, Readback } from "./device.ts";
 export {
   type Coefficient,
   type Guard,

@@ -7,11 +7,14 @@ import { createCpuDevice } from "./cpu/mod.ts";
 import type { Hardware } from "./device.ts";
 import { adapterAdvice, memoryLimit } from "./host.ts";
 import { createWebGpuDevice, findAdapter } from "./webgpu/mod.ts";
+import { webGpuOf, type WebGpuProvider } from "./webgpu/provider.ts";
 
 /** Which device is asked for. */
 export interface DeviceChoice {
   /** `webgpu`, `cpu`, or undefined for a hardware GPU if there is one, else the CPU. */
   deviceType?: "webgpu" | "cpu";
+  /** Whose WebGPU: `deno` (the default), or `dawn`, whose package is downloaded when it is first used. */
+  webgpu?: WebGpuProvider;
   /** Threads of the CPU device; one per core unless given. */
   threads?: number;
   /** BLAS library of the CPU device: `off` (the default), `auto`, or a file. */
@@ -32,16 +35,18 @@ export interface DeviceOptions extends DeviceChoice {
  *
  * @returns The device, and why it was chosen, for the person to read.
  * @throws {UserError} when WebGPU is asked for and there is no adapter; the message says how to get
- * one on this system.
+ * one on this system. When Dawn's is asked for and cannot be had.
  */
 export async function openDevice(
   options: DeviceOptions = {},
 ): Promise<{ device: Hardware; reason: string }> {
-  const { deviceType, threads, blas, processes = 1, now } = options;
-  const adapter = deviceType === "cpu" ? undefined : await findAdapter();
+  const { deviceType, webgpu = "deno", threads, blas, processes = 1, now } = options;
+  const gpu = deviceType === "cpu" ? undefined : await webGpuOf(webgpu);
+  const adapter = gpu && await findAdapter(gpu);
   const software = adapter?.info.isFallbackAdapter ?? false;
   const openWebGpu = () =>
     createWebGpuDevice({
+      gpu,
       adapterAdvice: adapterAdvice(),
       maxMemoryBytes: memoryLimit(software) / processes,
       now,

@@ -134,6 +134,13 @@ export interface Operations {
 
   /** out = x / sqrt(mean(x²) + eps) over the last dimension, eps = 2⁻²³, for x (N, C); out or half. */
   rmsNorm(args: { out: Tensor; x: Tensor }): void;
+  /**
+   * {@link combine} of x (N, C) and y, and normed = {@link rmsNorm} of what that gives; `out` may be
+   * `x`, normed or half.
+   */
+  combineNorm(
+    args: { out: Tensor; normed: Tensor; x: Tensor; y: Tensor; a: Coefficient; b: Coefficient },
+  ): void;
   /** dx(N, C) += (or = unless `accumulate`) the gradient of {@link rmsNorm} at x for dout. */
   rmsNormBackward(args: { dx: Tensor; dout: Tensor; x: Tensor; accumulate?: boolean }): void;
 

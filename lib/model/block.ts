@@ -13,7 +13,7 @@
 import type { MatmulArgs, Tensor, TokenGroups } from "../device/mod.ts";
 import { hasValueEmbedding } from "./config.ts";
 import type { GPT } from "./gpt.ts";
-import { mix, mixBackward, type MixedIn } from "./mix.ts";
+import { mixBackward, type MixedIn, mixNorm } from "./mix.ts";
 
 /** What the forward pass of a block leaves for its backward pass. */
 export interface BlockActivations {
@@ -102,9 +102,8 @@ export function forwardBlock(
   const { ids, cos, sin, positions } = inputs;
   const { normed } = scratch;
   const weight = (name: string) => model.value(`transformer.h.${layer}.${name}.weight`);
-  const mixed = mix(model, layer, act.x, inputs, scratch.mixed);
+  const mixed = mixNorm(model, layer, act.x, inputs, scratch.mixed, normed);
 
-  device.rmsNorm({ out: normed, x: mixed });
   multiply(model, { out: act.q, a: normed, b: weight("attn.c_q"), layout: "nt" });
   multiply(model, { out: act.k, a: normed, b: weight("attn.c_k"), layout: "nt" });
   multiply(model, { out: act.v, a: normed, b: weight("attn.c_v"), layout: "nt" });
@@ -164,8 +163,7 @@ export function backwardBlock(
   device.attentionBackward({ dq, dk, dv, delta, dout: dAttended, out, lse, q, k, v, window });
   device.rotaryNormBackward({ dx: dq, y: q, rstd: qRstd, cos, sin, scale: qkScale });
   device.rotaryNormBackward({ dx: dk, y: k, rstd: kRstd, cos, sin, scale: qkScale });
-  const mixed = mix(model, layer, act.x, inputs, scratch.mixed);
-  device.rmsNorm({ out: normed, x: mixed });
+  const mixed = mixNorm(model, layer, act.x, inputs, scratch.mixed, normed);
   linearBackward("attn.c_q", dq, normed, dNormed, 0);
   linearBackward("attn.c_k", dk, normed, dNormed, 1);
   linearBackward("attn.c_v", dv, normed, dNormed, 1);

@@ -155,12 +155,15 @@ export class CachedPass {
     embed(model, ids, embedded, normed);
     smear(model, x0, normed, this.#previous);
     device.gatherRows({ out: this.#previous, x: normed, index: this.#lastRows });
-    device.copy({ out: act.x, x: x0 });
     this.#embedBigrams(act);
 
     const positions = this.#positions;
     const inputs = { ids, x0, bigrams: act.bigrams, ...this.#tables, positions };
     const windows = windowSizes(config, parts.windows);
+    // Layers write over their input, but for what is read again.
+    const inputOf = (layer: number) =>
+      layer === 0 ? x0 : layer === backoutLayer(config) + 1 && parts.backout ? remembered : act.x;
+    const outputOf = (layer: number) => layer + 1 < config.nLayer ? inputOf(layer + 1) : act.x;
     this.#caches.forEach(({ k: kCache, v: vCache }, layer) => {
       const attend = () => {
         device.appendCache({ cache: kCache, x: act.k, positions });
@@ -168,19 +171,16 @@ export class CachedPass {
         const { attended: out, q } = act, window = windows[layer];
         device.attentionWithCache({ out, q, kCache, vCache, positions, window });
       };
-      forwardBlock(model, layer, inputs, act, act, act.x, attend);
-      if (parts.backout && layer === backoutLayer(config)) {
-        device.copy({ out: remembered, x: act.x });
-      }
+      const own = { ...act, x: inputOf(layer) };
+      forwardBlock(model, layer, inputs, own, act, outputOf(layer), attend);
     });
-    let beforeNorm = act.x;
+    const { x, mixed, final } = act;
     if (parts.backout) {
       const b = { tensor: model.value("backout_lambda"), index: 0, negate: true };
-      device.combine({ out: act.mixed, x: act.x, y: remembered, a: 1, b });
-      beforeNorm = act.mixed;
-    }
-    device.rmsNorm({ out: act.final, x: beforeNorm });
-    this.#final = act.final;
+      const streams = { out: mixed, x, y: outputOf(backoutLayer(config)) };
+      device.combineNorm({ ...streams, normed: final, a: 1, b });
+    } else device.rmsNorm({ out: final, x });
+    this.#final = final;
     for (let b = 0; b < B; b++) this.lengths[b] += T;
   }
 

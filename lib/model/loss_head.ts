@@ -9,12 +9,21 @@ import type { Arena } from "./arena.ts";
 import { tableRows } from "./config.ts";
 import type { GPT } from "./gpt.ts";
 
-/** Elements of the logits that exist at once, unless one row of 64 already has more. */
-const CHUNK_ELEMENTS = 16 << 20;
+/** Elements of the logits that exist at once in any case, unless one row of 64 already has more. */
+const LEAST_ELEMENTS = 16 << 20;
 
-/** Rows whose logits exist at once at most, in tables of V rows: a multiple of 64. */
-export function mostChunkRows(V: number): number {
-  return Math.max(64, Math.floor(CHUNK_ELEMENTS / V / 64) * 64);
+/** And at most: half a GiB, which one buffer of every card holds. */
+const MOST_ELEMENTS = 128 << 20;
+
+/**
+ * Rows whose logits exist at once at most, in tables (V, C): a multiple of 64. Each such chunk reads
+ * lm_head's weights and, in training, reads and writes its gradient: there the logits are up to twice
+ * as large as one of these, so that most of what is moved are logits.
+ */
+export function mostChunkRows([V, C]: readonly [number, number], training: boolean): number {
+  const wanted = training ? 2 * V * C : 0;
+  const elements = Math.min(Math.max(wanted, LEAST_ELEMENTS), MOST_ELEMENTS);
+  return Math.max(64, Math.floor(elements / V / 64) * 64);
 }
 
 /** The last stage of a pass. */
@@ -30,7 +39,7 @@ export class LossHead {
   /** Plans memory for up to `N` rows with a target. */
   constructor(readonly model: GPT, arena: Arena, N: number, training: boolean) {
     const V = tableRows(model.config, model.parts), C = model.config.nEmbd;
-    const rows = this.chunkRows = Math.min(N, mostChunkRows(V));
+    const rows = this.chunkRows = Math.min(N, mostChunkRows([V, C], training));
     this.#x = arena.tensor("rows of the loss head", [rows, C]);
     this.#dx = training ? arena.tensor("gradient of the loss head's rows", [rows, C]) : undefined;
     this.#logits = arena.tensor("logits", [rows, V]);
@@ -73,7 +82,8 @@ export class LossHead {
   ): void {
     const { final, index, targets, count, gradient } = args;
     const { device, config, parts, kept: { operands } } = this.model;
-    if (gradient) device.zero({ x: gradient.dFinal });
+    // Else every row is written.
+    if (gradient && count < this.losses.size) device.zero({ x: gradient.dFinal });
     for (let start = 0; start < count; start += this.chunkRows) {
       const R = Math.min(this.chunkRows, count - start);
       const { x, logits } = this.#product(final, index, start, R);

@@ -28,24 +28,36 @@ const residual = (model: GPT, layer: number) => ({
 const bigram = (model: GPT, layer: number) =>
   ({ a: 1, b: lambda(model, "bigram", layer) }) as const;
 
-/** The input of a block's norm: `x` (B, T, C), or what is mixed of it in `mixed`. */
-export function mix(
+/**
+ * normed = the norm of what enters a block: of `x` (B, T, C), or of what is mixed of it in `mixed`.
+ * Gives that.
+ */
+export function mixNorm(
   model: GPT,
   layer: number,
   x: Tensor,
   { x0, bigrams }: MixedIn,
   mixed: Tensor,
+  normed: Tensor,
 ): Tensor {
   const { device, parts } = model;
-  if (!parts.lambdas) return x;
-  device.combine({ out: mixed, x, y: x0, ...residual(model, layer) });
-  if (bigrams) device.combine({ out: mixed, x: mixed, y: bigrams, ...bigram(model, layer) });
+  if (!parts.lambdas) {
+    device.rmsNorm({ out: normed, x });
+    return x;
+  }
+  const withFirst = { out: mixed, x, y: x0, ...residual(model, layer) };
+  if (bigrams) {
+    device.combine(withFirst);
+    const streams = { out: mixed, normed, x: mixed, y: bigrams };
+    device.combineNorm({ ...streams, ...bigram(model, layer) });
+  } else device.combineNorm({ ...withFirst, normed });
   return mixed;
 }
 
 /**
- * The backward pass of {@link mix}: turns `dx`, the gradient of what was mixed, into that of `x`,
- * and adds to those of what was mixed in, and of the lambdas.
+ * The backward pass of the mixing in {@link mixNorm}: turns `dx`, the gradient of what was mixed, into that of `x`,
+ * and adds to those of what was mixed in, and of the lambdas. The last layer, whose pass is the first,
+ * overwrites those of what was mixed in.
  */
 export function mixBackward(
   model: GPT,
@@ -55,13 +67,15 @@ export function mixBackward(
   dx: Tensor,
   gradients: MixedIn,
 ): void {
-  const { device, parts } = model;
+  const { device, config, parts } = model;
   if (!parts.lambdas) return;
+  const overwriteDy = layer === config.nLayer - 1;
   if (bigrams && gradients.bigrams) {
     const db = model.gradient("bigram_lambdas"), dy = gradients.bigrams;
-    device.combineBackward({ dx, dy, db, dout: dx, x, y: bigrams, ...bigram(model, layer) });
+    const streams = { dx, dy, dout: dx, x, y: bigrams, overwriteDy };
+    device.combineBackward({ ...streams, db, ...bigram(model, layer) });
   }
   const da = model.gradient("resid_lambdas"), db = model.gradient("x0_lambdas");
-  const streams = { dx, dy: gradients.x0, dout: dx, x, y: x0 };
+  const streams = { dx, dy: gradients.x0, dout: dx, x, y: x0, overwriteDy };
   device.combineBackward({ ...streams, da, db, ...residual(model, layer) });
 }

@@ -96,10 +96,6 @@ export class Pass {
         { x: input(layer), ...shared ?? activations(`layer ${layer}`) }
       ));
       this.#last = stream("output of the last layer");
-      this.#mixedIn = { x0: this.#layers[0].x, bigrams };
-      this.#remembered = parts.backout
-        ? this.#layers[backoutLayer(config) + 1]?.x ?? this.#last
-        : undefined;
       this.#gradients = {
         dNormed: stream("gradient of a norm"),
         dAttended: heads("gradient of attention", H),
@@ -116,13 +112,21 @@ export class Pass {
         dRemembered: parts.backout ? stream("gradient of the remembered stream") : undefined,
       };
     } else {
-      const shared = { x: stream("input of a layer"), ...activations("a layer") };
-      this.#layers = layers.map(() => shared);
-      this.#last = shared.x;
-      const x0 = parts.lambdas ? stream("first layer's input") : shared.x;
-      this.#mixedIn = { x0, bigrams };
-      this.#remembered = parts.backout ? stream("remembered stream") : undefined;
+      const x = stream("input of a layer"), shared = activations("a layer");
+      // Layers write over their input, but for what is read again.
+      const inputOf = (layer: number) =>
+        layer === 0 && parts.lambdas
+          ? stream("first layer's input")
+          : layer === backoutLayer(config) + 1 && parts.backout
+          ? stream("remembered stream")
+          : x;
+      this.#layers = layers.map((layer) => ({ x: inputOf(layer), ...shared }));
+      this.#last = x;
     }
+    this.#mixedIn = { x0: this.#layers[0].x, bigrams };
+    this.#remembered = parts.backout
+      ? this.#layers[backoutLayer(config) + 1]?.x ?? this.#last
+      : undefined;
     const normed = arena.tensor("normalised input", [B, T, C], kept.activations);
     this.#scratch = { mixed: stream("mixed input"), normed };
     this.#beforeNorm = parts.backout ? stream("residual stream before the final norm") : this.#last;
@@ -150,26 +154,21 @@ export class Pass {
 
   /** One layer at a time; none of it finishes a gradient. */
   *#forward(): Generator<0> {
-    const { model, model: { device, config } } = this;
+    const { model, model: { device } } = this;
     const remembered = this.#remembered;
     const { x0, bigrams } = this.#mixedIn;
     smear(model, x0, this.#embed());
-    if (this.#layers[0].x !== x0) device.copy({ out: this.#layers[0].x, x: x0 });
     if (bigrams && this.batch.bigrams) embedBigrams(model, this.batch.bigrams.ids, bigrams);
 
     for (const [layer, act] of this.#layers.entries()) {
       const out = this.#layers[layer + 1]?.x ?? this.#last;
       this.#runBlock(layer, act, out);
-      if (layer === backoutLayer(config) && remembered && remembered !== out) {
-        device.copy({ out: remembered, x: out });
-      }
       yield 0;
     }
     if (remembered) {
       const streams = { out: this.#beforeNorm, x: this.#last, y: remembered };
-      device.combine({ ...streams, ...this.#backout });
-    }
-    device.rmsNorm({ out: this.final, x: this.#beforeNorm });
+      device.combineNorm({ ...streams, normed: this.final, ...this.#backout });
+    } else device.rmsNorm({ out: this.final, x: this.#beforeNorm });
   }
 
   /** Computes a layer's activations, and its output if that is wanted. */
@@ -247,8 +246,6 @@ export class Pass {
       const db = model.gradient("backout_lambda");
       device.combineBackward({ ...streams, db, ...this.#backout, overwriteDy: true });
     }
-    if (parts.lambdas) device.zero({ x: dx0 });
-    if (dBigrams) device.zero({ x: dBigrams });
     const inputs = { ...this.#inputs, groups: this.batch.groups };
     const scratch = { ...this.#scratch, ...gradients };
     for (let layer = config.nLayer - 1; layer >= 0; layer--) {

@@ -15,7 +15,7 @@ export type StepMetrics = {
   "train/dt": number;
   /** Tokens per second, padding included. */
   "train/tok_per_sec": number;
-  /** Model FLOPs utilisation, in percent of the device's peak; 0 where the peak is unknown. */
+  /** Model FLOPs utilisation, in percent of the device's measured peak; 0 where none was, as on a CPU. */
   "train/mfu": number;
   /** Epoch over the mixture, from 1. */
   "train/epoch": number;

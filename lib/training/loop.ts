@@ -10,7 +10,7 @@
  */
 import type { Readback, Tensor } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
-import { beginStep, type Pass, touchedRows } from "../model/mod.ts";
+import { beginStep, type GPT, type Pass, touchedRows } from "../model/mod.ts";
 import {
   type GradientExchange,
   lrMultiplier,
@@ -89,6 +89,15 @@ const WARMUP_STEPS = 10;
 
 /** Most rows that an error names: the gradients of a step are those of thousands. */
 const MOST_NAMED = 100;
+
+/**
+ * Model FLOPs utilisation of a device that trains so many tokens a second, in percent; 0 where its
+ * peak was not measured.
+ */
+function utilisation({ dtype, device, flopsPerToken }: GPT, tokensPerSecond: number): number {
+  const peak = device.peakFlops?.[dtype === "float16" ? dtype : "float32"];
+  return peak ? 100 * flopsPerToken * tokensPerSecond / peak : 0;
+}
 
 /** A micro-batch that was handed to the device. */
 interface SubmittedBatch {
@@ -299,7 +308,7 @@ class TrainingLoop<Data> {
         "train/lrm": lrm,
         "train/dt": dt,
         "train/tok_per_sec": tokens / dt,
-        "train/mfu": 0,
+        "train/mfu": utilisation(pass.model, tokens / ranks.worldSize / dt),
         "train/epoch": epoch,
         "train/progress": state.progress,
         "total_training_time": state.trainingSeconds,

@@ -21,7 +21,7 @@ export type DeviceIo =
  * @throws {UserError} when it cannot be opened.
  */
 export async function withDevice<T>(
-  { deviceType, threads, blas }: DeviceChoice,
+  { deviceType, webgpu, threads, blas }: DeviceChoice,
   io: DeviceIo,
   run: (device: Hardware) => Promise<T>,
   about: (device: Hardware) => Promise<string> | string = () => "",
@@ -30,7 +30,7 @@ export async function withDevice<T>(
   let opened: Hardware | undefined;
   try {
     const { device, reason } = await together(io, async () => {
-      const found = await openDevice({ deviceType, threads, blas, processes, now });
+      const found = await openDevice({ deviceType, webgpu, threads, blas, processes, now });
       opened = found.device;
       return found;
     });

@@ -41,6 +41,10 @@ Deno.test("an error of a lower floor is worded with the flag that mends it", () 
     words("No GPU", { kind: "noAdapter" }),
     "No GPU; run on the CPU with --device-type cpu",
   );
+  assertEquals(
+    words("No Dawn", { kind: "noDawn" }),
+    "No Dawn; take Deno's own with --webgpu deno, or run on the CPU with --device-type cpu",
+  );
   assertEquals(words("Nothing there", { kind: "noRun" }), "Nothing there; start without --resume");
 });
 

@@ -182,7 +182,8 @@ export async function checkOperation<K extends keyof Operations>(
       1e-30,
     );
     for (let i = 0; i < e.length; i++) {
-      const difference = Object.is(a[i], e[i]) ? 0 : Math.abs(a[i] - e[i]);
+      if (Object.is(a[i], e[i])) continue;
+      const difference = Math.abs(a[i] - e[i]);
       const rounding = Number.isFinite(e[i]) ? ROUNDING[dtype] * Math.abs(e[i]) : 0;
       assert(
         difference <= (dtype === "int32" ? 0 : tolerance * scale + rounding),

@@ -10,7 +10,7 @@ import {
   findAdapter,
   type WebGpuOptions,
 } from "../../lib/device/webgpu/mod.ts";
-import { loadDawn } from "../webgpu/dawn.ts";
+import { dawnIfThere } from "../webgpu/dawn.ts";
 
 export interface DeviceUnderTest {
   name: string;
@@ -22,7 +22,7 @@ export interface DeviceUnderTest {
 const withDawn = Deno.env.get("NANOCHAT_TEST_WEBGPU") === "dawn";
 
 /** The WebGPU that is tested. */
-export const testedGpu = withDawn ? await loadDawn() : navigator.gpu;
+export const testedGpu = withDawn ? await dawnIfThere() : navigator.gpu;
 if (withDawn && !testedGpu) throw new Error("Dawn is to be tested and cannot be loaded");
 
 /** WebGPU with the given options, where there is an adapter. */
@@ -41,14 +41,18 @@ export async function webGpu(name: string, options?: WebGpuOptions): Promise<Dev
 /** Where bindings may start, in bytes: rows are split at multiples of it. */
 const alignment = (await findAdapter(testedGpu))?.limits.minStorageBufferOffsetAlignment ?? 0;
 
-/** A small limit on bindings and work, so that small tensors are split. */
-const SMALL = { maxBindingBytes: 128 * alignment, maxWork: 4096 };
+/** A small limit on bindings and work, so that small tensors are split; and no subgroups. */
+const SMALL = {
+  maxBindingBytes: 128 * Math.max(32, alignment),
+  maxWork: 4096,
+  features: { subgroups: false },
+};
 
 /** Every device. */
 export const devices: DeviceUnderTest[] = [await webGpu("webgpu")];
 if (!withDawn) devices.push({ name: "cpu", device: await createCpuDevice({ threads: 2 }) });
 
-/** WebGPU where kernels see little at a time (4 KiB, or 32 where bindings are coarse), for the operations that split tensors. */
+/** WebGPU where kernels see little at a time (4 KiB, or 32 where bindings are coarse), for the operations that split tensors. It has no subgroups either. */
 export const devicesThatSplit: readonly DeviceUnderTest[] = [
   await webGpu("webgpu with small bindings", SMALL),
 ];

@@ -131,6 +131,10 @@ export class Float64Device implements Device {
       from[n].forEach((e, c) => row[c] = e * scale);
     });
   }
+  combineNorm({ normed, ...sum }: Args<"combineNorm">): void {
+    this.combine(sum);
+    this.rmsNorm({ out: normed, x: sum.out });
+  }
   rmsNormBackward({ dx, dout, x, accumulate }: Args<"rmsNormBackward">): void {
     const xs = rows(x), douts = rows(dout);
     rows(dx).forEach((row, n) => {

@@ -6,7 +6,10 @@ import {
   randomNumbers,
   testOperation,
 } from "./check_operation.ts";
-import { devices } from "./devices.ts";
+import { devices, webGpu } from "./devices.ts";
+
+/** As on a GPU, where many workgroups run at once. */
+const parallel = await webGpu("webgpu with many workgroups", { attentionProducts: "tiles" });
 
 testOperation("sample with every filter", devices, async (device) => {
   const B = 4;
@@ -29,6 +32,22 @@ testOperation("sample with every filter", devices, async (device) => {
           }
         }
       }
+    }
+  }
+});
+
+testOperation("sample from many tokens", [...devices, parallel], async (device) => {
+  // So many that WebGPU searches them in chunks, with equals in several of them.
+  const B = 3, V = 5000, vocabSize = 4999;
+  const logits = random([B, V], 5);
+  for (const place of [0, 2046, 2047, 2048, 3000, 4998]) logits.values[V + place] = 4.99;
+  logits.values[2 * V + 4000] = NaN;
+  const uniforms = floats([B], [0.2, 0.7, 0.5]);
+  for (const temperature of [0, 0.7]) {
+    for (const [topK, topP, minP] of [[0, 1, 0], [0, 0.9, 0], [5, 1, 0], [50, 0.9, 0.1]]) {
+      const choice = { temperature, topK, topP, minP };
+      const out = ints([0, 0, 0]);
+      await checkOperation(device, "sample", { out, logits, vocabSize, uniforms, ...choice });
     }
   }
 });

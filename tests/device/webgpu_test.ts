@@ -197,6 +197,14 @@ Deno.test("without an adapter the error says how to get one", async () => {
   if (Deno.build.os === "linux") assertStringIncludes(text, "apt-get install mesa-vulkan-drivers");
 });
 
+test("numbers in memory that threads share are written", async (device) => {
+  const x = device.allocate("x", [4]);
+  const shared = new Float32Array(new SharedArrayBuffer(32), 8, 4);
+  shared.set([1, 2, 3, 4]);
+  device.write(x, shared);
+  assertEquals(await device.read(x), Float32Array.of(1, 2, 3, 4));
+});
+
 test("numbers of 16 bits come back rounded, and only to kernels that take them", async (device) => {
   const values = Float32Array.of(1, -2.00390625, 1e-9, 7e4, -Infinity, NaN, 2.0078125, 65519);
   const rounded = {

@@ -1,5 +1,5 @@
 /** The training loop: how it stops, and what becomes of steps that must not be taken. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Device } from "../../lib/device/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { GPT, initialParameters, Pass } from "../../lib/model/mod.ts";
@@ -23,6 +23,8 @@ interface Watched {
   /** Micro-batches that were asked for. */
   asked: number;
   reported: { step: number; loss: number }[];
+  /** Tokens per second of each step, and the percentage of the device's peak. */
+  speeds: { tokens: number; utilisation: number }[];
   lrms: number[];
   overflows: { step: number; lossScale: number }[];
   rests: { at: RunProgress; data: number; end?: RunEnd }[];
@@ -49,6 +51,8 @@ async function watch(device: Device, given: {
   /** Whether the loss is scaled as for float16. */
   isScaled?: boolean;
   signal?: AbortSignal;
+  /** Milliseconds; always 0 unless given. */
+  now?: () => number;
 }): Promise<Watched> {
   const { steps, accumulationSteps = 1, onBatch, onTrained, batches = Infinity } = given;
   const { rowsOfBatch = (number) => [number] } = given;
@@ -69,6 +73,7 @@ async function watch(device: Device, given: {
   const watched: Watched = {
     asked: 0,
     reported: [],
+    speeds: [],
     lrms: [],
     overflows: [],
     rests: [],
@@ -84,7 +89,7 @@ async function watch(device: Device, given: {
       numIterations: steps,
       schedule: { warmupRatio: 0, warmdownRatio: 0.5, finalLrFrac: 0 },
       signal: given.signal ?? new AbortController().signal,
-      now: () => 0,
+      now: given.now ?? (() => 0),
       nextBatch: () => {
         const number = ++watched.asked;
         const x = Int32Array.from({ length: B * T }, (_, i) => (number * 7 + i * 5) % 64);
@@ -97,6 +102,8 @@ async function watch(device: Device, given: {
       onStep: (step, metrics) => {
         watched.reported.push({ step, loss: metrics["train/loss_raw"] });
         watched.lrms.push(metrics["train/lrm"]);
+        const { "train/tok_per_sec": tokens, "train/mfu": utilisation } = metrics;
+        watched.speeds.push({ tokens, utilisation });
       },
       onOverflow: (step, lossScale) => watched.overflows.push({ step, lossScale }),
       isDue: (step) => given.restAt === step,
@@ -243,6 +250,19 @@ for (const { name, device } of devices) {
       { step: 5, data: 10, end: "finished" },
     ]);
     assertEquals(epoch.asked, 10);
+  });
+
+  test("the log says what share of the device's peak a step takes, where that is known", async (device) => {
+    let clock = 0;
+    const { speeds } = await watch(device, { steps: 2, now: () => clock += 250 });
+    const { flopsPerToken } = new GPT(device, CONFIG);
+    const peak = device.peakFlops?.float32;
+    assertEquals(peak !== undefined, device.kind === "webgpu");
+    for (const { tokens, utilisation } of speeds) {
+      assertAlmostEquals(utilisation, peak ? 100 * flopsPerToken * tokens / peak : 0, 1e-6);
+      assertEquals(utilisation > 0, peak !== undefined);
+    }
+    assertEquals(speeds.length, 2);
   });
 
   test("of the thousands of rows of a step an error names some", async (device) => {

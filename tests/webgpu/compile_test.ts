@@ -4,8 +4,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Operations } from "../../lib/device/mod.ts";
-import { openAdapter } from "../../lib/device/webgpu/adapter.ts";
-import type { AttentionProducts } from "../../lib/device/webgpu/attention.ts";
+import { type OpenAdapter, openAdapter } from "../../lib/device/webgpu/adapter.ts";
+import type { AttentionProducts } from "../../lib/device/webgpu/attention_kernels.ts";
 import { operationsOn } from "../../lib/device/webgpu/device.ts";
 import { Gpu } from "../../lib/device/webgpu/gpu.ts";
 import type { Kernel } from "../../lib/device/webgpu/kernel.ts";
@@ -13,7 +13,7 @@ import { MATMUL_TILES } from "../../lib/device/webgpu/matmul_tile.ts";
 import { expandTemplate, type TemplateValues } from "../../lib/device/webgpu/template.ts";
 import { Transfers } from "../../lib/device/webgpu/transfers.ts";
 import { allocateArgs, callOperation } from "../device/check_operation.ts";
-import { loadDawn } from "./dawn.ts";
+import { dawnIfThere } from "./dawn.ts";
 import { operationVariants } from "./operation_variants.ts";
 
 const folder = new URL("../../kernels/webgpu/", import.meta.url);
@@ -66,7 +66,8 @@ class Compiler extends Gpu {
     let kernel = this.#kernels.get(key);
     if (!kernel) {
       const marked = withPlaces(source);
-      const code = expandTemplate(marked, values);
+      const SUBGROUPS = this.features.subgroups !== undefined;
+      const code = expandTemplate(marked, { SUBGROUPS, ...values });
       for (const [, place] of code.matchAll(/\/\/ (\S+\.wgsl:\d+(?: is \d)?)$/gm)) {
         this.places.add(place);
       }
@@ -80,17 +81,24 @@ class Compiler extends Gpu {
   override run(): void {}
 }
 
-/** Calls every operation with every choice there is. */
-function compileAll(compiler: Compiler): void {
+/** Calls of operations with every choice there is. */
+function callsOn(
+  compiler: Compiler,
+  variants: Partial<ReturnType<typeof operationVariants>> = operationVariants(),
+): ((operations: Operations) => void)[] {
   const memory = new Transfers(compiler);
   const device = { allocate: compiler.allocate.bind(compiler), write: memory.write.bind(memory) };
-  const calls: ((operations: Operations) => void)[] = [];
-  for (const [name, variants] of Object.entries(operationVariants())) {
-    for (const variant of variants) {
+  return Object.entries(variants).flatMap(([name, variants]) =>
+    variants.map((variant) => {
       const { args } = allocateArgs(device, variant);
-      calls.push((operations) => callOperation(operations, name as keyof Operations, args));
-    }
-  }
+      return (operations: Operations) => callOperation(operations, name as keyof Operations, args);
+    })
+  );
+}
+
+/** Calls every operation with every choice there is. */
+function compileAll(compiler: Compiler): void {
+  const calls = callsOn(compiler);
   const products: Record<AttentionProducts, true> = { tiles: true, direct: true };
   for (const product of Object.keys(products) as AttentionProducts[]) {
     for (const tile of MATMUL_TILES) {
@@ -100,19 +108,53 @@ function compileAll(compiler: Compiler): void {
   }
 }
 
-const gpu = await loadDawn(["backend=null"]);
+/** Shapes of subgroup matrices: NVIDIA's, Apple's, and some that are not as high as wide. */
+const MATRICES = [["f16", 16, 16, 16], ["f32", 8, 8, 8], ["f16", 8, 16, 32], [
+  "f16",
+  16,
+  8,
+  8,
+]] as const;
+
+/** What compiles the products by subgroup matrices of a shape, on subgroups of 32 threads. */
+function matrixCompiler(
+  { device, features }: OpenAdapter,
+  [componentType, M, N, K]: typeof MATRICES[number],
+): Compiler {
+  const matrices = [{ componentType, resultComponentType: "f32", M, N, K }];
+  const subgroups = { min: 32, max: 32 };
+  const compiler = new Compiler(device, Infinity, Infinity, { ...features, subgroups, matrices });
+  const products = operationVariants().matmul.filter(({ out }) => out.shape[0] > 8);
+  const variants = { matmul: products.map((args) => ({ ...args, operands: "float16" as const })) };
+  const operations = operationsOn(compiler, "tiles", () => MATMUL_TILES[0]);
+  for (const call of callsOn(compiler, variants)) call(operations);
+  return compiler;
+}
+
+const gpu = await dawnIfThere(["backend=null"]);
 
 Deno.test("every variant of every kernel is WGSL", { ignore: !gpu }, async () => {
-  const { device } = await openAdapter({ gpu });
-  const compiler = new Compiler(device, Infinity, Infinity);
-  compileAll(compiler);
-  const errors = (await Promise.all(compiler.errors)).flatMap((error) => error?.message ?? []);
-  const [first] = errors;
-  assert(!first, `${errors.length} of ${compiler.errors.length} kernels are not WGSL: ${first}`);
+  const places = new Set<string>();
+  for (const subgroups of [true, false]) {
+    const opened = await openAdapter({ gpu, features: { subgroups } });
+    const { device, features } = opened;
+    assertEquals(features.subgroups !== undefined, subgroups);
+    const compiler = new Compiler(device, Infinity, Infinity, features);
+    compileAll(compiler);
+    const compilers = [compiler];
+    if (subgroups) compilers.push(...MATRICES.map((shape) => matrixCompiler(opened, shape)));
+    const all = await Promise.all(compilers.flatMap(({ errors }) => errors));
+    const errors = all.flatMap((error) => error?.message ?? []);
+    assert(
+      errors.length === 0,
+      `${errors.length} of ${all.length} kernels are not WGSL: ${errors[0]}`,
+    );
+    for (const { places: some } of compilers) some.forEach((place) => places.add(place));
+    device.destroy();
+  }
 
   // What no kernel holds, no compiler has seen.
   const unseen = [...texts].flatMap(([name, text]) => linesOf(name, text))
-    .flatMap(({ places }) => places).filter((place) => !compiler.places.has(place));
+    .flatMap(({ places }) => places).filter((place) => !places.has(place));
   assertEquals(unseen, []);
-  device.destroy();
 });

@@ -1,27 +1,21 @@
 /**
- * Dawn, which is Chrome's WebGPU, inside Deno. It holds kernels to WGSL's rules where Deno's own
- * WebGPU lets some of them pass.
+ * Dawn, which is Chrome's WebGPU, where it can be had. It holds kernels to WGSL's rules where Deno's
+ * own WebGPU lets some of them pass.
  */
-
-/** What `create` gave: Dawn ends the process when one of them is collected as garbage. */
-const kept: GPU[] = [];
+import { loadDawn } from "../../lib/device/webgpu/provider.ts";
+import { UserError } from "../../lib/errors.ts";
 
 /**
- * Dawn's WebGPU; undefined where it cannot be had.
+ * Dawn's WebGPU; undefined where it cannot be loaded.
  *
- * @param options Of Dawn's `create`, such as `backend=null`, which compiles kernels and runs none.
+ * @param options As of {@link loadDawn}.
  */
-export async function loadDawn(options: string[] = []): Promise<GPU | undefined> {
-  // Dawn looks for finished work in each setImmediate, which leaves no time for the work.
-  const setImmediate = (look: () => void) => setTimeout(look, 1);
-  Object.assign(globalThis, { setImmediate });
+export async function dawnIfThere(options?: readonly string[]): Promise<GPU | undefined> {
   try {
-    const { create } = await import("webgpu");
-    const gpu = create(options);
-    kept.push(gpu);
-    return gpu;
+    return await loadDawn(options);
   } catch (error) {
-    console.log(`Dawn cannot be loaded: ${error}`);
+    if (!(error instanceof UserError)) throw error;
+    console.log(error.message);
     return undefined;
   }
 }

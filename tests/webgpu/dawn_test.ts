@@ -5,17 +5,13 @@
 import { assert } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { hasChromium, SWIFTSHADER } from "./chromium.ts";
-import { loadDawn } from "./dawn.ts";
+import { dawnIfThere } from "./dawn.ts";
+import { DAWN_FILES } from "./dawn_files.ts";
 
 const tests = new URL("../", import.meta.url);
-const files = ["model/parity_test.ts", "device/webgpu_test.ts"];
-for (const { name } of Deno.readDirSync(new URL("device", tests))) {
-  if (/^operations_.*_test\.ts$/.test(name)) files.push(`device/${name}`);
-}
+const ignore = !await hasChromium() || !await dawnIfThere();
 
-const ignore = !await hasChromium() || !await loadDawn();
-
-for (const file of files) {
+for (const file of DAWN_FILES) {
   Deno.test({
     name: `on Dawn and SwiftShader: ${file}`,
     ignore,

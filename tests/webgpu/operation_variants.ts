@@ -102,6 +102,18 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
     })),
 
     rmsNorm: kept.map(({ C, dtype }) => ({ out: random([3, C], 1, dtype), x: random([3, C]) })),
+    combineNorm: choices({ types: kept, a: coefficients, b: coefficients, inPlace: yesOrNo })
+      .map(({ types: { C, dtype }, a, b, inPlace }) => {
+        const x = random([3, C]);
+        return {
+          out: inPlace ? x : random([3, C]),
+          normed: random([3, C], 1, dtype),
+          x,
+          y: random([3, C]),
+          a,
+          b,
+        };
+      }),
     rmsNormBackward: choices({ C: columns, accumulate: yesOrNo }).map(({ C, accumulate }) => ({
       dx: random([3, C]),
       dout: random([3, C]),
@@ -238,16 +250,16 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
         cap: 15,
         gradientScale,
       })),
-    sample: [{
+    sample: [8, 5000].map((V) => ({
       out: ints([0]),
-      logits: random([1, 8]),
-      vocabSize: 8,
+      logits: random([1, V]),
+      vocabSize: V,
       uniforms: random([1]),
       temperature: 1,
       topK: 5,
       topP: 0.9,
       minP: 0.1,
-    }],
+    })),
 
     adamW: choices({ types: kept, guard: guards }).map(({ types: { C, dtype }, guard }) => ({
       p: random([C], 1, dtype),

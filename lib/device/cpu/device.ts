@@ -102,6 +102,7 @@ function deviceOn(memory: CpuMemory, pool: Pool, blas: Blas | undefined): Hardwa
     return { values: () => Promise.resolve(copy) };
   };
 
+  const elementwise = elementwiseOperations(pool, memory);
   return {
     kind: "cpu",
     isSoftware: true,
@@ -157,12 +158,12 @@ function deviceOn(memory: CpuMemory, pool: Pool, blas: Blas | undefined): Hardwa
 
     ...adamWOperations(pool, memory),
     ...attentionOperations(pool),
-    ...elementwiseOperations(pool, memory),
+    ...elementwise,
     ...embeddingOperations(pool, memory),
     ...lossOperations(pool),
     ...matmulOperations(pool, blas),
     ...muonOperations(pool, memory),
-    ...normOperations(pool),
+    ...normOperations(pool, elementwise),
     ...rotaryOperations(pool),
     ...sampleOperations(memory),
     ...smearOperations(pool),

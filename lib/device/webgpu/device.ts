@@ -3,11 +3,12 @@
  *
  * @module
  */
-import type { Hardware } from "../device.ts";
+import type { Hardware, PeakFlops } from "../device.ts";
 import type { Operations } from "../operations.ts";
 import { adamWOperations } from "./adamw.ts";
 import { type AdapterOptions, openAdapter } from "./adapter.ts";
-import { attentionOperations, type AttentionProducts } from "./attention.ts";
+import { attentionOperations } from "./attention.ts";
+import type { AttentionProducts } from "./attention_kernels.ts";
 import { countingGpu } from "./counting_gpu.ts";
 import { elementwiseOperations } from "./elementwise.ts";
 import { embeddingOperations } from "./embedding.ts";
@@ -17,6 +18,7 @@ import { matmulOperations, type MatmulTile } from "./matmul.ts";
 import { measure, type Measured, tileFor } from "./matmul_tile.ts";
 import { muonOperations } from "./muon.ts";
 import { normOperations } from "./norm.ts";
+import { measurePeak } from "./peak.ts";
 import { rotaryOperations } from "./rotary.ts";
 import { sampleOperations } from "./sample.ts";
 import { smearOperations } from "./smear.ts";
@@ -43,7 +45,7 @@ export interface WebGpuOptions extends AdapterOptions {
 }
 
 /** What was measured of each adapter, by its name. */
-const measurements = new Map<string, Measured>();
+const measurements = new Map<string, Measured & { peak: PeakFlops }>();
 
 /** How long a submission may take, in milliseconds: other programs wait for the GPU as well. */
 const SUBMISSION_MS = 100;
@@ -65,7 +67,9 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<H
   let measured = measurements.get(name);
   if (!measured && !options.matmulTile) {
     try {
-      measured = await measure(gpu, software, options.now ?? (() => performance.now()));
+      const now = options.now ?? (() => performance.now());
+      const peak = await measurePeak(gpu, software, now);
+      measured = { ...await measure(gpu, software, now), peak };
     } catch (error) {
       gpu.close();
       throw error;
@@ -78,7 +82,7 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<H
   gpu.profiler = options.profiler?.(device);
   const operationsOf = (gpu: Gpu) =>
     operationsOn(gpu, products, (outputSize) => matmulTile ?? tileFor(tiles, outputSize));
-  const adapter = { name, isSoftware: software };
+  const adapter = { name, isSoftware: software, peakFlops: measured?.peak };
   return deviceOn(gpu, adapter, operationsOf, (bytes) => givesMemory(options, bytes));
 }
 
@@ -90,7 +94,7 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<H
  */
 function deviceOn(
   gpu: Gpu,
-  adapter: Pick<Hardware, "name" | "isSoftware">,
+  adapter: Pick<Hardware, "name" | "isSoftware" | "peakFlops">,
   operationsOf: (gpu: Gpu) => Operations,
   givesMemory: (bytes: number) => Promise<boolean>,
 ): Hardware {
@@ -145,7 +149,7 @@ export function operationsOn(
     ...muonOperations(gpu),
     ...normOperations(gpu),
     ...rotaryOperations(gpu),
-    ...sampleOperations(gpu),
+    ...sampleOperations(gpu, products === "tiles"),
     ...smearOperations(gpu),
     ...valueEmbeddingOperations(gpu),
   };

@@ -77,8 +77,8 @@ function addPartials(
 const indexOf = (c: Coefficient) => c === 1 ? 0 : c.index;
 const signOf = (c: Coefficient) => c !== 1 && c.negate ? -1 : 1;
 
-/** The kernel's view of two coefficients. */
-function coefficients(a: Coefficient, b: Coefficient) {
+/** A kernel's view of two coefficients. */
+export function coefficients(a: Coefficient, b: Coefficient) {
   return {
     values: { A: a !== 1, B: b !== 1 },
     uniforms: { aIndex: indexOf(a), aSign: signOf(a), bIndex: indexOf(b), bSign: signOf(b) },

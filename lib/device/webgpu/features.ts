@@ -85,15 +85,17 @@ export async function featuresOf(
   const { subgroupMinSize: min, subgroupMaxSize: max } = { ...ANY_SUBGROUPS, ...sizesOf(info) };
   const enables: Extension[] = [];
   if (has("shader-f16")) enables.push("f16");
+  let subgroups = has("subgroups");
   // Deno's compiler takes them without a directive, and does not know the directive.
-  if (has("subgroups") && await compiles(device, "enable subgroups;\n")) enables.push("subgroups");
+  if (subgroups && await compiles(device, "enable subgroups;\n")) enables.push("subgroups");
+  else subgroups &&= await compiles(device, "");
   if (has(MATRICES)) enables.push("chromium_experimental_subgroup_matrix");
   const { subgroupMatrixConfigs } = info as {
     subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig>;
   };
   return {
     float16: has("shader-f16"),
-    subgroups: has("subgroups") ? { min, max } : undefined,
+    subgroups: subgroups ? { min, max } : undefined,
     matrices: has(MATRICES) ? [...subgroupMatrixConfigs ?? []] : [],
     enables,
   };
@@ -105,8 +107,13 @@ function sizesOf(info: GPUAdapterInfo): Partial<typeof ANY_SUBGROUPS> {
   return subgroupMinSize && subgroupMaxSize ? { subgroupMinSize, subgroupMaxSize } : {};
 }
 
-async function compiles(device: GPUDevice, code: string): Promise<boolean> {
+/**
+ * Whether subgroups can be told apart after a directive; some compilers learned that later than the
+ * rest of them.
+ */
+async function compiles(device: GPUDevice, directive: string): Promise<boolean> {
+  const main = "@compute @workgroup_size(1) fn main(@builtin(subgroup_id) subgroup: u32) {}";
   device.pushErrorScope("validation");
-  device.createShaderModule({ code: code + "@compute @workgroup_size(1) fn main() {}" });
+  device.createShaderModule({ code: directive + main });
   return await device.popErrorScope() === null;
 }

@@ -98,14 +98,15 @@ export class KernelCache {
 
   constructor(private readonly device: GPUDevice, private readonly features: GpuFeatures) {}
 
-  /** The kernel that a template gives with these values. */
+  /** The kernel that a template gives with these values, and SUBGROUPS: whether there are any. */
   get(source: string, values: TemplateValues): Kernel {
     let variants = this.#kernels.get(source);
     if (!variants) this.#kernels.set(source, variants = new Map());
     const key = Object.entries(values).join();
     let kernel = variants.get(key);
     if (!kernel) {
-      const code = expandTemplate(source, values);
+      const SUBGROUPS = this.features.subgroups !== undefined;
+      const code = expandTemplate(source, { SUBGROUPS, ...values });
       variants.set(
         key,
         kernel = new Kernel(this.device, this.features, this.#layouts, code, source),

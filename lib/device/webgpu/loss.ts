@@ -5,13 +5,14 @@
  */
 import crossEntropyMain from "../../../kernels/webgpu/cross_entropy.wgsl" with { type: "text" };
 import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
+import reduce from "../../../kernels/webgpu/reduce.wgsl" with { type: "text" };
 import tanh from "../../../kernels/webgpu/tanh.wgsl" with { type: "text" };
 import type { Operations } from "../operations.ts";
 import { rowsOf } from "../shapes.ts";
 import { widthFor } from "./elementwise.ts";
 import type { Gpu } from "./gpu.ts";
 
-const CROSS_ENTROPY = element + tanh + crossEntropyMain;
+const CROSS_ENTROPY = element + reduce + tanh + crossEntropyMain;
 
 /** See {@link Operations}. */
 export function lossOperations(gpu: Gpu): Pick<Operations, "softcapCrossEntropy"> {

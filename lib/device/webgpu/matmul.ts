@@ -5,15 +5,18 @@
  */
 import common from "../../../kernels/webgpu/matmul.wgsl" with { type: "text" };
 import fewRowsMain from "../../../kernels/webgpu/matmul_few_rows.wgsl" with { type: "text" };
+import matrixMain from "../../../kernels/webgpu/matmul_matrix.wgsl" with { type: "text" };
 import registerMain from "../../../kernels/webgpu/matmul_register.wgsl" with { type: "text" };
 import sharedMain from "../../../kernels/webgpu/matmul_shared.wgsl" with { type: "text" };
 import type { MatmulArgs, MatmulLayout, Operations } from "../operations.ts";
 import { matmulSizes } from "../shapes.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Gpu, sameMemory, type Slice } from "./gpu.ts";
+import { columnsOf, matrixTileFor, rowsOf } from "./matmul_matrix.ts";
 import type { TemplateValues } from "./template.ts";
 
 const FEW_ROWS_SOURCE = common + fewRowsMain;
+const MATRIX_SOURCE = common + matrixMain;
 const REGISTER_SOURCE = common + registerMain;
 const SHARED_SOURCE = common + sharedMain;
 
@@ -54,6 +57,7 @@ interface Part {
   alpha: number;
   beta: number;
   epilogue: MatmulArgs["epilogue"];
+  operands: MatmulArgs["operands"];
   bindings: { out: Slice; a: Slice; b: Slice; c?: Slice; activation?: Slice };
 }
 
@@ -77,7 +81,7 @@ export function matmulOperations(
  * product that would keep the GPU too long is cut by rows as well.
  */
 function* partsOf(gpu: Gpu, args: MatmulArgs): Generator<Part> {
-  const { out, a, b, layout, alpha = 1, beta = 0, epilogue } = args;
+  const { out, a, b, layout, alpha = 1, beta = 0, epilogue, operands } = args;
   const { batch, M, N, K } = matmulSizes(args);
   const c = args.c ?? out;
   const like = {
@@ -89,7 +93,7 @@ function* partsOf(gpu: Gpu, args: MatmulArgs): Generator<Part> {
   if (batch > 1) {
     for (const { count, slices } of gpu.split(batch, { out, a, b, ...like })) {
       const sizes = { layout, batch: count, M, N, K, rows, aColumn: 0, outColumn: 0 };
-      yield { ...sizes, alpha, beta, epilogue, bindings: slices };
+      yield { ...sizes, alpha, beta, epilogue, operands, bindings: slices };
     }
     return;
   }
@@ -131,6 +135,7 @@ function* partsOf(gpu: Gpu, args: MatmulArgs): Generator<Part> {
           alpha,
           beta: first ? beta : 1,
           epilogue: last ? epilogue : undefined,
+          operands,
           bindings,
         };
       }
@@ -143,7 +148,17 @@ function runPart(gpu: Gpu, chosen: MatmulTile, part: Part): void {
   const fewRows = layout === "nt" && M <= FEW_ROWS;
   const aligned = [rows.a, rows.b, rows.out, N].every((length) => length % 4 === 0);
   const tile = aligned ? chosen : UNALIGNED_TILE;
-  const step = fewRows ? 32 : tile.BK === "registers only" ? 4 : tile.BK;
+  const { features, device: { limits } } = gpu;
+  const matrixTile = aligned && !fewRows
+    ? matrixTileFor(features, limits, part.operands, part)
+    : undefined;
+  const step = fewRows
+    ? 32
+    : matrixTile
+    ? matrixTile.BK
+    : tile.BK === "registers only"
+    ? 4
+    : tile.BK;
   const values: TemplateValues = {
     ALIGNED: aligned,
     MASKED: K % step !== 0,
@@ -172,6 +187,19 @@ function runPart(gpu: Gpu, chosen: MatmulTile, part: Part): void {
   if (fewRows) {
     const kernel = gpu.kernel(FEW_ROWS_SOURCE, { ...values, R: 2 ** Math.ceil(Math.log2(M)) });
     gpu.run(kernel, bindings, uniforms, [Math.ceil(N / 8), 1, batch], work);
+  } else if (matrixTile) {
+    const groups = [
+      Math.ceil(N / columnsOf(matrixTile)),
+      Math.ceil(M / rowsOf(matrixTile)),
+      batch,
+    ] as const;
+    const kernel = gpu.kernel(MATRIX_SOURCE, {
+      ...values,
+      ...matrixTile,
+      // See MatmulArgs.operands.
+      A_GRADIENT: layout !== "nt",
+    });
+    gpu.run(kernel, bindings, uniforms, groups, work);
   } else {
     const source = tile.BK === "registers only" ? REGISTER_SOURCE : SHARED_SOURCE;
     const { RM, RN, TX, TY } = tile;

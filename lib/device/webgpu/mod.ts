@@ -5,7 +5,7 @@
  * @module
  */
 export { type AdapterOptions, findAdapter } from "./adapter.ts";
-export type { AttentionProducts } from "./attention.ts";
+export type { AttentionProducts } from "./attention_kernels.ts";
 export { createWebGpuDevice } from "./device.ts";
 export type { FeatureChoice } from "./features.ts";
 export type { WebGpuOptions } from "./device.ts";

@@ -135,9 +135,9 @@ function balanceLines(
     const uniforms = { rows: count * rows, columns: columns / WIDTH };
     gpu.run(gpu.kernel(ROW_SQUARES, { WIDTH }), { x, squares: factors }, uniforms, count * rows);
   } else {
-    const uniforms = { count: count * columns, columns, rows };
-    const groups = Math.ceil(uniforms.count / WORKGROUP);
-    gpu.run(gpu.kernel(COLUMN_SQUARES, { WIDTH: 1 }), { x, squares: factors }, uniforms, groups);
+    const uniforms = { count: count * columns / WIDTH, columns: columns / WIDTH, rows };
+    const groups = Math.ceil(uniforms.count / 8);
+    gpu.run(gpu.kernel(COLUMN_SQUARES, { WIDTH }), { x, squares: factors }, uniforms, groups);
   }
   const { secondMomentum, guard, beta2 = 0 } = momentum ?? {};
   const variant = { MOMENTUM: momentum !== undefined, GUARDED: guard !== undefined };

@@ -1,0 +1,97 @@
+/**
+ * The kernels of attention over many queries, for GPUs and for adapters that run on the CPU.
+ *
+ * @module
+ */
+import backwardKeyMain from "../../../kernels/webgpu/attention_backward_key.wgsl" with {
+  type: "text",
+};
+import backwardQueryMain from "../../../kernels/webgpu/attention_backward_query.wgsl" with {
+  type: "text",
+};
+import common from "../../../kernels/webgpu/attention_common.wgsl" with { type: "text" };
+import direct from "../../../kernels/webgpu/attention_direct.wgsl" with { type: "text" };
+import directBackwardKeyMain from "../../../kernels/webgpu/attention_direct_backward_key.wgsl" with {
+  type: "text",
+};
+import directBackwardQueryMain from "../../../kernels/webgpu/attention_direct_backward_query.wgsl" with {
+  type: "text",
+};
+import directForwardMain from "../../../kernels/webgpu/attention_direct_forward.wgsl" with {
+  type: "text",
+};
+import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
+import forwardMain from "../../../kernels/webgpu/attention.wgsl" with { type: "text" };
+import halves from "../../../kernels/webgpu/halves.wgsl" with { type: "text" };
+import tiles from "../../../kernels/webgpu/attention_tiles.wgsl" with { type: "text" };
+import type { Tensor } from "../tensor.ts";
+import { widthFor } from "./elementwise.ts";
+import type { Gpu } from "./gpu.ts";
+import type { Kernel } from "./kernel.ts";
+import { storage } from "./storage.ts";
+
+/**
+ * How the kernels take their products: through tiles in workgroup memory, or directly from the
+ * tensors, which suits adapters that run on the CPU.
+ */
+export type AttentionProducts = "tiles" | "direct";
+
+/** A kernel whose workgroups take so many rows each, of queries, or of keys for their gradients. */
+export interface RowsKernel {
+  readonly kernel: Kernel;
+  readonly rows: number;
+}
+
+/** The kernels for queries such as `q` (B, T, H, D), with keys and values of its type. */
+export interface AttentionKernels {
+  /** @param cache Whether keys and values are in caches. */
+  forward(q: Tensor, cache: boolean): RowsKernel;
+  backwardQuery(q: Tensor): RowsKernel;
+  backwardKey(q: Tensor): RowsKernel;
+}
+
+/** The kernels that take their products so. */
+export function attentionKernels(gpu: Gpu, products: AttentionProducts): AttentionKernels {
+  return products === "direct" ? directKernels(gpu) : tileKernels(gpu);
+}
+
+const DIRECT = halves + element + direct;
+const DIRECT_FORWARD = DIRECT + directForwardMain;
+const DIRECT_BACKWARD_QUERY = DIRECT + directBackwardQueryMain;
+const DIRECT_BACKWARD_KEY = DIRECT + directBackwardKeyMain;
+
+function directKernels(gpu: Gpu): AttentionKernels {
+  const { min, max } = gpu.features.subgroups ?? { min: 0, max: 1 };
+  // A workgroup is one subgroup, whose size must be known.
+  const SUBGROUPS = min === max;
+  const LANES = SUBGROUPS ? min : 8;
+  const kernel = (source: string, q: Tensor, values: { CACHE?: boolean } = {}): RowsKernel => {
+    const D = q.shape[3], WIDTH = widthFor(D);
+    const tile = { R: 4, C: SUBGROUPS ? 4 : 1, LANES, SUBGROUPS };
+    const part = { ...storage("PART", q, WIDTH), D, WIDTH };
+    return { kernel: gpu.kernel(source, { ...values, ...tile, ...part }), rows: 4 * LANES };
+  };
+  return {
+    forward: (q, CACHE) => kernel(DIRECT_FORWARD, q, { CACHE }),
+    backwardQuery: (q) => kernel(DIRECT_BACKWARD_QUERY, q),
+    backwardKey: (q) => kernel(DIRECT_BACKWARD_KEY, q),
+  };
+}
+
+const TILES = common + tiles;
+const TILES_FORWARD = TILES + forwardMain;
+const TILES_BACKWARD_QUERY = TILES + backwardQueryMain;
+const TILES_BACKWARD_KEY = TILES + backwardKeyMain;
+
+function tileKernels(gpu: Gpu): AttentionKernels {
+  const tile = { TX: 8, TY: 8, RR: 4, CC: 4 };
+  const kernel = (source: string, q: Tensor, values: { OUTPUTS: number; CACHE?: boolean }) => {
+    const D = q.shape[3], WIDTH = D % 4 === 0 ? 4 : 2;
+    return { kernel: gpu.kernel(source, { ...values, ...tile, D, WIDTH }), rows: 32 };
+  };
+  return {
+    forward: (q, CACHE) => kernel(TILES_FORWARD, q, { CACHE, OUTPUTS: 1 }),
+    backwardQuery: (q) => kernel(TILES_BACKWARD_QUERY, q, { OUTPUTS: 1 }),
+    backwardKey: (q) => kernel(TILES_BACKWARD_KEY, q, { OUTPUTS: 2 }),
+  };
+}
