@@ -1,5 +1,5 @@
 /** What is counted beforehand is what is taken then. */
-import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertLess } from "@std/assert";
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
 import type { Hardware } from "../../lib/device/mod.ts";
 import { createWebGpuDevice } from "../../lib/device/webgpu/mod.ts";
@@ -259,5 +259,16 @@ Deno.test("measuring ChatCORE in between takes more", async () => {
   const measured = await countTraining(device, SHAPES[0], { rows: 1, T: 64, measures: true });
   assertEquals(measured.total > alone.total, true);
   assertEquals(measured.weights, alone.weights);
+  await device.close();
+});
+
+Deno.test("with layers computed again a d20 trains in 16 GB and a d12 in 6", async () => {
+  const device = await createCpuDevice({ threads: 1 });
+  for (const [depth, bytes] of [[12, 6e9], [20, 16e9]]) {
+    const config = { ...D12.config, nLayer: depth, nHead: depth / 2, nKvHead: depth / 2 };
+    const shape = { ...D12, config: { ...config, nEmbd: 64 * depth } };
+    const run = { rows: 1, T: 2048, recompute: true };
+    assertLess((await countTraining(device, shape, run)).total, bytes);
+  }
   await device.close();
 });
