@@ -1,5 +1,5 @@
 /** Operations on tensors of which some are kept in 16 bits. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import {
   allocateArgs,
   checkOperation,
@@ -12,9 +12,15 @@ import {
   roundTo,
   testOperation,
 } from "./check_operation.ts";
-import { devices, devicesThatSplit } from "./devices.ts";
+import { devices, devicesThatSplit, webGpu } from "./devices.ts";
 
 const gpus = [...devices, ...devicesThatSplit].filter(({ name }) => name !== "cpu");
+const tile = { RM: 4, RN: 4, TX: 8, TY: 8 };
+/** Not where products are cut along K: what is added to in 16 bits is rounded each time. */
+const tiled = [
+  ...gpus.slice(0, 1),
+  await webGpu("webgpu by workgroup memory", { matmulTile: { ...tile, BK: 16 } }),
+];
 const types = ["bfloat16", "float16"] as const;
 
 testOperation("rows in 16 bits: norms, tables, moved rows", gpus, async (device) => {
@@ -78,6 +84,47 @@ testOperation("adamW in 16 bits, each tensor by itself", gpus, async (device) =>
     });
   }
 });
+
+testOperation("products of 16 bits, in every layout and kernel", tiled, async (device) => {
+  for (const dtype of types) {
+    for (const layout of ["nn", "nt", "tn"] as const) {
+      for (const [M, N, K] of [[36, 40, 68], [3, 24, 132]]) {
+        const a = random(layout === "tn" ? [K, M] : [M, K], 1, dtype);
+        const b = random(layout === "nt" ? [N, K] : [K, N], 1, dtype);
+        const c = random([M, N], 1, dtype), activation = positive([M, N], 1, dtype);
+        const operands = dtype === "float16" ? dtype : "float32";
+        if (layout === "tn" && M % 4 !== 0) continue;
+        const args = { out: random([M, N], 1, dtype), a, b, layout, operands } as const;
+        await checkOperation(device, "matmul", { ...args, beta: 1 });
+        const epilogue = { kind: "reluSquareGradient", activation } as const;
+        await checkOperation(device, "matmul", { ...args, beta: 0.5, c, epilogue });
+      }
+    }
+  }
+});
+
+testOperation(
+  "what float16 cannot hold saturates in a product, or shows",
+  tiled,
+  async (device) => {
+    for (const layout of ["nt", "nn"] as const) {
+      const a = floats([4, 4], [1e5, 0, 0, 0, NaN, ...new Float32Array(11)]);
+      const b = floats([4, 4], [-1e6, ...new Float32Array(15)]), out = random([4, 4]);
+      const { args, tensors } = allocateArgs<"matmul">(device, {
+        out,
+        a,
+        b,
+        layout,
+        operands: "float16",
+      });
+      device.matmul(args);
+      const [first, , , , none] = await device.read(tensors.get(out)!);
+      assert(Number.isNaN(none));
+      const isRounded = first !== Math.fround(-1e11);
+      if (isRounded) assertEquals(first, layout === "nt" ? -(65504 ** 2) : -Infinity);
+    }
+  },
+);
 
 testOperation("checkFinite in 16 bits", gpus, async (device) => {
   for (const dtype of types) {

@@ -47,18 +47,23 @@ function matmulVariants(): SpecifiedArgs<"matmul">[] {
     K: [64, 36, 33],
     addend: ["none", "out", "c"] as const,
     kind: epilogues,
-  }).map(({ layout, M, N, K, addend, kind }) => ({
-    out: random([M, N]),
-    a: random(layout === "tn" ? [K, M] : [M, K]),
-    b: random(layout === "nt" ? [N, K] : [K, N]),
+    dtype: ["float32", "float16"] as const,
+  }).filter(({ M, N, K, dtype, addend }) =>
+    dtype === "float32" ||
+    [N, K, M % 4 === 0 ? 4 : 3].every((n) => n % 4 === 0) && addend !== "none"
+  ).map(({ layout, M, N, K, addend, kind, dtype }) => ({
+    out: random([M, N], 1, dtype),
+    a: random(layout === "tn" ? [K, M] : [M, K], 1, dtype),
+    b: random(layout === "nt" ? [N, K] : [K, N], 1, dtype),
     layout,
+    operands: dtype,
     beta: addend === "none" ? 0 : 1,
-    c: addend === "c" ? random([M, N]) : undefined,
+    c: addend === "c" ? random([M, N], 1, dtype) : undefined,
     epilogue: kind === undefined
       ? undefined
       : kind === "reluSquare"
       ? { kind }
-      : { kind, activation: positive([M, N]) },
+      : { kind, activation: positive([M, N], 1, dtype) },
   }));
 }
 

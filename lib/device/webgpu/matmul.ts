@@ -3,6 +3,7 @@
  *
  * @module
  */
+import halves from "../../../kernels/webgpu/halves.wgsl" with { type: "text" };
 import common from "../../../kernels/webgpu/matmul.wgsl" with { type: "text" };
 import fewRowsMain from "../../../kernels/webgpu/matmul_few_rows.wgsl" with { type: "text" };
 import matrixMain from "../../../kernels/webgpu/matmul_matrix.wgsl" with { type: "text" };
@@ -10,15 +11,16 @@ import registerMain from "../../../kernels/webgpu/matmul_register.wgsl" with { t
 import sharedMain from "../../../kernels/webgpu/matmul_shared.wgsl" with { type: "text" };
 import type { MatmulArgs, MatmulLayout, Operations } from "../operations.ts";
 import { matmulSizes } from "../shapes.ts";
-import type { Tensor } from "../tensor.ts";
+import { bytesOf, type Tensor } from "../tensor.ts";
 import { type Gpu, sameMemory, type Slice } from "./gpu.ts";
 import { columnsOf, matrixTileFor, rowsOf } from "./matmul_matrix.ts";
+import { storage } from "./storage.ts";
 import type { TemplateValues } from "./template.ts";
 
-const FEW_ROWS_SOURCE = common + fewRowsMain;
-const MATRIX_SOURCE = common + matrixMain;
-const REGISTER_SOURCE = common + registerMain;
-const SHARED_SOURCE = common + sharedMain;
+const FEW_ROWS_SOURCE = halves + common + fewRowsMain;
+const MATRIX_SOURCE = halves + common + matrixMain;
+const REGISTER_SOURCE = halves + common + registerMain;
+const SHARED_SOURCE = halves + common + sharedMain;
 
 /** As many rows as the kernel for few rows takes. */
 const FEW_ROWS = 8;
@@ -152,14 +154,28 @@ function runPart(gpu: Gpu, chosen: MatmulTile, part: Part): void {
   const matrixTile = aligned && !fewRows
     ? matrixTileFor(features, limits, part.operands, part)
     : undefined;
+  // Of 16 bits each thread takes as many bytes of a row at a time.
+  const FOURS = bytesOf(bindings.b.tensor.dtype) === 2 ? 2 : 1;
   const step = fewRows
-    ? 32
+    ? 32 * FOURS
     : matrixTile
     ? matrixTile.BK
     : tile.BK === "registers only"
     ? 4
     : tile.BK;
+  const HALF = part.operands === "float16" && features.float16;
+  const width = aligned ? 4 : 1;
   const values: TemplateValues = {
+    ...storage("A", bindings.a.tensor, width),
+    ...storage("B", bindings.b.tensor, width),
+    ...storage("OUT", bindings.out.tensor, width),
+    ...storage("ADDEND", bindings.c?.tensor, width),
+    ...storage("ACTIVATION", bindings.activation?.tensor, width),
+    HALF,
+    // Four factors in workgroup memory.
+    FOUR: HALF ? "vec4<f16>" : "vec4f",
+    // See MatmulArgs.operands.
+    A_GRADIENT: layout !== "nt",
     ALIGNED: aligned,
     MASKED: K % step !== 0,
     C: part.beta === 0 ? 0 : bindings.c ? 2 : 1,
@@ -185,7 +201,8 @@ function runPart(gpu: Gpu, chosen: MatmulTile, part: Part): void {
   };
   const work = batch * M * N * K;
   if (fewRows) {
-    const kernel = gpu.kernel(FEW_ROWS_SOURCE, { ...values, R: 2 ** Math.ceil(Math.log2(M)) });
+    const R = 2 ** Math.ceil(Math.log2(M));
+    const kernel = gpu.kernel(FEW_ROWS_SOURCE, { ...values, R, FOURS });
     gpu.run(kernel, bindings, uniforms, [Math.ceil(N / 8), 1, batch], work);
   } else if (matrixTile) {
     const groups = [
@@ -193,12 +210,7 @@ function runPart(gpu: Gpu, chosen: MatmulTile, part: Part): void {
       Math.ceil(M / rowsOf(matrixTile)),
       batch,
     ] as const;
-    const kernel = gpu.kernel(MATRIX_SOURCE, {
-      ...values,
-      ...matrixTile,
-      // See MatmulArgs.operands.
-      A_GRADIENT: layout !== "nt",
-    });
+    const kernel = gpu.kernel(MATRIX_SOURCE, { ...values, ...matrixTile });
     gpu.run(kernel, bindings, uniforms, groups, work);
   } else {
     const source = tile.BK === "registers only" ? REGISTER_SOURCE : SHARED_SOURCE;
