@@ -6,7 +6,7 @@
  * makes a whole step of its sign. So the measure is nanochat's own: how far its 16 bits are from its
  * float32, tensor by tensor. This package keeps the residual stream, gradients of activations and
  * Muon in float32, which nanochat does not, so it must be nearer to nanochat's float32 than nanochat's
- * 16 bits are; and about as far from those as they are from float32.
+ * 16 bits are, and about as far from those as they are from float32.
  */
 import { assert, assertAlmostEquals, assertLess } from "@std/assert";
 import { fromFileUrl } from "@std/path";
@@ -17,20 +17,29 @@ import { type ParityModel, parityModel } from "./parity.ts";
 import { PARITY_MODELS, parityFolder } from "./parity_folders.ts";
 import { train, type TrainingStep } from "./parity_training.ts";
 
-/** How far ours may be from nanochat's float32, as a share of how far nanochat's 16 bits are. */
-const NEARER = {
-  losses: 0.8,
-  gradients: 0.8,
-  /** Of the matrices and tables of a step together: each depends on the steps before. */
-  changes: 0.9,
-  /** Of a single one. */
-  change: 1.5,
-};
-/** How far ours may be from nanochat's in 16 bits, by the same measure. */
-const BETWEEN = 1.6;
+/** How far a tensor of ours may be, in shares of how far nanochat's 16 bits are from its float32. */
+interface Limits {
+  /** From nanochat's float32. */
+  exact: number;
+  /** From nanochat's in 16 bits. */
+  theirs: number;
+}
+
+const FIRST_LIMITS: Limits = { exact: 0.8, theirs: 1.3 };
+/**
+ * Of what a step changes, by step: what differs in one step makes the next differ more, ours as
+ * nanochat's, and by how much is chance. `sum` is that of all matrices and tables, from float32.
+ */
+const CHANGE_LIMITS: (Limits & { sum: number })[] = [
+  { exact: 1, theirs: 1.6, sum: 0.8 },
+  { exact: 1.5, theirs: 2, sum: 0.9 },
+  { exact: 2.5, theirs: 2.5, sum: 1.2 },
+];
+/** Of a tensor of few numbers from float32, in shares of nanochat's farthest tensor. */
+const SMALL_LIMIT = 2;
 /** How far the mean loss of a step may be from that in float32. */
 const LOSS = { bfloat16: 5e-3, float16: 1e-3 };
-/** Smaller tensors, as the scalars, have too few numbers for their distances to be a measure. */
+/** Smaller tensors, as the scalars, have too few numbers for nanochat's distance to be a measure. */
 const MANY = 1000;
 
 /** How far ours and nanochat's 16 bits are from nanochat's float32, and from each other. */
@@ -87,9 +96,8 @@ function checkFirst(
   });
   const [found, expected] = [theirs.get("loss_per_position")!, parity.numbers("loss_per_position")];
   const ofLosses = distances("losses", [losses, counted(found), counted(expected)]);
-  assertNear(ofLosses, NEARER.losses);
-  for (const each of all.filter(({ size }) => size >= MANY)) assertNear(each, NEARER.gradients);
-  for (const each of all.filter(({ size }) => size < MANY)) assertSmall(each, all);
+  assertNear(ofLosses, FIRST_LIMITS);
+  checkAll(all, FIRST_LIMITS);
 }
 
 /** Compares what an optimizer step changed. */
@@ -106,21 +114,24 @@ function checkChanges(
     const exact = difference(numbers(`step${step}.param.${parameter}`), exactStart);
     return distances(name, [difference(values, start), theirs.get(name)!, exact]);
   });
-  const large = all.filter(({ size }) => size >= MANY);
-  for (const each of large) assertNear(each, NEARER.change);
-  for (const each of all.filter(({ size }) => size < MANY)) assertSmall(each, all);
-  const sum = (which: "ours" | "theirs") => large.reduce((sum, each) => sum + each[which], 0);
-  assertLess(sum("ours"), NEARER.changes * sum("theirs"), `changes of step ${step}`);
+  const limits = CHANGE_LIMITS[step];
+  checkAll(all, limits);
+  const sum = (which: "ours" | "theirs") =>
+    all.reduce((sum, each) => each.size < MANY ? sum : sum + each[which], 0);
+  assertLess(sum("ours"), limits.sum * sum("theirs"), `changes of step ${step}`);
 }
 
-function assertNear({ name, ours, theirs, between }: Distances, share: number): void {
-  assertLess(ours, share * theirs, `${name} from float32`);
-  assertLess(between, BETWEEN * theirs, `${name} from nanochat's`);
+function checkAll(all: Distances[], limits: Limits): void {
+  const farthest = Math.max(...all.map(({ theirs }) => theirs));
+  for (const each of all) {
+    if (each.size >= MANY) assertNear(each, limits);
+    else assertLess(each.ours, SMALL_LIMIT * farthest, `${each.name} from float32`);
+  }
 }
 
-/** It may be as far from float32 as nanochat's farthest tensor. */
-function assertSmall({ name, ours }: Distances, all: Distances[]): void {
-  assertLess(ours, Math.max(...all.map(({ theirs }) => theirs)), `${name} from float32`);
+function assertNear({ name, ours, theirs, between }: Distances, limits: Limits): void {
+  assertLess(ours, limits.exact * theirs, `${name} from float32`);
+  assertLess(between, limits.theirs * theirs, `${name} from nanochat's`);
 }
 
 async function compare(
