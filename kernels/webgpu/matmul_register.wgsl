@@ -3,7 +3,8 @@
 
 @compute @workgroup_size($TX, $TY)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
-  let matrix = group.z;
+  let range = range_of(group.z);
+  let matrix = range.matrix;
   let row = (group.y * $[TY]u + local.y) * $[RM]u;
   // Columns are dealt to threads four at a time.
   let column = group.x * $[TX * RN]u + local.x * 4u;
@@ -13,7 +14,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 //# end
 //# end
 
-  for (var k = 0u; k < args.K; k += 4u) {
+  for (var k = range.first; k < range.end; k += 4u) {
 //# if A_K_ROWS
 //# for i < RM / 4
 //# for s < 4
@@ -54,7 +55,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 
 //# for i < RM
 //# for j < RN / 4
-  store(matrix, row + $[i]u, column + $[j * TX * 4]u, sum$[i]_$[j]);
+  store(group.z, row + $[i]u, column + $[j * TX * 4]u, sum$[i]_$[j]);
 //# end
 //# end
 }

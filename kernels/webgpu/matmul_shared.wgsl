@@ -11,7 +11,8 @@ fn main(
   @builtin(local_invocation_id) local: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let matrix = group.z;
+  let range = range_of(group.z);
+  let matrix = range.matrix;
   let row = group.y * $[TY * RM]u;
   let column = group.x * $[TX * RN]u;
 //# for i < RM
@@ -20,7 +21,7 @@ fn main(
 //# end
 //# end
 
-  for (var k = 0u; k < args.K; k += $[BK]u) {
+  for (var k = range.first; k < range.end; k += $[BK]u) {
     // Threads load blocks of 4 by 4, transposed where rows run along k.
     for (var block = thread; block < $[BK * TY * RM / 16]u; block += $[TX * TY]u) {
 //# if A_K_ROWS
@@ -81,7 +82,7 @@ fn main(
 //# for i < RM
 //# for j < RN / 4
   store(
-    matrix,
+    group.z,
     row + (local.y + $[i / 4 * TY]u) * 4u + $[i % 4]u,
     column + (local.x + $[j * TX]u) * 4u,
     sum$[i]_$[j],

@@ -213,19 +213,12 @@ export interface Operations {
 
   /**
    * In place on x (B, T, H, D), or half: rotates each head by position, then normalises and scales it.
-   * With p = positions[b] + t (positions int32 (B), 0 unless given), x1 and x2 the halves of a
-   * head, cos and sin (> p, D/2): r = (x1·cos + x2·sin, −x1·sin + x2·cos); rstd = 1/sqrt(mean(r²)
-   * + 2⁻²³); x = scale · rstd · r. `rstd` (N, H) is kept for the backward pass if given.
+   * With x1 and x2 the halves of a head, cos and sin (> t, D/2) at position t: r = (x1·cos + x2·sin,
+   * −x1·sin + x2·cos); rstd = 1/sqrt(mean(r²) + 2⁻²³); x = scale · rstd · r. `rstd` (N, H) is kept
+   * for the backward pass if given.
    */
   rotaryNorm(
-    args: {
-      x: Tensor;
-      cos: Tensor;
-      sin: Tensor;
-      scale: number;
-      rstd?: Tensor;
-      positions?: Tensor;
-    },
+    args: { x: Tensor; cos: Tensor; sin: Tensor; scale: number; rstd?: Tensor },
   ): void;
   /**
    * In place on dx: from the gradient for the output y, or half, of {@link rotaryNorm} to its input's.
@@ -265,10 +258,24 @@ export interface Operations {
     },
   ): void;
   /**
-   * cache[b, positions[b] + t] = x[b, t] for cache (B, S, Hkv, D), x (B, T, Hkv, D); both or half, of
-   * one type.
+   * Puts keys and values of new rows into caches: with p = positions[b] + t (positions int32 (B)),
+   * q[b, t] = {@link rotaryNorm} of it at position p, in place; kCache[b, p] = the same of k[b, t];
+   * vCache[b, p] = v[b, t], for q (B, T, H, D), k and v (B, T, Hkv, D), kCache and vCache
+   * (B, S, Hkv, D), all five or half, of one type. What k holds afterwards is undefined.
    */
-  appendCache(args: { cache: Tensor; x: Tensor; positions: Tensor }): void;
+  appendCache(
+    args: {
+      q: Tensor;
+      k: Tensor;
+      v: Tensor;
+      kCache: Tensor;
+      vCache: Tensor;
+      positions: Tensor;
+      cos: Tensor;
+      sin: Tensor;
+      scale: number;
+    },
+  ): void;
   /**
    * As {@link attention}, for queries at absolute positions positions[b] + t (positions int32
    * (B)) over keys and values in caches (B, S, Hkv, D), whose rows up to there are filled. All but

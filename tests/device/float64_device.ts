@@ -221,7 +221,17 @@ export class Float64Device implements Device {
     });
   }
 
-  rotaryNorm({ x, cos, sin, scale, rstd, positions }: Args<"rotaryNorm">): void {
+  rotaryNorm(args: Args<"rotaryNorm">): void {
+    this.#rotate(args);
+  }
+  appendCache({ q, k, v, kCache, vCache, positions, ...tables }: Args<"appendCache">): void {
+    for (const x of [q, k]) this.#rotate({ x, ...tables, positions });
+    attention.appendCache(kCache, k, positions);
+    attention.appendCache(vCache, v, positions);
+  }
+  #rotate(
+    { x, cos, sin, scale, rstd, positions }: Args<"rotaryNorm"> & { positions?: Tensor },
+  ): void {
     const [, T, H, D] = x.shape, half = D / 2;
     const c = rows(cos), s = rows(sin);
     rows(x).forEach((row, i) => {
@@ -290,7 +300,6 @@ export class Float64Device implements Device {
   readonly attention = attention.attention;
   readonly attentionBackward = attention.attentionBackward;
   readonly attentionWithCache = attention.attentionWithCache;
-  readonly appendCache = attention.appendCache;
   readonly adamW = optim.adamW;
   readonly muonMomentum = optim.muonMomentum;
   readonly frobeniusNormalize = optim.frobeniusNormalize;

@@ -25,7 +25,8 @@ class Arguments {
 const args = changetype<Arguments>(ARGUMENTS);
 
 /**
- * g *= gradientScale; m += weight1·(g − m); v += weight2·(g² − v); p = decay·p − rate · m / (rootBias·sqrt(v) + eps).
+ * With g scaled by gradientScale: m += weight1·(g − m); v += weight2·(g² − v); p = decay·p − rate ·
+ * m / (rootBias·sqrt(v) + eps).
  */
 export function adamW(
   p: usize,
