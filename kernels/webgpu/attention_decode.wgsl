@@ -1,7 +1,8 @@
-// Causal softmax attention of single queries over caches of keys and values, a workgroup per query
-// and head: 64 keys at a time, a thread per key for the scores, then a thread for some of the COLUMNS
-// parts of the head (and one of SHARES shares of the keys, where there are threads left) for the
-// weighted values.
+// Causal softmax attention of single queries over caches of keys and values. A workgroup has a query,
+// a head and one of PARTS parts of the keys: 64 keys at a time, a thread per key for the scores, then a
+// thread for some of the COLUMNS elements of the head (and one of SHARES shares of the keys, where
+// there are threads left) for the weighted values. Where there are several parts,
+// attention_decode_combine adds them up.
 
 struct Args {
   T: u32,
@@ -10,52 +11,58 @@ struct Args {
   Hkv: u32,
   window: u32,
   scale: f32,
+  // Keys of a part.
+  keys: u32,
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read_write> out: array<Part>;
-@group(0) @binding(2) var<storage, read> q: array<Part>;
-@group(0) @binding(3) var<storage, read> k: array<Part>;
-@group(0) @binding(4) var<storage, read> v: array<Part>;
+//# if PARTS == 1
+@group(0) @binding(1) var<storage, read_write> out: array<$PART>;
+//# else
+// Of each query, head and part: the sums, the total of their weights, and the highest score.
+@group(0) @binding(1) var<storage, read_write> partials: array<f32>;
+//# end
+@group(0) @binding(2) var<storage, read> q: array<$PART>;
+@group(0) @binding(3) var<storage, read> k: array<$PART>;
+@group(0) @binding(4) var<storage, read> v: array<$PART>;
 @group(0) @binding(5) var<storage, read> positions: array<u32>;
 
 const LOWEST = -1.0e30;
 
-// Numbers of a head as they lie in tensors: four, or two where heads are no multiple of four.
-alias Part = vec$[WIDTH]f;
-
-var<workgroup> query: array<Part, $[COLUMNS]>;
+var<workgroup> query: array<Element, $[COLUMNS]>;
 var<workgroup> scores: array<f32, 64>;
 var<workgroup> eights: array<f32, 8>;
-var<workgroup> sums: array<Part, 64>;
+var<workgroup> sums: array<Element, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let t = group.x;
+  let t = group.x / $[PARTS]u;
+  let part = group.x % $[PARTS]u;
   let h = group.y;
   let b = group.z;
   let row = ((b * args.T + t) * args.H + h) * $[COLUMNS]u;
-  for (var c = thread; c < $[COLUMNS]u; c += 64u) { query[c] = q[row + c] * args.scale; }
+  for (var c = thread; c < $[COLUMNS]u; c += 64u) { query[c] = args.scale * $PART_WIDEN(q[row + c]); }
   workgroupBarrier();
   let position = positions[b] + t;
-  let first = select(position - args.window, 0u, position < args.window);
+  let first = select(position - args.window, 0u, position < args.window) + part * args.keys;
+  let last = min(position, first + args.keys - 1u);
   let keys = (b * args.S * args.Hkv + h / (args.H / args.Hkv)) * $[COLUMNS]u;
   let keyRow = args.Hkv * $[COLUMNS]u;
   let column = thread % $[COLUMNS]u;
   let share = thread / $[COLUMNS]u;
 
   var highest = LOWEST;
-  var total = 0.0;
+  var weight = 0.0;
 //# for n < (COLUMNS + 63) / 64
-  var sum$[n] = Part();
+  var sum$[n] = Element();
 //# end
-  for (var start = first; start <= position; start += 64u) {
+  for (var start = first; start <= last; start += 64u) {
     let key = start + thread;
     var score = LOWEST;
-    if (key <= position) {
+    if (key <= last) {
       score = 0.0;
       for (var c = 0u; c < $[COLUMNS]u; c += 1u) {
-        score += dot(query[c], k[keys + key * keyRow + c]);
+        score += total(query[c] * $PART_WIDEN(k[keys + key * keyRow + c]));
       }
     }
     scores[thread] = score;
@@ -74,20 +81,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 //# end
     let shrink = exp(highest - most);
     highest = most;
-    scores[thread] = select(0.0, exp(score - most), key <= position);
+    scores[thread] = select(0.0, exp(score - most), key <= last);
     workgroupBarrier();
-    total *= shrink;
+    weight *= shrink;
 //# for n < (COLUMNS + 63) / 64
     sum$[n] *= shrink;
 //# end
-    let count = min(64u, position + 1u - start);
+    let count = min(64u, last + 1u - start);
     if (share < $[SHARES]u) {
       for (var s = share; s < count; s += $[SHARES]u) {
         let value = keys + (start + s) * keyRow + column;
-        total += scores[s];
+        weight += scores[s];
 //# for n < (COLUMNS + 63) / 64
         // Beyond the head's end it is not used.
-        sum$[n] += scores[s] * v[value + $[64 * n]u];
+        sum$[n] += scores[s] * $PART_WIDEN(v[value + $[64 * n]u]);
 //# end
       }
     }
@@ -95,15 +102,36 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   }
 
   sums[thread] = sum0;
-  scores[thread] = total;
+  scores[thread] = weight;
   workgroupBarrier();
 //# for i < SHARES - 1
   if (thread < $[COLUMNS]u) {
     sum0 += sums[thread + $[(i + 1) * COLUMNS]u];
-    total += scores[thread + $[(i + 1) * COLUMNS]u];
+    weight += scores[thread + $[(i + 1) * COLUMNS]u];
   }
 //# end
+//# if PARTS == 1
 //# for n < (COLUMNS + 63) / 64
-  if (thread + $[64 * n]u < $[COLUMNS]u) { out[row + thread + $[64 * n]u] = sum$[n] / total; }
+  if (thread + $[64 * n]u < $[COLUMNS]u) {
+    out[row + thread + $[64 * n]u] = $PART_NARROW(sum$[n] / weight);
+  }
+//# end
+//# else
+  let to = (row / $[COLUMNS]u * $[PARTS]u + part) * $[D + 2]u;
+//# for n < (COLUMNS + 63) / 64
+  if (thread + $[64 * n]u < $[COLUMNS]u) {
+//# if WIDTH == 4
+//# for e < 4
+    partials[to + (thread + $[64 * n]u) * 4u + $[e]u] = sum$[n][$e];
+//# end
+//# else
+    partials[to + thread + $[64 * n]u] = sum$[n];
+//# end
+  }
+//# end
+  if (thread == 0u) {
+    partials[to + $[D]u] = weight;
+    partials[to + $[D + 1]u] = highest;
+  }
 //# end
 }

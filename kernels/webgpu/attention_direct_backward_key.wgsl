@@ -22,10 +22,10 @@ struct Args {
 
 @compute @workgroup_size($LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let kvHead = group.y;
-  let b = group.z;
+  let kvHead = group.x;
+  let b = group.y;
   let sharing = args.H / args.Hkv;
-  let firstKey = group.x * $[R * LANES]u;
+  let firstKey = group.z * $[R * LANES]u;
   let queryRow = args.H * $[D / WIDTH]u;
   // The first query that sees none of these keys.
   let end = min(firstKey + $[R * LANES]u + args.window, args.T);

@@ -19,10 +19,14 @@ struct Args {
 @group(0) @binding(7) var<storage, read> delta: array<f32>;
 
 @compute @workgroup_size($LANES)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let h = group.y;
-  let b = group.z;
-  let firstQuery = group.x * $[R * LANES]u;
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let h = group.x;
+  let b = group.y;
+  let firstQuery = (groups.z - 1u - group.z) * $[R * LANES]u;
   let keyHead = (b * args.T * args.Hkv + h / (args.H / args.Hkv)) * $[D / WIDTH]u;
   let keyRow = args.Hkv * $[D / WIDTH]u;
   let lastQuery = min(firstQuery + $[R * LANES]u, args.T) - 1u;

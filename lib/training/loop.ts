@@ -10,7 +10,7 @@
  */
 import type { Readback, Tensor } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
-import { type GPT, type Pass, touchedRows } from "../model/mod.ts";
+import { beginStep, type GPT, type Pass, touchedRows } from "../model/mod.ts";
 import {
   type GradientExchange,
   lrMultiplier,
@@ -261,6 +261,7 @@ class TrainingLoop<Data> {
     const progressAhead = isPacked ? this.#progressAhead(progress) : progress;
     // One without targets has no loss to average.
     const batches = isPacked ? all.filter(({ y }) => y.some((target) => target >= 0)) : [];
+    beginStep(pass.model, all.map(({ x }) => x), pass.T);
     const exchange = optimizer instanceof ShardedOptimizer
       ? optimizer.begin(touchedRows(pass.model, all.map(({ x }) => x), pass.T))
       : undefined;

@@ -63,6 +63,7 @@ export {
   fewerRows,
   type InheritedSettings,
   inheritSettings,
+  stepTokensOf,
   type WantedRows,
   type WantedSettings,
 } from "./settings.ts";

@@ -70,7 +70,7 @@ export function attentionWithCache(args: Args<"attentionWithCache">): void {
 
 export function attentionBackward(args: Args<"attentionBackward">): void {
   const { B, T, H, Hkv, D } = attentionSizes(args.q, args.k);
-  const [q, k, v, dout] = [args.q, args.k, args.v, args.dout].map(data);
+  const [q, k, v, dout, out] = [args.q, args.k, args.v, args.dout, args.out].map(data);
   const [dq, dk, dv] = [args.dq, args.dk, args.dv].map(data);
   dq.fill(0), dk.fill(0), dv.fill(0);
   for (let b = 0; b < B; b++) {
@@ -86,7 +86,9 @@ export function attentionBackward(args: Args<"attentionBackward">): void {
           for (let d = 0; d < D; d++) dot += dout[qBase + d] * v[kBase + (first + i) * stride + d];
           return dot;
         });
-        const mean = p.reduce((sum, pi, i) => sum + pi * dp[i], 0);
+        // The mean of dp, as what the forward pass kept gives it.
+        let mean = 0;
+        for (let d = 0; d < D; d++) mean += dout[qBase + d] * out[qBase + d];
         p.forEach((pi, i) => {
           const key = kBase + (first + i) * stride;
           const ds = pi * (dp[i] - mean) / Math.sqrt(D);
@@ -101,7 +103,8 @@ export function attentionBackward(args: Args<"attentionBackward">): void {
   }
 }
 
-export function appendCache({ cache, x, positions }: Args<"appendCache">): void {
+/** Of what is rotated and normalised already: see {@link Float64Device.appendCache}. */
+export function appendCache(cache: Tensor, x: Tensor, positions: Tensor): void {
   const [B, S] = cache.shape;
   const T = x.shape[1];
   const row = x.size / (B * T);

@@ -1,29 +1,35 @@
-import { checkOperation, type floats, ints, random, testOperation } from "./check_operation.ts";
-import type { Device } from "../../lib/device/mod.ts";
-import { devices, webGpu } from "./devices.ts";
+import { checkOperation, floats, ints, random, testOperation } from "./check_operation.ts";
+import type { Device, DType } from "../../lib/device/mod.ts";
+import { devices, type DeviceUnderTest, webGpu } from "./devices.ts";
 import { Float64Device } from "./float64_device.ts";
 
-const both = [
-  ...devices,
-  // Those that the adapter at hand would not choose.
-  await webGpu("webgpu, attention by tiles", { attentionProducts: "tiles" }),
-];
+/** What the adapter at hand would not choose. */
+const tiles = await webGpu("webgpu, attention by tiles", { attentionProducts: "tiles" });
+
+const both = [...devices, tiles];
+
+/** Whether a device may keep tensors in 16 bits. */
+const isGpu = ({ name }: DeviceUnderTest) => name !== "cpu";
+
+/** As adapters are that have no operations of subgroups. */
+const threads = await webGpu("webgpu, attention without subgroups", {
+  features: { subgroups: false },
+});
 
 const cases = [
   { B: 1, T: 1, H: 1, Hkv: 1, D: 20 },
   { B: 2, T: 7, H: 2, Hkv: 1, D: 20 },
   { B: 1, T: 70, H: 6, Hkv: 2, D: 20 },
   { B: 2, T: 97, H: 2, Hkv: 1, D: 128 },
-  // Heads that are no multiple of four.
-  { B: 2, T: 40, H: 4, Hkv: 2, D: 6 },
-  { B: 1, T: 35, H: 2, Hkv: 1, D: 34 },
+  // Heads of no multiple of four numbers.
+  { B: 2, T: 40, H: 4, Hkv: 2, D: 34 },
 ];
 const windows = [0, 1, 40, 1 << 20];
 
 /** Keys and queries of the size that normed ones have, values and gradients. */
-function inputs({ B, T, H, Hkv, D }: typeof cases[number]) {
-  const query = () => random([B, T, H, D], 2);
-  const key = () => random([B, T, Hkv, D], 2);
+function inputs({ B, T, H, Hkv, D }: typeof cases[number], dtype: DType = "float32") {
+  const query = () => random([B, T, H, D], 2, dtype);
+  const key = () => random([B, T, Hkv, D], 2, dtype);
   return { query, key };
 }
 
@@ -48,6 +54,7 @@ function forward(
   window: number,
 ) {
   const { query } = inputs(sizes);
+  const { dtype } = q;
   const reference = new Float64Device();
   const tensor = ({ shape, values }: ReturnType<typeof floats>) => {
     const t = reference.allocate("", shape);
@@ -58,9 +65,8 @@ function forward(
   const [outs, lses] = [tensor(out), tensor(lse)];
   const given = { q: tensor(q), k: tensor(k), v: tensor(v) };
   reference.attention({ out: outs, lse: lses, ...given, window });
-  out.values.set(outs.data);
   lse.values.set(lses.data);
-  return { out, lse };
+  return { out: floats(out.shape, outs.data, dtype), lse };
 }
 
 testOperation("attentionBackward, windows and grouped queries", both, async (device) => {
@@ -91,20 +97,68 @@ testOperation("attentionBackward, windows and grouped queries", both, async (dev
   }
 });
 
-testOperation("appendCache", devices, async (device) => {
-  for (const [B, T, S, Hkv, D] of [[1, 1, 3, 1, 4], [3, 5, 12, 2, 6], [2, 3, 40, 2, 32]]) {
-    await checkOperation(device, "appendCache", {
-      cache: random([B, S, Hkv, D]),
-      x: random([B, T, Hkv, D]),
-      positions: ints([2, 0, 7].slice(0, B)),
-    });
+/** Checks both passes of one size of heads, where products have such an error. */
+async function checkBoth(device: Device, dtype: DType, products?: number) {
+  const sizes = { B: 2, T: 70, H: 4, Hkv: 2, D: 20 }, { B, T, H } = sizes;
+  const { query, key } = inputs(sizes, dtype), gradient = inputs(sizes);
+  const [q, k, v] = [query(), key(), key()], window = 40;
+  const results = { out: query(), lse: random([B, H, T]) };
+  await checkOperation(device, "attention", { ...results, q, k, v, window }, products);
+  const args = {
+    dq: gradient.query(),
+    dk: gradient.key(),
+    dv: gradient.key(),
+    delta: random([B, H, T]),
+    dout: gradient.query(),
+    ...forward(sizes, q, k, v, window),
+    q,
+    k,
+    v,
+    window,
+  };
+  await checkOperation(device, "attentionBackward", args, products ?? 1e-5, ["delta"]);
+}
+
+testOperation("attention and its gradients", [threads], (device) => checkBoth(device, "float32"));
+
+testOperation("attention in 16 bits", both.filter(isGpu), async (device) => {
+  const byTiles = device === tiles.device;
+  for (const dtype of ["bfloat16", "float16"] as const) {
+    // Where products are in float16, weights and gradients are rounded to it: by 2⁻¹¹.
+    const products = byTiles && dtype === "float16" ? 1e-3 : undefined;
+    await checkBoth(device, dtype, products);
+
+    const tokens = byTiles === (dtype === "float16") ? 40 : 1;
+    const rows = (T: number, heads: number) => random([2, T, heads, 20], 2, dtype);
+    const cached = { kCache: rows(300, 2), vCache: rows(300, 2), positions: ints([250, 3]) };
+    const args = { ...cached, out: rows(tokens, 4), q: rows(tokens, 4), window: 270 };
+    await checkOperation(device, "attentionWithCache", args, products);
   }
 });
 
-/** Checks new queries over caches of 210 keys. */
-async function checkCached(device: Device, T: number, sizes: number[], window: number) {
+testOperation("appendCache", devices, async (device) => {
+  const shapes = [[1, 1, 3, 1, 1, 4], [3, 5, 12, 4, 2, 6], [2, 3, 40, 6, 2, 32]];
+  for (const [B, T, S, H, Hkv, D] of shapes) {
+    const heads = (heads: number, T: number) => random([B, T, heads, D], 3);
+    const args = {
+      q: heads(H, T),
+      k: heads(Hkv, T),
+      v: heads(Hkv, T),
+      kCache: heads(Hkv, S),
+      vCache: heads(Hkv, S),
+      positions: ints([2, 0, 7].slice(0, B)),
+      cos: random([S, D / 2]),
+      sin: random([S, D / 2]),
+      scale: 1.2,
+    };
+    await checkOperation(device, "appendCache", args, undefined, ["k"]);
+  }
+});
+
+/** Checks new queries over caches of S keys. */
+async function checkCached(device: Device, T: number, sizes: number[], window: number, S = 210) {
   const [B, H, Hkv, D] = sizes;
-  const cache = () => random([B, 210, Hkv, D], 2);
+  const cache = () => random([B, S, Hkv, D], 2);
   await checkOperation(device, "attentionWithCache", {
     out: random([B, T, H, D]),
     q: random([B, T, H, D], 2),
@@ -125,4 +179,10 @@ testOperation("attentionWithCache, one query and many", devices, async (device) 
 
 testOperation("attentionWithCache, heads of any even size", devices, async (device) => {
   for (const D of [2, 66, 130, 256, 258, 260, 512]) await checkCached(device, 1, [2, 2, 1, D], 100);
+});
+
+testOperation("attentionWithCache, keys in parts", [tiles], async (device) => {
+  for (const S of [257, 1100]) {
+    for (const window of [260, 1 << 20]) await checkCached(device, 3, [3, 2, 1, 6], window, S);
+  }
 });

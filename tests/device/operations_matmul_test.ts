@@ -131,22 +131,23 @@ for (const matmulTile of MATMUL_TILES) {
       await checkOperation(device, "matmul", operands(layout, 140, 136, 68));
       await checkOperation(device, "matmul", { ...operands(layout, 35, 70, 33), beta: 1 });
     }
-    const x = random([2, 140, 36]), symmetric = { a: x, b: x, layout: "nt", symmetric: true };
-    await checkOperation(device, "matmul", { out: random([2, 140, 140]), ...symmetric } as const);
+    const x = random([2, 140, 36]),
+      symmetric = { a: x, b: x, layout: "nt", symmetric: true } as const;
+    await checkOperation(device, "matmul", { out: random([2, 140, 140]), ...symmetric });
   });
 }
 
-/** By workgroup memory, with and without cuts along K. */
+/** Cuts along K, in workgroup memory and in registers, and none. */
 const tile = { BK: 16, RM: 4, RN: 4, TX: 8, TY: 8 };
-const shared = await Promise.all(
-  [1, 3].map((matmulSplits) =>
-    webGpu(`webgpu with K in ${matmulSplits}`, { matmulTile: tile, matmulSplits })
-  ),
-);
+const [whole, ...inParts] = await Promise.all([
+  webGpu("webgpu by workgroup memory", { matmulTile: tile }),
+  webGpu("webgpu with K in parts", { matmulTile: tile, matmulSplits: 3 }),
+  webGpu("webgpu with K in parts, in registers", { matmulTile: MATMUL_TILES[0], matmulSplits: 3 }),
+]);
 
-testOperation("matmulGroup", shared, checkGroups);
+testOperation("matmulGroup", [whole, inParts[0]], checkGroups);
 
-testOperation("matmul with K in parts", shared.slice(1), async (device) => {
+testOperation("matmul of a long K", inParts, async (device) => {
   for (const layout of layouts) {
     for (const [M, N, K] of [[36, 40, 100], [40, 36, 16], [33, 20, 49]]) {
       const c = random([M, N]), activation = positive([M, N]);

@@ -9,7 +9,8 @@ import type { AttentionProducts } from "../../lib/device/webgpu/attention_kernel
 import { operationsOn } from "../../lib/device/webgpu/device.ts";
 import { Gpu } from "../../lib/device/webgpu/gpu.ts";
 import type { Kernel } from "../../lib/device/webgpu/kernel.ts";
-import { type Dealer, MATMUL_TILES } from "../../lib/device/webgpu/matmul_tile.ts";
+import { type Dealer, MATMUL_TILES, type MatmulTile } from "../../lib/device/webgpu/matmul_tile.ts";
+import { measurePeak } from "../../lib/device/webgpu/peak.ts";
 import { expandTemplate, type TemplateValues } from "../../lib/device/webgpu/template.ts";
 import { Transfers } from "../../lib/device/webgpu/transfers.ts";
 import { allocateArgs, callOperation } from "../device/check_operation.ts";
@@ -96,15 +97,21 @@ function callsOn(
   );
 }
 
-/** Calls every operation with every choice there is. */
-function compileAll(compiler: Compiler): void {
+/** Deals every product so, with K cut where it can be. */
+function dealOf(tile: MatmulTile, splits: number): Dealer {
+  return (_, mostSplits) => ({ tile, splits: Math.min(splits, mostSplits) });
+}
+
+const ATTENTION_PRODUCTS = Object.keys(
+  { tiles: true, direct: true } satisfies Record<AttentionProducts, true>,
+) as AttentionProducts[];
+
+/** Calls every operation with every choice there is, and every one of these tiles. */
+function compileAll(compiler: Compiler, tiles = MATMUL_TILES): void {
   const calls = callsOn(compiler);
-  const products: Record<AttentionProducts, true> = { tiles: true, direct: true };
-  for (const product of Object.keys(products) as AttentionProducts[]) {
-    MATMUL_TILES.forEach((tile, i) => {
-      // K is cut with every second one.
-      const deal: Dealer = (_, most) => ({ tile, splits: Math.min(1 + i % 2, most) });
-      const operations = operationsOn(compiler, product, deal);
+  for (const product of ATTENTION_PRODUCTS) {
+    tiles.forEach((tile, i) => {
+      const operations = operationsOn(compiler, product, dealOf(tile, 1 + i % 2));
       for (const call of calls) call(operations);
     });
   }
@@ -118,7 +125,10 @@ const MATRICES = [["f16", 16, 16, 16], ["f32", 8, 8, 8], ["f16", 8, 16, 32], [
   8,
 ]] as const;
 
-/** What compiles the products by subgroup matrices of a shape, on subgroups of 32 threads. */
+/** Said after compiling: the adapter of nothing has subgroups of 128 threads, and no others. */
+const SUBGROUPS_OF_NOTHING = /must be a multiple of the device maxSubgroupSize \(128\)/;
+
+/** What compiles all products by subgroup matrices of a shape, on subgroups of 32 threads. */
 function matrixCompiler(
   { device, features }: OpenAdapter,
   [componentType, M, N, K]: typeof MATRICES[number],
@@ -126,12 +136,29 @@ function matrixCompiler(
   const matrices = [{ componentType, resultComponentType: "f32", M, N, K }];
   const subgroups = { min: 32, max: 32 };
   const compiler = new Compiler(device, Infinity, Infinity, { ...features, subgroups, matrices });
-  const products = operationVariants().matmul.filter(({ out }) => out.shape[0] > 8);
+  const { matmul, matmulGroup, attention, attentionBackward } = operationVariants();
+  const products = matmul.filter(({ out }) => out.shape[0] > 8);
   const variants = {
     matmul: products.map((args) => ({ ...args, operands: "float16" as const })),
-    matmulGroup: operationVariants().matmulGroup,
+    matmulGroup,
+    attention,
+    attentionBackward,
   };
-  const operations = operationsOn(compiler, "tiles", () => ({ tile: MATMUL_TILES[0], splits: 1 }));
+  const calls = callsOn(compiler, variants);
+  for (const product of ATTENTION_PRODUCTS) {
+    const operations = operationsOn(compiler, product, dealOf(MATMUL_TILES[0], 1));
+    for (const call of calls) call(operations);
+  }
+  return compiler;
+}
+
+/** What compiles attention for adapters that run on the CPU, whose subgroups have a known size. */
+function subgroupCompiler({ device, features }: OpenAdapter): Compiler {
+  const subgroups = { min: 8, max: 8 };
+  const compiler = new Compiler(device, Infinity, Infinity, { ...features, subgroups });
+  const { attention, attentionBackward, attentionWithCache } = operationVariants();
+  const variants = { attention, attentionBackward, attentionWithCache };
+  const operations = operationsOn(compiler, "direct", dealOf(MATMUL_TILES[0], 1));
   for (const call of callsOn(compiler, variants)) call(operations);
   return compiler;
 }
@@ -140,16 +167,24 @@ const gpu = await dawnIfThere(["backend=null"]);
 
 Deno.test("every variant of every kernel is WGSL", { ignore: !gpu }, async () => {
   const places = new Set<string>();
+  // Each look at it is later by more, so that everything seems to take long enough.
+  let clock = 1;
   for (const subgroups of [true, false]) {
     const opened = await openAdapter({ gpu, features: { subgroups } });
     const { device, features } = opened;
     assertEquals(features.subgroups !== undefined, subgroups);
     const compiler = new Compiler(device, Infinity, Infinity, features);
-    compileAll(compiler);
+    // Products by tiles use no subgroups.
+    compileAll(compiler, subgroups ? MATMUL_TILES : MATMUL_TILES.slice(0, 1));
     const compilers = [compiler];
-    if (subgroups) compilers.push(...MATRICES.map((shape) => matrixCompiler(opened, shape)));
+    if (subgroups) {
+      compilers.push(subgroupCompiler(opened));
+      compilers.push(...MATRICES.map((shape) => matrixCompiler(opened, shape)));
+    }
+    for (const each of compilers) await measurePeak(each, false, () => clock *= 2);
     const all = await Promise.all(compilers.flatMap(({ errors }) => errors));
-    const errors = all.flatMap((error) => error?.message ?? []);
+    const errors = all.flatMap((error) => error?.message ?? [])
+      .filter((message) => !SUBGROUPS_OF_NOTHING.test(message));
     assert(
       errors.length === 0,
       `${errors.length} of ${all.length} kernels are not WGSL: ${errors[0]}`,

@@ -26,7 +26,11 @@ const kept = [
   { C: 8, dtype: "float16" },
 ] as const;
 
-const headSizes = [20, 22, 64, 128, 256] as const;
+/** Sizes of heads, and how queries, keys and values are kept. */
+const heads = [
+  ...choices({ D: [20, 22, 64, 256], dtype: ["float32"] as const }),
+  ...choices({ D: [20], dtype: ["bfloat16", "float16"] as const }),
+];
 
 /** Shapes of what attention works on. */
 const B = 1, H = 2, Hkv = 1;
@@ -43,15 +47,15 @@ function matmulVariants(): SpecifiedArgs<"matmul">[] {
     layout: ["nn", "nt", "tn"] as const,
     M: [1, 2, 3, 8, 40],
     N: [8, 7],
-    // Whole steps of every kernel, and not.
-    K: [64, 36, 33],
+    // Whole steps of every kernel, and not; and so long that it is dealt to several workgroups.
+    K: [64, 36, 33, 1060],
     addend: ["none", "out", "c"] as const,
     kind: epilogues,
     dtype: ["float32", "float16"] as const,
-  }).filter(({ M, N, K, dtype, addend }) =>
-    dtype === "float32" ||
-    [N, K, M % 4 === 0 ? 4 : 3].every((n) => n % 4 === 0) && addend !== "none"
-  ).map(({ layout, M, N, K, addend, kind, dtype }) => ({
+  }).filter(({ layout, M, N, K, dtype, addend }) => {
+    const isWhole = N % 4 === 0 && K % 4 === 0 && (layout !== "tn" || M % 4 === 0);
+    return (K < 1000 || M === 40) && (dtype === "float32" || isWhole && addend !== "none");
+  }).map(({ layout, M, N, K, addend, kind, dtype }) => ({
     out: random([M, N], 1, dtype),
     a: random(layout === "tn" ? [K, M] : [M, K], 1, dtype),
     b: random(layout === "nt" ? [N, K] : [K, N], 1, dtype),
@@ -153,14 +157,13 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       x: random([3, C]),
       accumulate,
     })),
-    rotaryNorm: choices({ half: kept, keep: yesOrNo, late: yesOrNo })
-      .map(({ half: { C: half, dtype }, keep, late }) => ({
+    rotaryNorm: choices({ half: kept, keep: yesOrNo })
+      .map(({ half: { C: half, dtype }, keep }) => ({
         x: random([B, 3, H, 2 * half], 1, dtype),
         cos: random([3, half]),
         sin: random([3, half]),
         scale: 1,
         rstd: keep ? random([3, H]) : undefined,
-        positions: late ? ints([0]) : undefined,
       })),
     rotaryNormBackward: kept.map(({ C: half, dtype }) => ({
       dx: random([B, 3, H, 2 * half]),
@@ -225,42 +228,54 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
 
     checkFinite: kept.map(({ C, dtype }) => ({ x: random([C], 1, dtype), flag: ints([0]) })),
 
-    attention: headSizes.map((D) => ({
-      out: random([B, 3, H, D]),
+    attention: heads.map(({ D, dtype }) => ({
+      out: random([B, 3, H, D], 1, dtype),
       lse: random([B, H, 3]),
-      q: random([B, 3, H, D]),
-      k: random([B, 3, Hkv, D]),
-      v: random([B, 3, Hkv, D]),
+      q: random([B, 3, H, D], 1, dtype),
+      k: random([B, 3, Hkv, D], 1, dtype),
+      v: random([B, 3, Hkv, D], 1, dtype),
       window: 3,
     })),
-    attentionBackward: headSizes.map((D) => ({
+    attentionBackward: heads.map(({ D, dtype }) => ({
       dq: random([B, 3, H, D]),
       dk: random([B, 3, Hkv, D]),
       dv: random([B, 3, Hkv, D]),
       delta: random([B, H, 3]),
       dout: random([B, 3, H, D]),
-      out: random([B, 3, H, D]),
+      out: random([B, 3, H, D], 1, dtype),
       lse: random([B, H, 3]),
-      q: random([B, 3, H, D]),
-      k: random([B, 3, Hkv, D]),
-      v: random([B, 3, Hkv, D]),
+      q: random([B, 3, H, D], 1, dtype),
+      k: random([B, 3, Hkv, D], 1, dtype),
+      v: random([B, 3, Hkv, D], 1, dtype),
       window: 3,
     })),
     attentionWithCache: [
-      ...choices({ D: headSizes, T: [1, 40] }),
-      ...choices({ D: [260, 258], T: [1] }),
-    ].map(({ D, T }) => ({
-      out: random([B, T, H, D]),
-      q: random([B, T, H, D]),
-      kCache: random([B, 50, Hkv, D]),
-      vCache: random([B, 50, Hkv, D]),
+      ...choices({ head: heads, T: [1, 40], S: [50] }),
+      // More keys than are read at once.
+      ...choices({ head: heads, T: [1], S: [300] }),
+      ...choices({
+        head: [260, 258].map((D) => ({ D, dtype: "float32" as const })),
+        T: [1],
+        S: [50],
+      }),
+    ].map(({ head: { D, dtype }, T, S }) => ({
+      out: random([B, T, H, D], 1, dtype),
+      q: random([B, T, H, D], 1, dtype),
+      kCache: random([B, S, Hkv, D], 1, dtype),
+      vCache: random([B, S, Hkv, D], 1, dtype),
       positions: ints([0]),
-      window: 50,
+      window: S,
     })),
-    appendCache: columns.map((D) => ({
-      cache: random([B, 5, Hkv, D]),
-      x: random([B, 1, Hkv, D]),
+    appendCache: kept.map(({ C: D, dtype }) => ({
+      q: random([B, 1, H, 2 * D], 1, dtype),
+      k: random([B, 1, Hkv, 2 * D], 1, dtype),
+      v: random([B, 1, Hkv, 2 * D], 1, dtype),
+      kCache: random([B, 5, Hkv, 2 * D], 1, dtype),
+      vCache: random([B, 5, Hkv, 2 * D], 1, dtype),
       positions: ints([0]),
+      cos: random([5, D]),
+      sin: random([5, D]),
+      scale: 1,
     })),
     gatherRows: kept.map(({ C, dtype }) => ({
       out: random([1, C], 1, dtype),

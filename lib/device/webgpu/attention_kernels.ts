@@ -3,13 +3,6 @@
  *
  * @module
  */
-import backwardKeyMain from "../../../kernels/webgpu/attention_backward_key.wgsl" with {
-  type: "text",
-};
-import backwardQueryMain from "../../../kernels/webgpu/attention_backward_query.wgsl" with {
-  type: "text",
-};
-import common from "../../../kernels/webgpu/attention_common.wgsl" with { type: "text" };
 import direct from "../../../kernels/webgpu/attention_direct.wgsl" with { type: "text" };
 import directBackwardKeyMain from "../../../kernels/webgpu/attention_direct_backward_key.wgsl" with {
   type: "text",
@@ -21,10 +14,21 @@ import directForwardMain from "../../../kernels/webgpu/attention_direct_forward.
   type: "text",
 };
 import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
-import forwardMain from "../../../kernels/webgpu/attention.wgsl" with { type: "text" };
 import halves from "../../../kernels/webgpu/halves.wgsl" with { type: "text" };
+import common from "../../../kernels/webgpu/attention_common.wgsl" with { type: "text" };
+import matrices from "../../../kernels/webgpu/attention_matrix.wgsl" with { type: "text" };
 import tiles from "../../../kernels/webgpu/attention_tiles.wgsl" with { type: "text" };
+import tilesBackwardKeyMain from "../../../kernels/webgpu/attention_tiles_backward_key.wgsl" with {
+  type: "text",
+};
+import tilesBackwardQueryMain from "../../../kernels/webgpu/attention_tiles_backward_query.wgsl" with {
+  type: "text",
+};
+import tilesForwardMain from "../../../kernels/webgpu/attention_tiles_forward.wgsl" with {
+  type: "text",
+};
 import type { Tensor } from "../tensor.ts";
+import { matrixTileFor } from "./attention_matrix.ts";
 import { widthFor } from "./elementwise.ts";
 import type { Gpu } from "./gpu.ts";
 import type { Kernel } from "./kernel.ts";
@@ -65,9 +69,11 @@ function directKernels(gpu: Gpu): AttentionKernels {
   // A workgroup is one subgroup, whose size must be known.
   const SUBGROUPS = min === max;
   const LANES = SUBGROUPS ? min : 8;
+  // The columns of a thread. More of them, in subgroups of 4, take SwiftShader's compiler minutes.
+  const C = !SUBGROUPS ? 1 : LANES === 8 ? 4 : 2;
   const kernel = (source: string, q: Tensor, values: { CACHE?: boolean } = {}): RowsKernel => {
     const D = q.shape[3], WIDTH = widthFor(D);
-    const tile = { R: 4, C: SUBGROUPS ? 4 : 1, LANES, SUBGROUPS };
+    const tile = { R: 4, C, LANES, SUBGROUPS };
     const part = { ...storage("PART", q, WIDTH), D, WIDTH };
     return { kernel: gpu.kernel(source, { ...values, ...tile, ...part }), rows: 4 * LANES };
   };
@@ -78,20 +84,39 @@ function directKernels(gpu: Gpu): AttentionKernels {
   };
 }
 
-const TILES = common + tiles;
-const TILES_FORWARD = TILES + forwardMain;
-const TILES_BACKWARD_QUERY = TILES + backwardQueryMain;
-const TILES_BACKWARD_KEY = TILES + backwardKeyMain;
+const TILES = halves + element + common + tiles;
+const MATRICES = halves + element + common + matrices;
 
 function tileKernels(gpu: Gpu): AttentionKernels {
-  const tile = { TX: 8, TY: 8, RR: 4, CC: 4 };
-  const kernel = (source: string, q: Tensor, values: { OUTPUTS: number; CACHE?: boolean }) => {
-    const D = q.shape[3], WIDTH = D % 4 === 0 ? 4 : 2;
-    return { kernel: gpu.kernel(source, { ...values, ...tile, D, WIDTH }), rows: 32 };
+  const { features, device: { limits } } = gpu;
+  const memory = limits.maxComputeWorkgroupStorageSize;
+  /** How tiles are dealt to threads without subgroup matrices. */
+  const tileOf = (D: number, float16: boolean, tensors: number) => {
+    /** Bytes of workgroup memory where rows have so many numbers there. */
+    const bytes = (side: number, numbers: number) =>
+      4 * side * ((2 * 4 * side + numbers) * (float16 ? 2 : 4) + 4 * side);
+    const SIDE = float16 && bytes(16, 64) <= memory ? 16 : 8;
+    const whole = 4 * SIDE * Math.ceil(D / (4 * SIDE));
+    // Rows of two tensors do not stay.
+    const STAGED = tensors === 1 && bytes(SIDE, whole) <= memory;
+    return { FLOAT: float16 ? "f16" : "f32", SIDE, STAGED, MATRICES: 0 };
+  };
+  const kernel = (
+    main: string,
+    q: Tensor,
+    { tensors, ...values }: { tensors: number; CACHE?: boolean },
+  ): RowsKernel => {
+    const D = q.shape[3], WIDTH = widthFor(D);
+    const float16 = features.float16 && q.dtype === "float16";
+    const matrixTile = matrixTileFor(features, limits, float16);
+    const tile = matrixTile ?? tileOf(D, float16, tensors);
+    const source = (matrixTile ? MATRICES : TILES) + main;
+    const part = { ...storage("PART", q, WIDTH), D, WIDTH };
+    return { kernel: gpu.kernel(source, { ...values, ...tile, ...part }), rows: 4 * tile.SIDE };
   };
   return {
-    forward: (q, CACHE) => kernel(TILES_FORWARD, q, { CACHE, OUTPUTS: 1 }),
-    backwardQuery: (q) => kernel(TILES_BACKWARD_QUERY, q, { OUTPUTS: 1 }),
-    backwardKey: (q) => kernel(TILES_BACKWARD_KEY, q, { OUTPUTS: 2 }),
+    forward: (q, CACHE) => kernel(tilesForwardMain, q, { tensors: 1, CACHE }),
+    backwardQuery: (q) => kernel(tilesBackwardQueryMain, q, { tensors: 2 }),
+    backwardKey: (q) => kernel(tilesBackwardKeyMain, q, { tensors: 2 }),
   };
 }
