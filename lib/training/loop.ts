@@ -10,12 +10,11 @@
  */
 import type { Readback, Tensor } from "../device/mod.ts";
 import { UserError } from "../errors.ts";
-import { beginStep, type GPT, type Pass, touchedRows } from "../model/mod.ts";
+import { beginStep, type GPT, touchedRows } from "../model/mod.ts";
 import {
   type GradientExchange,
   lrMultiplier,
   momentumCoefficient,
-  type Optimizer,
   ShardedOptimizer,
   stepMultiplier,
 } from "../optim/mod.ts";
@@ -26,7 +25,7 @@ import { agree, culpritOf } from "./agreement.ts";
 import type { TrainingBatch, TrainingLoopOptions } from "./loop_options.ts";
 import { LossScale } from "./loss_scale.ts";
 import { MicroBatches } from "./micro_batches.ts";
-import { type RunEnd, type RunProgress, START } from "./run_progress.ts";
+import { type RunProgress, START } from "./run_progress.ts";
 
 /** Whether a step is one of every `interval`; never, where that is −1. */
 export function isMultiple(step: number, interval: number): boolean {
