@@ -77,8 +77,11 @@ async function countStep({ depth, dtype, recompute }: Setting) {
 
 async function countToken({ depth, dtype }: Omit<Setting, "recompute">): Promise<Counted> {
   const { device, counted } = await openCounting();
-  const options = { training: false, dtype };
-  const engine = new Engine(new GPT(device, configOf(depth), options), NO_TOKENIZER);
+  const config = configOf(depth);
+  // A version before 16 bits refuses such weights on a GPU.
+  const isOld = new GPT(device.counting(), config).dtype === undefined;
+  const weights = isOld ? "float32" : dtype;
+  const engine = new Engine(new GPT(device, config, { dtype, weights }), NO_TOKENIZER);
   const generate = async (maxTokens: number) => {
     const before = { ...counted };
     await engine.generateBatch([[1]], { maxTokens, temperature: 1, topK: 50 });

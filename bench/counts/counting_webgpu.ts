@@ -39,7 +39,7 @@ const LIMITS: Record<string, number> = {
 };
 
 /** Bindings of which a kernel that has one of the others reads or writes only chosen rows. */
-const TABLES = ["table", "dtable", "cache"];
+const TABLES = ["table", "dtable", "cache", "kCache", "vCache", "cosines", "sines"];
 
 /** A WebGPU with one adapter, which has float16 and subgroups of 32. */
 export function countingWebGpu(): CountingWebGpu {

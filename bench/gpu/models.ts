@@ -21,10 +21,12 @@ export async function fillAtRandom(model: GPT): Promise<void> {
     () => bound * (2 * random.random() - 1),
   );
   await model.load((_, start, count) => {
-    const values = Float32Array.from(
-      { length: count },
-      (_, i) => numbers[(start + i) % numbers.length],
-    );
+    const values = new Float32Array(count);
+    for (let filled = 0; filled < count;) {
+      const next = numbers.subarray((start + filled) % numbers.length).subarray(0, count - filled);
+      values.set(next, filled);
+      filled += next.length;
+    }
     return Promise.resolve(values);
   });
 }

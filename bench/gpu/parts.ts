@@ -47,7 +47,7 @@ export function partsOf({ python, nanochat, short }: Settings): Part[] {
   const dtypes = (table: "training" | "decoding", dtype: typeof DTYPES[number]) =>
     forEach(
       table,
-      60,
+      120,
       (provider, settings) =>
         table === "training"
           ? training(provider, dtype, settings)

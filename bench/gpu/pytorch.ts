@@ -4,7 +4,7 @@ import { TextLineStream } from "@std/streams";
 import { UserError } from "../../lib/errors.ts";
 import { benchConfig } from "./models.ts";
 import type { Row, Settings } from "./part.ts";
-import { MOST_ROWS, STEPS_SECONDS, WARMUP_STEPS } from "./training.ts";
+import { MOST_ROWS, STEPS_SECONDS, warmupSteps } from "./training.ts";
 
 const script = fromFileUrl(new URL("pytorch.py", import.meta.url));
 
@@ -48,7 +48,9 @@ export async function* torchSteps(
     n_embd: nEmbd,
     window_pattern: windowPattern,
   });
-  const numbers = [short ? 1 : MOST_ROWS[0], WARMUP_STEPS, short ? 0 : STEPS_SECONDS].map(String);
+  const numbers = [short ? 1 : MOST_ROWS[0], warmupSteps(settings), short ? 0 : STEPS_SECONDS].map(
+    String,
+  );
   const env: Record<string, string> = { NANOCHAT_DTYPE: dtype };
   // nanochat's optimizer compiles itself otherwise.
   if (!compiled) env.TORCHDYNAMO_DISABLE = "1";
@@ -75,10 +77,11 @@ async function* run(
   const child = new Deno.Command(python, {
     args: [script, ...args],
     env,
-    stdin: "null",
+    stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  // The script ends when this does, whatever ends it: it holds the GPU's memory.
   const complaints = new Response(child.stderr).text();
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
   for await (const line of lines) yield JSON.parse(line);

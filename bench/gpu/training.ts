@@ -11,9 +11,9 @@ import type { Row, Settings } from "./part.ts";
 export const MOST_ROWS = [16, 8, 4, 2, 1];
 
 /** Steps are taken for so long, in seconds, once the first are over. */
-export const STEPS_SECONDS = 5;
+export const STEPS_SECONDS = 4;
 /** The first ones compile kernels and touch memory. */
-export const WARMUP_STEPS = 2;
+export const warmupSteps = ({ short }: Settings) => short ? 1 : 2;
 
 /** Muon's momentum. */
 const MOMENTUM = 0.95;
@@ -59,7 +59,7 @@ export async function* training(
     const { model, step } = trainerOn(device, settings, dtype, B);
     await fillAtRandom(model);
     let loss = 0;
-    for (let i = 0; i < WARMUP_STEPS; i++) loss = await step();
+    for (let i = 0; i < warmupSteps(settings); i++) loss = await step();
     const most = settings.short ? 0 : STEPS_SECONDS;
     const start = performance.now();
     let steps = 0, seconds = 0;

@@ -58,13 +58,16 @@ export function attentionCases(
       least: 8,
       full: 8,
       prepare(bench, B) {
-        const cache = bench.zeros(B, full, H, D), x = bench.numbers(B, 1, H, D);
+        const [q, k, v] = [1, 2, 3].map(() => bench.numbers(B, 1, H, D));
+        const [kCache, vCache] = [1, 2].map(() => bench.zeros(B, full, H, D));
+        const [cos, sin] = [1, 2].map(() => bench.numbers(full, D / 2));
         const last = bench.integers(new Int32Array(B).fill(full - 1));
+        const args = { q, k, v, kCache, vCache, positions: last, cos, sin, scale: 1.2 };
         return {
-          run: (device) => device.appendCache({ cache, x, positions: last }),
-          flops: 0,
-          moved: [x, x, last],
-          results: [cache],
+          run: (device) => device.appendCache(args),
+          flops: 12 * q.size,
+          moved: [q, q, k, k, v, v, last],
+          results: [q, kCache, vCache],
         };
       },
     }],

@@ -1,18 +1,7 @@
-// What the attention kernels for GPUs share (Dao, FlashAttention-2). A workgroup of SIDE by SIDE
-// threads owns 4·SIDE rows (queries, or keys for their own gradients) and meets as many columns at a
-// time. A thread has the scores of the four rows from 4·local.y on by the four columns from 4·local.x
-// on, and sums of its rows: four numbers of every 4·SIDE in a head.
-//
-// The kernel provides load_row(what, row, d) and load_column(what, first, column, d), which give four
-// numbers of a head from d on, 0 beyond its end; `what` is a constant that chooses among its tensors.
+// The products of attention_common through tiles in workgroup memory.
 //
 // Fours of a tile stand swapped within their line, each line in another way: so threads that read or
 // write at the same time meet in no bank of the memory.
-//
-// product and accumulate wait at barriers, so whatever decides how often they are called must be seen
-// to be the same in all threads: a local variable, since WGSL takes a private one to differ.
-
-const LOWEST = -1.0e30;
 
 // By number of the head, rows or columns in fours. STAGED: all of the rows' heads.
 var<workgroup> tileRows: array<vec4<$FLOAT>, $[STAGED * (D - 1) / (4 * SIDE) * 4 * SIDE * SIDE + 4 * SIDE * SIDE]>;
@@ -21,13 +10,6 @@ var<workgroup> tileColumns: array<vec4<$FLOAT>, $[4 * SIDE * SIDE]>;
 // Weights by column, rows in fours.
 var<workgroup> weights: array<vec4<$FLOAT>, $[4 * SIDE * SIDE]>;
 
-//# if WIDTH == 1
-// Four numbers of a head from d on, 0 beyond its end.
-fn masked(x: vec4f, d: u32) -> vec4f {
-  return select(vec4f(), x, vec4u(d) + vec4u(0u, 1u, 2u, 3u) < vec4u($[D]u));
-}
-
-//# end
 // Puts 4·SIDE numbers of the rows' heads, from d on, in tileRows from the number `at` on.
 fn stage_rows(what: u32, d: u32, at: u32, local: vec3u) {
 //# for r < 4

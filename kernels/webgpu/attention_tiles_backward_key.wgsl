@@ -47,8 +47,18 @@ fn load_column(what: u32, first: u32, column: u32, d: u32) -> vec4f {
 //# end
 }
 
-@compute @workgroup_size($SIDE, $SIDE)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+@compute @workgroup_size($[SIDE * SIDE])
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+//# if MATRICES
+  @builtin(subgroup_id) id: u32,
+//# end
+) {
+//# if MATRICES
+  subgroup = id;
+//# end
+  let local = vec3u(thread % $[SIDE]u, thread / $[SIDE]u, 0u);
   let kvHead = group.x;
   let b = group.y;
   let sharing = args.H / args.Hkv;

@@ -50,12 +50,19 @@ fn load_column(what: u32, first: u32, column: u32, d: u32) -> vec4f {
 // A value for each four rows and each thread along them.
 var<workgroup> perThread: array<vec4f, $[SIDE * SIDE]>;
 
-@compute @workgroup_size($SIDE, $SIDE)
+@compute @workgroup_size($[SIDE * SIDE])
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) local: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+//# if MATRICES
+  @builtin(subgroup_id) id: u32,
+//# end
 ) {
+//# if MATRICES
+  subgroup = id;
+//# end
+  let local = vec3u(thread % $[SIDE]u, thread / $[SIDE]u, 0u);
   let h = group.x;
   let b = group.y;
   let firstRow = (groups.z - 1u - group.z) * $[4 * SIDE]u;

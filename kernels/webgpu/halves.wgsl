@@ -29,12 +29,24 @@ fn narrow_bfloat16(x: vec4f) -> vec2u {
   return pairs(select(rounded, (bits >> vec4u(16u)) | quiet, no_numbers(bits)));
 }
 
+// The nearest float16, halves to even, of numbers that float16 reaches, as float32. The GPU's own
+// conversion rounds as its maker liked: AMD's towards zero.
+fn round_float16(x: vec4f) -> vec4f {
+  let bits = bitcast<vec4u>(x);
+  let carried = bits + vec4u(0xfffu) + ((bits >> vec4u(13u)) & vec4u(1u));
+  let near = bitcast<vec4f>(carried & vec4u(0xffffe000u));
+  // The smallest stand at equal distances.
+  let small = round(x * 0x1p24) * 0x1p-24;
+  return select(near, small, abs(x) < vec4f(0x1p-14));
+}
+
 // To nearest, halves to even. Finite numbers saturate at ±65504, infinity and NaN stay.
 fn narrow_float16(x: vec4f) -> vec2u {
   let bits = bitcast<vec4u>(x);
   let others = no_numbers(bits);
   let finite = clamp(select(x, vec4f(), others), vec4f(-65504.0), vec4f(65504.0));
-  let halves = vec2u(pack2x16float(finite.xy), pack2x16float(finite.zw));
+  let rounded = round_float16(finite);
+  let halves = vec2u(pack2x16float(rounded.xy), pack2x16float(rounded.zw));
   let quiet = select(vec4u(), vec4u(0x200u), (bits & vec4u(0x7fffffu)) != vec4u());
   let special = ((bits >> vec4u(16u)) & vec4u(0x8000u)) | vec4u(0x7c00u) | quiet;
   return halves | pairs(select(vec4u(), special, others));

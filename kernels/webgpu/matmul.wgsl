@@ -1,7 +1,7 @@
 // out = epilogue(alpha · op(a)·op(b) + beta · c): what the matmul kernels share.
 //
-// LAYOUT: nn, nt or tn. ALIGNED: rows of a, b and out are whole vec4s. C: 0 without c, 1 where c
-// is out itself, 2 where it is bound. EPILOGUE: 0 none, 1 relu squared, 2 its gradient.
+// ALIGNED: rows of a, b and out are whole vec4s. C: 0 without c, 1 where c is out itself, 2 where it
+// is bound. EPILOGUE: 0 none, 1 relu squared, 2 its gradient.
 
 struct Args {
   M: u32,
@@ -19,6 +19,9 @@ struct Args {
   outColumn: u32,
   alpha: f32,
   beta: f32,
+  // Parts of K whose sums are kept apart, and steps of K of each.
+  parts: u32,
+  partK: u32,
 }
 
 //# if ALIGNED
@@ -28,62 +31,21 @@ alias Element = f32;
 //# end
 
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> a: array<Element>;
-@group(0) @binding(2) var<storage, read> b: array<Element>;
-@group(0) @binding(3) var<storage, read_write> out: array<Element>;
+@group(0) @binding(3) var<storage, read_write> out: array<$OUT>;
 //# if C == 2
-@group(0) @binding(4) var<storage, read> c: array<Element>;
+@group(0) @binding(4) var<storage, read> c: array<$ADDEND>;
 //# end
 //# if EPILOGUE == 2
-@group(0) @binding(5) var<storage, read> activation: array<Element>;
+@group(0) @binding(5) var<storage, read> activation: array<$ACTIVATION>;
 //# end
-
-// Four elements of a stored row of a. Beyond K they are zero where MASKED; beyond M they are
-// anything, since they reach only outputs that do not exist.
-fn load_a(matrix: u32, row: u32, column: u32) -> vec4f {
-  let index = matrix * args.aMatrix + row * args.aRow + args.aColumn + column;
-//# if ALIGNED
-  let value = a[index / 4u];
-//# else
-  let value = vec4f(a[index], a[index + 1u], a[index + 2u], a[index + 3u]);
-//# end
-//# if !MASKED
-  return value;
-//# else
-//# if A_K_ROWS
-  return select(vec4f(), value, row < args.K);
-//# else
-  return select(vec4f(), value, vec4u(column, column + 1u, column + 2u, column + 3u) < vec4u(args.K));
-//# end
-//# end
-}
-
-// Four elements of a stored row of b, as load_a.
-fn load_b(matrix: u32, row: u32, column: u32) -> vec4f {
-  let index = matrix * args.bMatrix + row * args.bRow + column;
-//# if ALIGNED
-  let value = b[index / 4u];
-//# else
-  let value = vec4f(b[index], b[index + 1u], b[index + 2u], b[index + 3u]);
-//# end
-//# if !MASKED
-  return value;
-//# else
-//# if B_K_ROWS
-  return select(vec4f(), value, row < args.K);
-//# else
-  return select(vec4f(), value, vec4u(column, column + 1u, column + 2u, column + 3u) < vec4u(args.K));
-//# end
-//# end
-}
 
 fn finish(index: u32, product: Element) -> Element {
   var y = args.alpha * product;
 //# if C == 1
-  y += args.beta * out[index];
+  y += args.beta * $OUT_WIDEN(out[index]);
 //# end
 //# if C == 2
-  y += args.beta * c[index];
+  y += args.beta * $ADDEND_WIDEN(c[index]);
 //# end
 //# if EPILOGUE == 1
   // Not max, which may give 0 for NaN.
@@ -91,7 +53,7 @@ fn finish(index: u32, product: Element) -> Element {
   y = positive * positive;
 //# end
 //# if EPILOGUE == 2
-  y *= 2.0 * sqrt(activation[index]);
+  y *= 2.0 * sqrt($ACTIVATION_WIDEN(activation[index]));
 //# end
   return y;
 }
@@ -101,7 +63,7 @@ fn store(matrix: u32, row: u32, column: u32, sums: vec4f) {
   if (row >= args.M) { return; }
   let index = matrix * args.outMatrix + row * args.outRow + args.outColumn + column;
 //# if ALIGNED
-  if (column < args.N) { out[index / 4u] = finish(index / 4u, sums); }
+  if (column < args.N) { out[index / 4u] = $OUT_NARROW(finish(index / 4u, sums)); }
 //# else
 //# for i < 4
   if (column + $[i]u < args.N) { out[index + $[i]u] = finish(index + $[i]u, sums[$i]); }

@@ -1,5 +1,6 @@
 // Matrix product a·bᵀ for at most R rows of a, as in decoding, where time goes into reading b: a
-// workgroup computes 8 columns of out, 8 threads share a row of b and read it 128 bytes at a time.
+// workgroup computes 8 columns of out, 8 threads share a row of b and read FOURS times four of its
+// numbers each, 128 bytes in all.
 
 var<workgroup> partials: array<f32, $[R * 64]>;
 
@@ -10,10 +11,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 //# for r < R
   var sum$[r] = vec4f();
 //# end
-  for (var k = local.x * 4u; k < args.K; k += 32u) {
-    let weights = load_b(matrix, column + local.y, k);
+  for (var k = local.x * $[4 * FOURS]u; k < args.K; k += $[32 * FOURS]u) {
+//# for f < FOURS
+    let weights$f = factor_b(load_b(matrix, column + local.y, k + $[4 * f]u));
 //# for r < R
-    sum$[r] = fma(load_a(matrix, $[r]u, k), weights, sum$[r]);
+    sum$[r] = fma(factor_a(load_a(matrix, $[r]u, k + $[4 * f]u)), weights$f, sum$[r]);
+//# end
 //# end
   }
 //# for r < R

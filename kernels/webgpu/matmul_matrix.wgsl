@@ -26,19 +26,7 @@ var<workgroup> tileB: array<$FACTOR, $[SX * RN * TN * (BK + PAD)]>;
 // One matrix of each subgroup.
 var<workgroup> results: array<f32, $[SX * SY * TM * TN]>;
 
-//# if HALF
-// Finite numbers saturate.
-fn factors(x: vec4f) -> vec4<f16> {
-  let others = (bitcast<vec4u>(x) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
-  return vec4<f16>(select(clamp(x, vec4f(-65504.0), vec4f(65504.0)), x, others));
-}
-
-// What is rounded beyond the largest number becomes infinite.
-fn gradient_factors(x: vec4f) -> vec4<f16> {
-  let infinity = bitcast<vec4f>((bitcast<vec4u>(x) & vec4u(0x80000000u)) | vec4u(0x7f800000u));
-  return vec4<f16>(select(x, infinity, abs(x) >= vec4f(65520.0)));
-}
-//# else
+//# if !HALF
 fn factors(x: vec4f) -> vec4f {
   return x;
 }
@@ -80,7 +68,8 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
   @builtin(subgroup_id) subgroup: u32,
 ) {
-  let matrix = group.z;
+  let range = range_of(group.z);
+  let matrix = range.matrix;
   let row = group.y * $[SY * RM * TM]u;
   let column = group.x * $[SX * RN * TN]u;
   let works = subgroup < $[SX * SY]u;
@@ -93,12 +82,12 @@ fn main(
   let aM$p = (thread + $[p * THREADS]u) % $[SY * RM * TM / 4]u * 4u;
   let aK$p = (thread + $[p * THREADS]u) / $[SY * RM * TM / 4]u;
   let aAt$p = aK$p * A_STRIDE + aM$p;
-  var a$p = load_a(matrix, aK$p, row + aM$p);
+  var a$p = load_a(matrix, range.first + aK$p, row + aM$p);
 //# else
   let aM$p = (thread + $[p * THREADS]u) / $[BK / 4]u;
   let aK$p = (thread + $[p * THREADS]u) % $[BK / 4]u * 4u;
   let aAt$p = aM$p * A_STRIDE + aK$p;
-  var a$p = load_a(matrix, row + aM$p, aK$p);
+  var a$p = load_a(matrix, row + aM$p, range.first + aK$p);
 //# end
 //# end
 //# for p < B_LOADS
@@ -106,12 +95,12 @@ fn main(
   let bN$p = (thread + $[p * THREADS]u) % $[SX * RN * TN / 4]u * 4u;
   let bK$p = (thread + $[p * THREADS]u) / $[SX * RN * TN / 4]u;
   let bAt$p = bK$p * B_STRIDE + bN$p;
-  var b$p = load_b(matrix, bK$p, column + bN$p);
+  var b$p = load_b(matrix, range.first + bK$p, column + bN$p);
 //# else
   let bN$p = (thread + $[p * THREADS]u) / $[BK / 4]u;
   let bK$p = (thread + $[p * THREADS]u) % $[BK / 4]u * 4u;
   let bAt$p = bN$p * B_STRIDE + bK$p;
-  var b$p = load_b(matrix, column + bN$p, bK$p);
+  var b$p = load_b(matrix, column + bN$p, range.first + bK$p);
 //# end
 //# end
 
@@ -121,7 +110,7 @@ fn main(
 //# end
 //# end
 
-  for (var k = 0u; k < args.K; k += $[BK]u) {
+  for (var k = range.first; k < range.end; k += $[BK]u) {
     workgroupBarrier();
 //# for p < A_LOADS
     write_a(aAt$p, a$p);
@@ -182,7 +171,7 @@ fn main(
     subgroupMatrixStore<row_major>(&results, subgroup * $[TM * TN]u, sum$[i]_$[j], $[TN]u);
   }
   workgroupBarrier();
-  store_results(matrix, row, column, $[i]u, $[j]u, thread);
+  store_results(group.z, row, column, $[i]u, $[j]u, thread);
 //# end
 //# end
 }

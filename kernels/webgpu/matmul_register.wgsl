@@ -3,7 +3,8 @@
 
 @compute @workgroup_size($TX, $TY)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
-  let matrix = group.z;
+  let range = range_of(group.z);
+  let matrix = range.matrix;
   let row = (group.y * $[TY]u + local.y) * $[RM]u;
   // Columns are dealt to threads four at a time.
   let column = group.x * $[TX * RN]u + local.x * 4u;
@@ -13,26 +14,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 //# end
 //# end
 
-  for (var k = 0u; k < args.K; k += 4u) {
+  for (var k = range.first; k < range.end; k += 4u) {
 //# if A_K_ROWS
 //# for i < RM / 4
 //# for s < 4
-    let a$[i]_$[s] = load_a(matrix, k + $[s]u, row + $[4 * i]u);
+    let a$[i]_$[s] = factor_a(load_a(matrix, k + $[s]u, row + $[4 * i]u));
 //# end
 //# end
 //# else
 //# for i < RM
-    let a$[i] = load_a(matrix, row + $[i]u, k);
+    let a$[i] = factor_a(load_a(matrix, row + $[i]u, k));
 //# end
 //# end
 //# for j < RN / 4
 //# if B_K_ROWS
 //# for s < 4
-    let b$[j]_$[s] = load_b(matrix, k + $[s]u, column + $[j * TX * 4]u);
+    let b$[j]_$[s] = factor_b(load_b(matrix, k + $[s]u, column + $[j * TX * 4]u));
 //# end
 //# else
 //# for s < 4
-    let t$[j]_$[s] = load_b(matrix, column + $[j * TX * 4 + s]u, k);
+    let t$[j]_$[s] = factor_b(load_b(matrix, column + $[j * TX * 4 + s]u, k));
 //# end
 //# for s < 4
     let b$[j]_$[s] = vec4f(t$[j]_0[$s], t$[j]_1[$s], t$[j]_2[$s], t$[j]_3[$s]);
@@ -54,7 +55,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 
 //# for i < RM
 //# for j < RN / 4
-  store(matrix, row + $[i]u, column + $[j * TX * 4]u, sum$[i]_$[j]);
+  store(group.z, row + $[i]u, column + $[j * TX * 4]u, sum$[i]_$[j]);
 //# end
 //# end
 }

@@ -2,8 +2,8 @@
 // by TX·RN columns, BK steps of the inner dimension at a time. Both tiles are stored k-major, so
 // that a thread reads rows and columns as vec4s.
 
-var<workgroup> tileA: array<vec4f, $[BK * TY * RM / 4]>;
-var<workgroup> tileB: array<vec4f, $[BK * TX * RN / 4]>;
+var<workgroup> tileA: array<$FOUR, $[BK * TY * RM / 4]>;
+var<workgroup> tileB: array<$FOUR, $[BK * TX * RN / 4]>;
 
 @compute @workgroup_size($TX, $TY)
 fn main(
@@ -11,7 +11,8 @@ fn main(
   @builtin(local_invocation_id) local: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let matrix = group.z;
+  let range = range_of(group.z);
+  let matrix = range.matrix;
   let row = group.y * $[TY * RM]u;
   let column = group.x * $[TX * RN]u;
 //# for i < RM
@@ -20,23 +21,23 @@ fn main(
 //# end
 //# end
 
-  for (var k = 0u; k < args.K; k += $[BK]u) {
+  for (var k = range.first; k < range.end; k += $[BK]u) {
     // Threads load blocks of 4 by 4, transposed where rows run along k.
     for (var block = thread; block < $[BK * TY * RM / 16]u; block += $[TX * TY]u) {
 //# if A_K_ROWS
       let m = block % $[TY * RM / 4]u;
       let s = block / $[TY * RM / 4]u * 4u;
 //# for s < 4
-      tileA[(s + $[s]u) * $[TY * RM / 4]u + m] = load_a(matrix, k + s + $[s]u, row + m * 4u);
+      tileA[(s + $[s]u) * $[TY * RM / 4]u + m] = $FOUR(factor_a(load_a(matrix, k + s + $[s]u, row + m * 4u)));
 //# end
 //# else
       let m = block / $[BK / 4]u;
       let s = block % $[BK / 4]u * 4u;
 //# for r < 4
-      let r$[r] = load_a(matrix, row + m * 4u + $[r]u, k + s);
+      let r$[r] = $FOUR(factor_a(load_a(matrix, row + m * 4u + $[r]u, k + s)));
 //# end
 //# for s < 4
-      tileA[(s + $[s]u) * $[TY * RM / 4]u + m] = vec4f(r0[$s], r1[$s], r2[$s], r3[$s]);
+      tileA[(s + $[s]u) * $[TY * RM / 4]u + m] = $FOUR(r0[$s], r1[$s], r2[$s], r3[$s]);
 //# end
 //# end
     }
@@ -45,16 +46,16 @@ fn main(
       let n = block % $[TX * RN / 4]u;
       let s = block / $[TX * RN / 4]u * 4u;
 //# for s < 4
-      tileB[(s + $[s]u) * $[TX * RN / 4]u + n] = load_b(matrix, k + s + $[s]u, column + n * 4u);
+      tileB[(s + $[s]u) * $[TX * RN / 4]u + n] = $FOUR(factor_b(load_b(matrix, k + s + $[s]u, column + n * 4u)));
 //# end
 //# else
       let n = block / $[BK / 4]u;
       let s = block % $[BK / 4]u * 4u;
 //# for r < 4
-      let r$[r] = load_b(matrix, column + n * 4u + $[r]u, k + s);
+      let r$[r] = $FOUR(factor_b(load_b(matrix, column + n * 4u + $[r]u, k + s)));
 //# end
 //# for s < 4
-      tileB[(s + $[s]u) * $[TX * RN / 4]u + n] = vec4f(r0[$s], r1[$s], r2[$s], r3[$s]);
+      tileB[(s + $[s]u) * $[TX * RN / 4]u + n] = $FOUR(r0[$s], r1[$s], r2[$s], r3[$s]);
 //# end
 //# end
     }
@@ -63,10 +64,10 @@ fn main(
     for (var s = 0u; s < $[BK]u; s += 4u) {
 //# for s < 4
 //# for i < RM / 4
-      let a$[i]_$[s] = tileA[(s + $[s]u) * $[TY * RM / 4]u + local.y + $[i * TY]u];
+      let a$[i]_$[s] = vec4f(tileA[(s + $[s]u) * $[TY * RM / 4]u + local.y + $[i * TY]u]);
 //# end
 //# for j < RN / 4
-      let b$[j]_$[s] = tileB[(s + $[s]u) * $[TX * RN / 4]u + local.x + $[j * TX]u];
+      let b$[j]_$[s] = vec4f(tileB[(s + $[s]u) * $[TX * RN / 4]u + local.x + $[j * TX]u]);
 //# end
 //# for i < RM
 //# for j < RN / 4
@@ -81,7 +82,7 @@ fn main(
 //# for i < RM
 //# for j < RN / 4
   store(
-    matrix,
+    group.z,
     row + (local.y + $[i / 4 * TY]u) * 4u + $[i % 4]u,
     column + (local.x + $[j * TX]u) * 4u,
     sum$[i]_$[j],

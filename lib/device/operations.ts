@@ -68,7 +68,10 @@ export type Coefficient = 1 | { tensor: Tensor; index: number; negate?: boolean 
  * embedding are summed in a fixed order without atomic additions.
  */
 export interface TokenGroups {
-  /** int32 (≥ count): the distinct tokens, ascending. */
+  /**
+   * int32 (≥ count): the distinct tokens, ascending; or rather the rows where a table's gradient has
+   * them, which may have fewer rows than the table.
+   */
   tokens: Tensor;
   /** int32 (≥ count + 1): where each token's rows start in `rows`. */
   starts: Tensor;
@@ -121,7 +124,7 @@ export interface Operations {
 
   /** out(N, C) = table(V, C)[ids(N)], table or half. */
   embedding(args: { out: Tensor; table: Tensor; ids: Tensor }): void;
-  /** dtable(V, C)[token] += Σ of dout(N, C) over the token's rows; dtable or half. */
+  /** dtable(R, C)[token] += Σ of dout(N, C) over the token's rows; dtable or half. */
   embeddingBackward(args: { dtable: Tensor; dout: Tensor; groups: TokenGroups }): void;
   /**
    * nanochat's hash of a token and the one before, into `buckets` rows of which the last is for
@@ -213,19 +216,12 @@ export interface Operations {
 
   /**
    * In place on x (B, T, H, D), or half: rotates each head by position, then normalises and scales it.
-   * With p = positions[b] + t (positions int32 (B), 0 unless given), x1 and x2 the halves of a
-   * head, cos and sin (> p, D/2): r = (x1·cos + x2·sin, −x1·sin + x2·cos); rstd = 1/sqrt(mean(r²)
-   * + 2⁻²³); x = scale · rstd · r. `rstd` (N, H) is kept for the backward pass if given.
+   * With x1 and x2 the halves of a head, cos and sin (> t, D/2) at position t: r = (x1·cos + x2·sin,
+   * −x1·sin + x2·cos); rstd = 1/sqrt(mean(r²) + 2⁻²³); x = scale · rstd · r. `rstd` (N, H) is kept
+   * for the backward pass if given.
    */
   rotaryNorm(
-    args: {
-      x: Tensor;
-      cos: Tensor;
-      sin: Tensor;
-      scale: number;
-      rstd?: Tensor;
-      positions?: Tensor;
-    },
+    args: { x: Tensor; cos: Tensor; sin: Tensor; scale: number; rstd?: Tensor },
   ): void;
   /**
    * In place on dx: from the gradient for the output y, or half, of {@link rotaryNorm} to its input's.
@@ -265,10 +261,24 @@ export interface Operations {
     },
   ): void;
   /**
-   * cache[b, positions[b] + t] = x[b, t] for cache (B, S, Hkv, D), x (B, T, Hkv, D); both or half, of
-   * one type.
+   * Puts keys and values of new rows into caches: with p = positions[b] + t (positions int32 (B)),
+   * q[b, t] = {@link rotaryNorm} of it at position p, in place; kCache[b, p] = the same of k[b, t];
+   * vCache[b, p] = v[b, t], for q (B, T, H, D), k and v (B, T, Hkv, D), kCache and vCache
+   * (B, S, Hkv, D), all five or half, of one type. What k holds afterwards is undefined.
    */
-  appendCache(args: { cache: Tensor; x: Tensor; positions: Tensor }): void;
+  appendCache(
+    args: {
+      q: Tensor;
+      k: Tensor;
+      v: Tensor;
+      kCache: Tensor;
+      vCache: Tensor;
+      positions: Tensor;
+      cos: Tensor;
+      sin: Tensor;
+      scale: number;
+    },
+  ): void;
   /**
    * As {@link attention}, for queries at absolute positions positions[b] + t (positions int32
    * (B)) over keys and values in caches (B, S, Hkv, D), whose rows up to there are filled. All but
@@ -328,6 +338,9 @@ export interface Operations {
    * AdamW (Loshchilov & Hutter) on one tensor: p *= 1 − lr·weightDecay; m = lerp(m, g, 1−beta1);
    * v = lerp(v, g², 1−beta2); p −= lr/(1−beta1^step) · m / (sqrt(v/(1−beta2^step)) + eps). g is
    * multiplied by gradientScale, 1 unless given, first. p, g, m and v or half, each by itself.
+   *
+   * With `rows` int32 (V) for p (V, C), g is (R, C): that of row i of p is row rows_i of it, or zero
+   * where rows_i is negative.
    */
   adamW(
     args: {
@@ -342,6 +355,7 @@ export interface Operations {
       weightDecay: number;
       step: number;
       gradientScale?: number;
+      rows?: Tensor;
       guard?: Guard;
     },
   ): void;

@@ -15,8 +15,8 @@ import { hasValueEmbedding } from "./config.ts";
 import type { GPT } from "./gpt.ts";
 import { mixBackward, type MixedIn, mixNorm } from "./mix.ts";
 
-/** What the forward pass of a block leaves for its backward pass. */
-export interface BlockActivations {
+/** What the forward pass of a block computes with. */
+export interface BlockValues {
   /** (B, T, C) The block's input, in float32. */
   x: Tensor;
   /** (B, T, H, D) Queries, rotated and normalised. */
@@ -25,30 +25,28 @@ export interface BlockActivations {
   k: Tensor;
   /** (B, T, Hkv, D) Values with their embedding. */
   v: Tensor;
-  /** (N, H) 1/rms of the raw queries. */
-  qRstd: Tensor;
-  /** (N, Hkv) 1/rms of the raw keys. */
-  kRstd: Tensor;
   /** (B, T, H, D) Attention's output. */
   attended: Tensor;
-  /** (B, H, T) log-sum-exp of attention's scores. */
-  lse: Tensor;
   /** (B, T, C) The residual stream after attention, in float32. */
   middle: Tensor;
   /** (B, T, 4C) relu². */
   hidden: Tensor;
 }
 
+/** What it leaves for the backward pass. */
+export interface BlockActivations extends BlockValues {
+  /** (N, H) 1/rms of the raw queries. */
+  qRstd: Tensor;
+  /** (N, Hkv) 1/rms of the raw keys. */
+  kRstd: Tensor;
+  /** (B, H, T) log-sum-exp of attention's scores. */
+  lse: Tensor;
+}
+
 /** What all blocks of a pass read. */
 export interface BlockInputs extends MixedIn {
   /** int32 (N) Tokens. */
   ids: Tensor;
-  /** (T, D/2) Rotary table. */
-  cos: Tensor;
-  /** (T, D/2) Rotary table. */
-  sin: Tensor;
-  /** int32 (B) Position of each row's first token, 0 unless given. */
-  positions?: Tensor;
 }
 
 /** Memory that blocks use one after the other. */
@@ -57,6 +55,16 @@ export interface BlockScratch {
   mixed: Tensor;
   /** (B, T, C) Its norm, later that of the middle; of the activations' type. */
   normed: Tensor;
+}
+
+/** What their backward passes read besides. */
+export interface BackwardInputs extends BlockInputs {
+  /** The rows grouped by token. */
+  groups: TokenGroups;
+  /** (T, D/2) Rotary table. */
+  cos: Tensor;
+  /** (T, D/2) Rotary table. */
+  sin: Tensor;
 }
 
 /** Further memory for the backward pass. */
@@ -86,20 +94,20 @@ function multiply(model: GPT, args: MatmulArgs): void {
  * Runs a block: reads `act.x`, writes the other activations and `out` (which may be `act.x`).
  *
  * @param out (B, T, C) Not computed where it is left out, as when only activations are wanted again.
- * @param attend Computes `act.attended` from `act.q`, `act.k`, `act.v`: over the batch itself, or
- * over a cache.
+ * @param attend Computes `act.attended` from the raw `act.q`, `act.k`, `act.v`, after rotating and
+ * normalising the first two: over the batch itself, or over a cache.
  */
 export function forwardBlock(
   model: GPT,
   layer: number,
   inputs: BlockInputs,
-  act: BlockActivations,
+  act: BlockValues,
   scratch: BlockScratch,
   out: Tensor | undefined,
   attend: () => void,
 ): void {
-  const { device, config, parts: { valueGate, qkScale } } = model;
-  const { ids, cos, sin, positions } = inputs;
+  const { device, config, parts: { valueGate } } = model;
+  const { ids } = inputs;
   const { normed } = scratch;
   const weight = (name: string) => model.value(`transformer.h.${layer}.${name}.weight`);
   const mixed = mixNorm(model, layer, act.x, inputs, scratch.mixed, normed);
@@ -112,8 +120,6 @@ export function forwardBlock(
     const { scale } = valueGate;
     device.addValueEmbedding({ v: act.v, table, ids, x: normed, gate, scale });
   }
-  device.rotaryNorm({ x: act.q, rstd: act.qRstd, cos, sin, scale: qkScale, positions });
-  device.rotaryNorm({ x: act.k, rstd: act.kRstd, cos, sin, scale: qkScale, positions });
   attend();
   const toMiddle = { out: act.middle, a: act.attended, b: weight("attn.c_proj"), c: mixed };
   multiply(model, { ...toMiddle, layout: "nt", beta: 1 });
@@ -133,7 +139,7 @@ export function forwardBlock(
 export function backwardBlock(
   model: GPT,
   layer: number,
-  inputs: BlockInputs & { groups: TokenGroups },
+  inputs: BackwardInputs,
   act: BlockActivations,
   scratch: BlockScratch & BlockGradients,
   window: number,

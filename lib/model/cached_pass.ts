@@ -5,7 +5,7 @@
  */
 import type { DType, Tensor } from "../device/mod.ts";
 import { Arena } from "./arena.ts";
-import { type BlockActivations, type BlockScratch, forwardBlock } from "./block.ts";
+import { type BlockScratch, type BlockValues, forwardBlock } from "./block.ts";
 import { backoutLayer, bigramRows, headSize, windowSizes } from "./config.ts";
 import { embed, embedBigrams, smear } from "./embed.ts";
 import type { GPT } from "./gpt.ts";
@@ -13,7 +13,7 @@ import { LossHead } from "./loss_head.ts";
 import { rotaryTensors } from "./rotary.ts";
 
 /** Activations of one call. */
-interface Activations extends BlockActivations, BlockScratch {
+interface Activations extends BlockValues, BlockScratch {
   ids: Tensor;
   x0: Tensor;
   remembered: Tensor;
@@ -52,9 +52,6 @@ function activationShapes(
     v: [B, T, Hkv, D],
     attended: [B, T, H, D],
     hidden: [B, T, 4 * C],
-    qRstd: [B, T, H],
-    kRstd: [B, T, Hkv],
-    lse: [B, H, T],
     ...parts.bigram ? { bigramIds: [B, T], bigrams: stream } : {},
   };
 }
@@ -158,7 +155,8 @@ export class CachedPass {
     this.#embedBigrams(act);
 
     const positions = this.#positions;
-    const inputs = { ids, x0, bigrams: act.bigrams, ...this.#tables, positions };
+    const inputs = { ids, x0, bigrams: act.bigrams };
+    const rotary = { ...this.#tables, scale: parts.qkScale };
     const windows = windowSizes(config, parts.windows);
     // Layers write over their input, but for what is read again.
     const inputOf = (layer: number) =>
@@ -166,9 +164,8 @@ export class CachedPass {
     const outputOf = (layer: number) => layer + 1 < config.nLayer ? inputOf(layer + 1) : act.x;
     this.#caches.forEach(({ k: kCache, v: vCache }, layer) => {
       const attend = () => {
-        device.appendCache({ cache: kCache, x: act.k, positions });
-        device.appendCache({ cache: vCache, x: act.v, positions });
-        const { attended: out, q } = act, window = windows[layer];
+        const { attended: out, q, k, v } = act, window = windows[layer];
+        device.appendCache({ q, k, v, kCache, vCache, positions, ...rotary });
         device.attentionWithCache({ out, q, kCache, vCache, positions, window });
       };
       const own = { ...act, x: inputOf(layer) };

@@ -11,6 +11,7 @@ import {
   backwardBlock,
   type BlockActivations,
   type BlockGradients,
+  type BlockInputs,
   type BlockScratch,
   forwardBlock,
 } from "./block.ts";
@@ -136,8 +137,8 @@ export class Pass {
     this.#windows = windowSizes(config, parts.windows);
   }
 
-  get #inputs(): MixedIn & { ids: Tensor; cos: Tensor; sin: Tensor } {
-    return { ids: this.batch.ids, ...this.#mixedIn, ...this.#tables };
+  get #inputs(): BlockInputs {
+    return { ids: this.batch.ids, ...this.#mixedIn };
   }
 
   /** The normalised embeddings of the batch, before smearing, into memory that no layer needs then. */
@@ -174,8 +175,13 @@ export class Pass {
   /** Computes a layer's activations, and its output if that is wanted. */
   #runBlock(layer: number, act: BlockActivations, out: Tensor | undefined): void {
     const { model, model: { device } } = this;
-    const { attended, lse, q, k, v } = act, window = this.#windows[layer];
-    const attend = () => device.attention({ out: attended, lse, q, k, v, window });
+    const { attended, lse, q, k, v, qRstd, kRstd } = act, window = this.#windows[layer];
+    const rotary = { ...this.#tables, scale: model.parts.qkScale };
+    const attend = () => {
+      device.rotaryNorm({ x: q, rstd: qRstd, ...rotary });
+      device.rotaryNorm({ x: k, rstd: kRstd, ...rotary });
+      device.attention({ out: attended, lse, q, k, v, window });
+    };
     forwardBlock(model, layer, this.#inputs, act, this.#scratch, out, attend);
   }
 
@@ -246,7 +252,7 @@ export class Pass {
       const db = model.gradient("backout_lambda");
       device.combineBackward({ ...streams, db, ...this.#backout, overwriteDy: true });
     }
-    const inputs = { ...this.#inputs, groups: this.batch.groups };
+    const inputs = { ...this.#inputs, ...this.#tables, groups: this.batch.groups };
     const scratch = { ...this.#scratch, ...gradients };
     for (let layer = config.nLayer - 1; layer >= 0; layer--) {
       if (layer === backoutLayer(config) && dRemembered) {

@@ -15,7 +15,7 @@ import type { DeviceUnderTest } from "./devices.ts";
 import { Float64Device } from "./float64_device.ts";
 
 /** A tensor to be made on both devices, with its contents. */
-class Spec {
+export class Spec {
   constructor(
     readonly shape: readonly number[],
     readonly values: Float32Array | Int32Array,

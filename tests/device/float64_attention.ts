@@ -103,7 +103,8 @@ export function attentionBackward(args: Args<"attentionBackward">): void {
   }
 }
 
-export function appendCache({ cache, x, positions }: Args<"appendCache">): void {
+/** Of what is rotated and normalised already: see {@link Float64Device.appendCache}. */
+export function appendCache(cache: Tensor, x: Tensor, positions: Tensor): void {
   const [B, S] = cache.shape;
   const T = x.shape[1];
   const row = x.size / (B * T);

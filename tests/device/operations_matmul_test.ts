@@ -104,6 +104,21 @@ for (const matmulTile of MATMUL_TILES) {
   });
 }
 
+for (const matmulTile of [MATMUL_TILES[0], MATMUL_TILES[2]]) {
+  const name = `webgpu with K dealt to workgroups, ${matmulTile.BK}`;
+  const options = { matmulTile, enoughGroups: 1000 };
+  testOperation("matmul of a long K", [await webGpu(name, options)], async (device) => {
+    for (const layout of layouts) {
+      const args = { ...operands(layout, 20, 24, 1300), alpha: 0.5, beta: 2 };
+      await checkOperation(device, "matmul", { ...args, c: random([20, 24]) });
+    }
+    const epilogue = { kind: "reluSquare" } as const;
+    await checkOperation(device, "matmul", { ...operands("nn", 12, 8, 1028), epilogue });
+    const [a, b] = [random([3, 8, 1100]), random([3, 1100, 16])];
+    await checkOperation(device, "matmul", { out: random([3, 8, 16]), a, b, layout: "nn" });
+  });
+}
+
 testOperation("matmul whose result is symmetric", devices, async (device) => {
   for (const [n, rows, columns] of [[3, 37, 70], [1, 130, 129], [2, 5, 9]]) {
     const x = random([n, rows, columns]);

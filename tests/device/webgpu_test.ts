@@ -7,6 +7,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import halves from "../../kernels/webgpu/halves.wgsl" with { type: "text" };
 import { type Device, sizeOf } from "../../lib/device/mod.ts";
 import { openAdapter } from "../../lib/device/webgpu/adapter.ts";
 import { elementwiseOperations } from "../../lib/device/webgpu/elementwise.ts";
@@ -14,6 +15,7 @@ import { Gpu } from "../../lib/device/webgpu/gpu.ts";
 import { matmulOperations } from "../../lib/device/webgpu/matmul.ts";
 import { MATMUL_TILES } from "../../lib/device/webgpu/matmul_tile.ts";
 import { createWebGpuDevice } from "../../lib/device/webgpu/mod.ts";
+import { storage } from "../../lib/device/webgpu/storage.ts";
 import { Transfers } from "../../lib/device/webgpu/transfers.ts";
 import { UserError } from "../../lib/errors.ts";
 import { randomNumbers, roundTo } from "./check_operation.ts";
@@ -159,7 +161,10 @@ test("a system that limits a submission's time is given long products in parts",
   let submissions = 0;
   const { queue } = gpu.device, submit = queue.submit.bind(queue);
   queue.submit = (buffers) => (submissions++, submit(buffers));
-  const { matmul } = matmulOperations(gpu, () => MATMUL_TILES[0]);
+  const { matmul } = matmulOperations(gpu, {
+    tileFor: () => MATMUL_TILES[0],
+    enoughGroups: 0,
+  });
   gpu.maxWork = 128 * 32 * 64;
   matmul({ out, a, b, layout: "nt" });
   assertEquals(await ones.read(out), new Float32Array(out.size).fill(64));
@@ -226,4 +231,53 @@ test("numbers of 16 bits come back rounded, and only to kernels that take them",
     assertThrows(() => device.stage(x, 1), RangeError, "two at a time");
     for (const tensor of [x, y]) device.free(tensor);
   }
+});
+
+/** Numbers of float16, of every size, and such as lie about halfway to the next. */
+function nearFloat16(): Float32Array {
+  const bits = Uint16Array.from({ length: 2 ** 11 }, (_, i) => i * 31 % 0x7bff);
+  const next = new Float16Array(bits.map((value) => value + 1).buffer);
+  const numbers = [...new Float16Array(bits.buffer)];
+  return Float32Array.from(numbers.flatMap((number, i) => {
+    const sign = i % 2 === 0 ? 1 : -1;
+    return [0, 0.499, 0.5, 0.501].map((part) => sign * (number + part * (next[i] - number)));
+  }));
+}
+
+/** A conversion that rounds towards zero, as some GPUs' does, for numbers that float16 reaches. */
+const TRUNCATE = `
+fn truncated(x: f32) -> u32 {
+  let bits = bitcast<u32>(x);
+  let normal = ((bits & 0x7fffffffu) - 0x38000000u) >> 13u;
+  return ((bits >> 16u) & 0x8000u) | select(normal, u32(abs(x) * 0x1p24), abs(x) < 0x1p-14);
+}
+fn truncate(x: vec2f) -> u32 { return truncated(x.x) | (truncated(x.y) << 16u); }
+`;
+
+const NARROW = `
+struct Args { count: u32, }
+@group(0) @binding(0) var<uniform> args: Args;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> out: array<$OUT>;
+@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x < args.count) { out[id.x] = $OUT_NARROW(x[id.x]); }
+}`;
+
+test("kernels round to 16 bits to nearest, whichever way the GPU itself does", async () => {
+  const gpu = new Gpu((await openAdapter({ gpu: testedGpu })).device, 1 << 20, 1 << 24);
+  const transfers = new Transfers(gpu);
+  const values = Float32Array.of(...nearFloat16(), NaN, -Infinity, Infinity, -3.4e38);
+  const x = gpu.allocate("x", [values.length], "float32");
+  transfers.write(x, values);
+  const truncating = TRUNCATE + halves.replaceAll(/\bpack2x16float\b/g, "truncate");
+  for (const dtype of ["bfloat16", "float16"] as const) {
+    const out = gpu.allocate("out", x.shape, dtype);
+    for (const source of dtype === "float16" ? [halves, truncating] : [halves]) {
+      const kernel = gpu.kernel(source + NARROW, storage("OUT", out, 4));
+      const count = values.length / 4;
+      gpu.run(kernel, { x, out }, { count }, Math.ceil(count / 64));
+      assertEquals(await transfers.read(out), roundTo(values, dtype));
+    }
+  }
+  await transfers.close();
 });

@@ -8,7 +8,7 @@ import {
 } from "../../lib/checkpoint/mod.ts";
 import type { ByteSource, Folder } from "../../lib/checkpoint/mod.ts";
 import type { Device } from "../../lib/device/mod.ts";
-import { GPT } from "../../lib/model/mod.ts";
+import { type ComputeType, GPT } from "../../lib/model/mod.ts";
 
 /** What `expected.json` holds, as far as tests read it. */
 export interface Expected {
@@ -37,12 +37,16 @@ export interface ParityModel {
   shape(name: string): readonly number[];
 }
 
-/** Loads one from its folder, with gradients. Runs in a browser too. */
-export async function parityModel(device: Device, folder: Folder): Promise<ParityModel> {
+/** Loads one from its folder, with gradients, to compute in that type. Runs in a browser too. */
+export async function parityModel(
+  device: Device,
+  folder: Folder,
+  dtype: ComputeType = "float32",
+): Promise<ParityModel> {
   const meta = parseMeta(await textOf(folder, "meta_000010.json"), folder.name);
   using file = await TorchFile.open(await open(folder, "model_000010.pt"));
   const { tensors, parts } = readStateDict(file, meta.modelConfig);
-  const model = new GPT(device, meta.modelConfig, { parts, training: true });
+  const model = new GPT(device, meta.modelConfig, { parts, training: true, dtype });
   await model.load((name, start, count) => tensors.get(name)!.readFloat32(start, count));
   using numbers = await SafetensorsFile.open(await open(folder, "expected.safetensors"));
   const values = new Map<string, Float32Array>();

@@ -1,10 +1,9 @@
 /** How far a device is from the numbers that nanochat computed. Runs in a browser too. */
-import type { Device, Tensor } from "../../lib/device/mod.ts";
 import { Engine } from "../../lib/engine/mod.ts";
 import { bitsPerByte } from "../../lib/eval/mod.ts";
-import { backoutLayer, type GPT, Pass, windowSizes } from "../../lib/model/mod.ts";
-import { Optimizer, parameterGroups } from "../../lib/optim/mod.ts";
+import { Pass, windowSizes } from "../../lib/model/mod.ts";
 import { maxError, type ParityModel, relativeError } from "./parity.ts";
+import { floats, train } from "./parity_training.ts";
 
 /** What a forward pass gives. */
 export interface ForwardMeasures {
@@ -84,42 +83,18 @@ const plainTokens = { bosId: -1, encode: () => [], decode: () => "", encodeSpeci
 
 /** Trains the model for three steps, then lets it write. */
 export async function measureTraining(parity: ParityModel): Promise<TrainingMeasures> {
-  const { model, expected, userConfig, numbers, shape } = parity;
-  const { device } = model;
-  const [B, T] = shape("x");
-  const pass = new Pass(model, B, T, { training: true });
-  const groups = parameterGroups([...model.parameters.values()], model.config.nEmbd, {
-    embeddingLr: userConfig.embedding_lr,
-    unembeddingLr: userConfig.unembedding_lr,
-    matrixLr: userConfig.matrix_lr,
-    initLrFrac: expected.steps[0].init_lr_frac,
-  });
-  const optimizer = new Optimizer(device, groups);
-  const lossSum = device.allocate("loss", [1]);
-  const parameters = [...model.parameters.values()].filter(({ name }) => !isNoise(model, name));
+  const { model, expected, numbers } = parity;
   const measures: TrainingMeasures = { losses: [], gradients: {}, changes: [], greedy: [] };
-  for (const [step, { lr_multiplier, muon_momentum }] of expected.steps.entries()) {
-    const batch = step === 0 ? "" : `step${step}.`;
-    pass.batch.write(Int32Array.from(numbers(`${batch}x`)), Int32Array.from(numbers(`${batch}y`)));
-    model.zeroGradients();
-    device.zero({ x: lossSum });
-    pass.train(lossSum, 1);
-    device.submit();
-    measures.losses.push((await floats(device, lossSum))[0]);
-    const before = new Map<string, Float32Array>();
-    for (const { name, value, gradient } of parameters) {
-      before.set(name, await floats(device, value));
-      if (step > 0) continue;
-      const found = await floats(device, gradient!);
-      measures.gradients[name] = relativeError(found, numbers(`grad.${name}`));
-    }
-    optimizer.step(lr_multiplier, muon_momentum);
+  for await (const { step, loss, gradients, before, after } of train(parity)) {
+    measures.losses.push(loss);
     const changes: Record<string, number> = {};
-    for (const { name, value } of parameters) {
-      const start = before.get(name)!;
+    for (const [name, start] of before) {
+      if (step === 0) {
+        measures.gradients[name] = relativeError(gradients.get(name)!, numbers(`grad.${name}`));
+      }
       const change = (now: Float32Array) => now.map((value, i) => value - start[i]);
       const wanted = change(numbers(`step${step}.param.${name}`));
-      changes[name] = relativeError(change(await floats(device, value)), wanted);
+      changes[name] = relativeError(change(after.get(name)!), wanted);
     }
     measures.changes.push(changes);
   }
@@ -131,20 +106,5 @@ export async function measureTraining(parity: ParityModel): Promise<TrainingMeas
     measures.greedy.push(step!.token);
   }
   engine.free();
-  device.free(lossSum);
-  optimizer.free();
-  pass.free();
   return measures;
-}
-
-/**
- * Whether the gradient of a parameter is only rounding noise: where the remembered layer is the
- * last, the final norm takes the scale of backout out again.
- */
-function isNoise({ config }: GPT, parameter: string): boolean {
-  return parameter === "backout_lambda" && backoutLayer(config) === config.nLayer - 1;
-}
-
-async function floats(device: Device, tensor: Tensor): Promise<Float32Array> {
-  return await device.read(tensor) as Float32Array;
 }

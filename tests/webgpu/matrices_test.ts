@@ -5,7 +5,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { openAdapter } from "../../lib/device/webgpu/adapter.ts";
 import { columnsOf, matrixTileFor } from "../../lib/device/webgpu/matmul_matrix.ts";
-import { checkOperation, floats, positive, random, roundTo } from "../device/check_operation.ts";
+import {
+  allocateArgs,
+  checkOperation,
+  floats,
+  positive,
+  random,
+  roundTo,
+} from "../device/check_operation.ts";
+import { Float64Device } from "../device/float64_device.ts";
 import { testedGpu, webGpu } from "../device/devices.ts";
 
 /** What the adapter has. */
@@ -72,3 +80,30 @@ Deno.test("gradients too large for float16 become infinite, other factors satura
     [out, a, b].forEach((tensor) => device!.free(tensor));
   }
 });
+
+Deno.test(
+  "attention by subgroup matrices, as exact as float16 lets it be",
+  { ignore },
+  async () => {
+    const tiles = await webGpu("webgpu", { attentionProducts: "tiles" });
+    const [B, T, H, Hkv, D] = [1, 70, 2, 1, 72];
+    const half = (heads: number) => random([B, T, heads, D], 1, "float16");
+    const [q, k, v, out] = [half(H), half(Hkv), half(Hkv), half(H)];
+    const lse = random([B, H, T]), window = 40;
+    await checkOperation(tiles.device!, "attention", { out, lse, q, k, v, window }, 2e-3);
+
+    // What the forward pass keeps for the backward pass.
+    const reference = new Float64Device();
+    const given = { out, lse, q, k, v, window };
+    const { args, tensors } = allocateArgs(reference, given);
+    reference.attention(args as Parameters<typeof reference.attention>[0]);
+    for (const spec of [out, lse]) {
+      const values = await reference.read(tensors.get(spec)!);
+      spec.values.set(roundTo(Float32Array.from(values), spec.dtype));
+    }
+    const [dq, dk, dv] = [H, Hkv, Hkv].map((heads) => random([B, T, heads, D]));
+    const dout = random([B, T, H, D]), delta = random([B, H, T]);
+    const gradients = { dq, dk, dv, delta, dout, out, lse, q, k, v, window };
+    await checkOperation(tiles.device!, "attentionBackward", gradients, 2e-3, ["delta"]);
+  },
+);

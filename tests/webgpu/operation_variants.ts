@@ -47,22 +47,27 @@ function matmulVariants(): SpecifiedArgs<"matmul">[] {
     layout: ["nn", "nt", "tn"] as const,
     M: [1, 2, 3, 8, 40],
     N: [8, 7],
-    // Whole steps of every kernel, and not.
-    K: [64, 36, 33],
+    // Whole steps of every kernel, and not; and so long that it is dealt to several workgroups.
+    K: [64, 36, 33, 1060],
     addend: ["none", "out", "c"] as const,
     kind: epilogues,
-  }).map(({ layout, M, N, K, addend, kind }) => ({
-    out: random([M, N]),
-    a: random(layout === "tn" ? [K, M] : [M, K]),
-    b: random(layout === "nt" ? [N, K] : [K, N]),
+    dtype: ["float32", "float16"] as const,
+  }).filter(({ layout, M, N, K, dtype, addend }) => {
+    const isWhole = N % 4 === 0 && K % 4 === 0 && (layout !== "tn" || M % 4 === 0);
+    return (K < 1000 || M === 40) && (dtype === "float32" || isWhole && addend !== "none");
+  }).map(({ layout, M, N, K, addend, kind, dtype }) => ({
+    out: random([M, N], 1, dtype),
+    a: random(layout === "tn" ? [K, M] : [M, K], 1, dtype),
+    b: random(layout === "nt" ? [N, K] : [K, N], 1, dtype),
     layout,
+    operands: dtype,
     beta: addend === "none" ? 0 : 1,
-    c: addend === "c" ? random([M, N]) : undefined,
+    c: addend === "c" ? random([M, N], 1, dtype) : undefined,
     epilogue: kind === undefined
       ? undefined
       : kind === "reluSquare"
       ? { kind }
-      : { kind, activation: positive([M, N]) },
+      : { kind, activation: positive([M, N], 1, dtype) },
   }));
 }
 
@@ -124,14 +129,13 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       x: random([3, C]),
       accumulate,
     })),
-    rotaryNorm: choices({ half: kept, keep: yesOrNo, late: yesOrNo })
-      .map(({ half: { C: half, dtype }, keep, late }) => ({
+    rotaryNorm: choices({ half: kept, keep: yesOrNo })
+      .map(({ half: { C: half, dtype }, keep }) => ({
         x: random([B, 3, H, 2 * half], 1, dtype),
         cos: random([3, half]),
         sin: random([3, half]),
         scale: 1,
         rstd: keep ? random([3, H]) : undefined,
-        positions: late ? ints([0]) : undefined,
       })),
     rotaryNormBackward: kept.map(({ C: half, dtype }) => ({
       dx: random([B, 3, H, 2 * half]),
@@ -235,9 +239,15 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       window: S,
     })),
     appendCache: kept.map(({ C: D, dtype }) => ({
-      cache: random([B, 5, Hkv, D], 1, dtype),
-      x: random([B, 1, Hkv, D], 1, dtype),
+      q: random([B, 1, H, 2 * D], 1, dtype),
+      k: random([B, 1, Hkv, 2 * D], 1, dtype),
+      v: random([B, 1, Hkv, 2 * D], 1, dtype),
+      kCache: random([B, 5, Hkv, 2 * D], 1, dtype),
+      vCache: random([B, 5, Hkv, 2 * D], 1, dtype),
       positions: ints([0]),
+      cos: random([5, D]),
+      sin: random([5, D]),
+      scale: 1,
     })),
     gatherRows: kept.map(({ C, dtype }) => ({
       out: random([1, C], 1, dtype),
@@ -271,14 +281,16 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       minP: 0.1,
     })),
 
-    adamW: choices({ types: kept, guard: guards }).map(({ types: { C, dtype }, guard }) => ({
-      p: random([C], 1, dtype),
-      g: random([C], 1, dtype),
-      m: random([C], 1, dtype),
-      v: positive([C], 1, dtype),
-      ...settings,
-      guard,
-    })),
+    adamW: choices({ types: kept, guard: guards, isCompact: yesOrNo })
+      .map(({ types: { C, dtype }, guard, isCompact }) => ({
+        p: random([3, C], 1, dtype),
+        g: random([isCompact ? 2 : 3, C], 1, dtype),
+        m: random([3, C], 1, dtype),
+        v: positive([3, C], 1, dtype),
+        rows: isCompact ? ints([1, -1, 0]) : undefined,
+        ...settings,
+        guard,
+      })),
     muonMomentum: choices({ C: columns, guard: guards }).map(({ C, guard }) => ({
       out: random([1, 3, C]),
       momentum: random([1, 3, C]),

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Operations } from "../operations.ts";
-import { attentionSizes, checkShapes } from "../shapes.ts";
+import { attentionSizes, checkShapes, rowsOf } from "../shapes.ts";
 import type { Pool } from "./pool.ts";
 import { at } from "./tensor.ts";
 
@@ -22,6 +22,7 @@ export function attentionOperations(pool: Pool): Pick<Operations, Names> {
   const attentionBackwardWorkspace = pool.kernel("attentionBackwardWorkspace");
   const attentionDecode = pool.kernel("attentionDecode");
   const appendCache = pool.kernel("appendCache");
+  const rotaryNorm = pool.kernel("rotaryNorm");
 
   return {
     attention: ({ out, lse, q, k, v, window }) => {
@@ -56,10 +57,18 @@ export function attentionOperations(pool: Pool): Pick<Operations, Names> {
         attention(at(out), 0, ...inputs, ...sizes);
       }
     },
-    appendCache: ({ cache, x, positions }) => {
-      const [B, T, Hkv, D] = x.shape, [cacheB, S] = cache.shape;
-      checkShapes(B === cacheB && cache.size === B * S * Hkv * D, "appendCache", cache, x);
-      appendCache(at(cache), at(x), at(positions), B, T, S, Hkv * D);
+    appendCache: ({ q, k, v, kCache, vCache, positions, cos, sin, scale }) => {
+      const { B, T, S, H, Hkv, D } = attentionSizes(q, kCache), [limit, half] = rowsOf(cos);
+      const fits = half === D / 2 && sin.size === cos.size && k.size === B * T * Hkv * D &&
+        v.size === k.size && vCache.size === kCache.size;
+      checkShapes(fits, "appendCache", q, k, v, kCache, vCache, cos, sin);
+      for (const [x, heads] of [[q, H], [k, Hkv]] as const) {
+        const tensors = [at(x), at(cos), at(sin), 0, at(positions)];
+        rotaryNorm(...tensors, B * T * heads, heads, T, D, limit, scale);
+      }
+      for (const [cache, x] of [[kCache, k], [vCache, v]]) {
+        appendCache(at(cache), at(x), at(positions), B, T, S, Hkv * D);
+      }
     },
   };
 }

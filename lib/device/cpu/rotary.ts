@@ -16,10 +16,10 @@ export function rotaryOperations(
   const rotaryNormBackward = pool.kernel("rotaryNormBackward");
 
   return {
-    rotaryNorm: ({ x, cos, sin, scale, rstd, positions }) => {
+    rotaryNorm: ({ x, cos, sin, scale, rstd }) => {
       const [, T, H, D] = x.shape, [limit, half] = rowsOf(cos);
       checkShapes(half === D / 2 && sin.size === cos.size, "rotaryNorm", x, cos, sin);
-      const tensors = [at(x), at(cos), at(sin), at(rstd), at(positions)];
+      const tensors = [at(x), at(cos), at(sin), at(rstd), 0];
       rotaryNorm(...tensors, x.size / D, H, T, D, limit, scale);
     },
     rotaryNormBackward: ({ dx, y, rstd, cos, sin, scale }) => {

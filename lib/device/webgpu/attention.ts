@@ -18,7 +18,7 @@ import { widthFor, WORKGROUP } from "./elementwise.ts";
 import type { Gpu } from "./gpu.ts";
 import { storage } from "./storage.ts";
 
-const APPEND_CACHE = element + appendCacheMain;
+const APPEND_CACHE = halves + element + appendCacheMain;
 const DECODE = halves + element + decodeMain;
 const DECODE_COMBINE = halves + element + combineMain;
 const DELTA = halves + element + deltaMain;
@@ -99,15 +99,17 @@ export function attentionOperations(
       }
     },
 
-    appendCache({ cache, x, positions }) {
-      const [, S] = cache.shape;
-      const [B, T] = x.shape;
-      const columns = x.size / (B * T);
-      const WIDTH = widthFor(columns);
-      const uniforms = { count: x.size / WIDTH, columns: columns / WIDTH, T, S };
-      const groups = Math.ceil(uniforms.count / WORKGROUP);
-      const kernel = gpu.kernel(APPEND_CACHE, { WIDTH, ...storage("ROWS", cache, WIDTH) });
-      gpu.run(kernel, { cache, x, positions }, uniforms, groups);
+    appendCache({ q, k, v, kCache, vCache, positions, cos, sin, scale }) {
+      const { B, T, S, H, Hkv, D } = attentionSizes(q, kCache);
+      const heads = [k, v, kCache, vCache];
+      const fits = k.size === B * T * Hkv * D && v.size === k.size && vCache.size === kCache.size;
+      const isOneType = heads.every(({ dtype }) => dtype === q.dtype);
+      checkShapes(fits && isOneType, "appendCache", q, ...heads);
+      const WIDTH = widthFor(D / 2), half = D / 2 / WIDTH;
+      const kernel = gpu.kernel(APPEND_CACHE, { ...storage("HEADS", q, WIDTH), WIDTH });
+      const bindings = { q, k, v, kCache, vCache, cosines: cos, sines: sin, positions };
+      const count = B * T * (H + 2 * Hkv);
+      gpu.run(kernel, bindings, { count, H, Hkv, T, S, half, scale }, Math.ceil(count / 8));
     },
   };
 }

@@ -15,6 +15,8 @@ import directForwardMain from "../../../kernels/webgpu/attention_direct_forward.
 };
 import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
 import halves from "../../../kernels/webgpu/halves.wgsl" with { type: "text" };
+import common from "../../../kernels/webgpu/attention_common.wgsl" with { type: "text" };
+import matrices from "../../../kernels/webgpu/attention_matrix.wgsl" with { type: "text" };
 import tiles from "../../../kernels/webgpu/attention_tiles.wgsl" with { type: "text" };
 import tilesBackwardKeyMain from "../../../kernels/webgpu/attention_tiles_backward_key.wgsl" with {
   type: "text",
@@ -26,6 +28,7 @@ import tilesForwardMain from "../../../kernels/webgpu/attention_tiles_forward.wg
   type: "text",
 };
 import type { Tensor } from "../tensor.ts";
+import { matrixTileFor } from "./attention_matrix.ts";
 import { widthFor } from "./elementwise.ts";
 import type { Gpu } from "./gpu.ts";
 import type { Kernel } from "./kernel.ts";
@@ -82,20 +85,14 @@ function directKernels(gpu: Gpu): AttentionKernels {
   };
 }
 
-const TILES = halves + element + tiles;
-const TILES_FORWARD = TILES + tilesForwardMain;
-const TILES_BACKWARD_QUERY = TILES + tilesBackwardQueryMain;
-const TILES_BACKWARD_KEY = TILES + tilesBackwardKeyMain;
+const TILES = halves + element + common + tiles;
+const MATRICES = halves + element + common + matrices;
 
 function tileKernels(gpu: Gpu): AttentionKernels {
-  const memory = gpu.device.limits.maxComputeWorkgroupStorageSize;
-  const kernel = (
-    source: string,
-    q: Tensor,
-    { tensors, ...values }: { tensors: number; CACHE?: boolean },
-  ): RowsKernel => {
-    const D = q.shape[3], WIDTH = widthFor(D);
-    const float16 = gpu.features.float16 && q.dtype === "float16";
+  const { features, device: { limits } } = gpu;
+  const memory = limits.maxComputeWorkgroupStorageSize;
+  /** How tiles are dealt to threads without subgroup matrices. */
+  const tileOf = (D: number, float16: boolean, tensors: number) => {
     /** Bytes of workgroup memory where rows have so many numbers there. */
     const bytes = (side: number, numbers: number) =>
       4 * side * ((2 * 4 * side + numbers) * (float16 ? 2 : 4) + 4 * side);
@@ -103,13 +100,24 @@ function tileKernels(gpu: Gpu): AttentionKernels {
     const whole = 4 * SIDE * Math.ceil(D / (4 * SIDE));
     // Rows of two tensors do not stay.
     const STAGED = tensors === 1 && bytes(SIDE, whole) <= memory;
-    const tile = { FLOAT: float16 ? "f16" : "f32", SIDE, STAGED };
+    return { FLOAT: float16 ? "f16" : "f32", SIDE, STAGED, MATRICES: 0 };
+  };
+  const kernel = (
+    main: string,
+    q: Tensor,
+    { tensors, ...values }: { tensors: number; CACHE?: boolean },
+  ): RowsKernel => {
+    const D = q.shape[3], WIDTH = widthFor(D);
+    const float16 = features.float16 && q.dtype === "float16";
+    const matrixTile = matrixTileFor(features, limits, float16);
+    const tile = matrixTile ?? tileOf(D, float16, tensors);
+    const source = (matrixTile ? MATRICES : TILES) + main;
     const part = { ...storage("PART", q, WIDTH), D, WIDTH };
-    return { kernel: gpu.kernel(source, { ...values, ...tile, ...part }), rows: 4 * SIDE };
+    return { kernel: gpu.kernel(source, { ...values, ...tile, ...part }), rows: 4 * tile.SIDE };
   };
   return {
-    forward: (q, CACHE) => kernel(TILES_FORWARD, q, { tensors: 1, CACHE }),
-    backwardQuery: (q) => kernel(TILES_BACKWARD_QUERY, q, { tensors: 2 }),
-    backwardKey: (q) => kernel(TILES_BACKWARD_KEY, q, { tensors: 2 }),
+    forward: (q, CACHE) => kernel(tilesForwardMain, q, { tensors: 1, CACHE }),
+    backwardQuery: (q) => kernel(tilesBackwardQueryMain, q, { tensors: 2 }),
+    backwardKey: (q) => kernel(tilesBackwardKeyMain, q, { tensors: 2 }),
   };
 }

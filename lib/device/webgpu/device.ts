@@ -14,7 +14,7 @@ import { elementwiseOperations } from "./elementwise.ts";
 import { embeddingOperations } from "./embedding.ts";
 import { Gpu, type Profiler, viewOf } from "./gpu.ts";
 import { lossOperations } from "./loss.ts";
-import { matmulOperations, type MatmulTile } from "./matmul.ts";
+import { matmulOperations, type MatmulPlan, type MatmulTile } from "./matmul.ts";
 import { measure, type Measured, tileFor } from "./matmul_tile.ts";
 import { muonOperations } from "./muon.ts";
 import { normOperations } from "./norm.ts";
@@ -36,6 +36,8 @@ export interface WebGpuOptions extends AdapterOptions {
   maxWork?: number;
   /** How matrix products are dealt to threads; measured unless given. */
   matmulTile?: MatmulTile;
+  /** Workgroups to which a product is dealt at least, along K; measured, or 0 with a given tile. */
+  enoughGroups?: number;
   /** How attention takes its products; by the kind of adapter unless given. */
   attentionProducts?: AttentionProducts;
   /** A clock in milliseconds for that measurement; `performance.now` unless given. */
@@ -81,7 +83,10 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<H
   gpu.maxWork = options.maxWork ?? (measured ? measured.rate * SUBMISSION_MS : gpu.maxWork);
   gpu.profiler = options.profiler?.(device);
   const operationsOf = (gpu: Gpu) =>
-    operationsOn(gpu, products, (outputSize) => matmulTile ?? tileFor(tiles, outputSize));
+    operationsOn(gpu, products, {
+      tileFor: (outputSize) => matmulTile ?? tileFor(tiles, outputSize),
+      enoughGroups: options.enoughGroups ?? measured?.enoughGroups ?? 0,
+    });
   const adapter = { name, isSoftware: software, peakFlops: measured?.peak };
   return deviceOn(gpu, adapter, operationsOf, (bytes) => givesMemory(options, bytes));
 }
@@ -132,12 +137,12 @@ function deviceOn(
  * Every operation.
  *
  * @param products How attention takes its products.
- * @param matmulTileFor How a matrix product is dealt to threads whose output has so many elements.
+ * @param plan How matrix products are dealt to workgroups.
  */
 export function operationsOn(
   gpu: Gpu,
   products: AttentionProducts,
-  matmulTileFor: (outputSize: number) => MatmulTile,
+  plan: MatmulPlan,
 ): Operations {
   return {
     ...adamWOperations(gpu),
@@ -145,7 +150,7 @@ export function operationsOn(
     ...elementwiseOperations(gpu),
     ...embeddingOperations(gpu),
     ...lossOperations(gpu),
-    ...matmulOperations(gpu, matmulTileFor),
+    ...matmulOperations(gpu, plan),
     ...muonOperations(gpu),
     ...normOperations(gpu),
     ...rotaryOperations(gpu),

@@ -107,6 +107,17 @@ function sizesOf(info: GPUAdapterInfo): Partial<typeof ANY_SUBGROUPS> {
   return subgroupMinSize && subgroupMaxSize ? { subgroupMinSize, subgroupMaxSize } : {};
 }
 
+/** The largest of an adapter's matrices whose factors are of a type, and whose sums of float32. */
+export function largestMatrix(
+  matrices: GpuFeatures["matrices"],
+  factor: "f16" | "f32",
+): SubgroupMatrixConfig | undefined {
+  const [largest] = matrices
+    .filter((each) => each.componentType === factor && each.resultComponentType === "f32")
+    .sort((a, b) => b.M * b.N * b.K - a.M * a.N * a.K);
+  return largest;
+}
+
 /**
  * Whether subgroups can be told apart after a directive; some compilers learned that later than the
  * rest of them.

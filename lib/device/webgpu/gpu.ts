@@ -202,8 +202,17 @@ export class Gpu {
     return { tensor: this.#scratch, start: 0, count };
   }
 
-  /** See {@link Device.allocate}. */
+  /**
+   * See {@link Device.allocate}.
+   *
+   * @throws {RangeError} for rows of 16 bits that are no multiple of four numbers: kernels and
+   * copies take whole fours.
+   */
   allocate(name: string, shape: readonly number[], dtype: Tensor["dtype"]): Tensor {
+    if (bytesOf(dtype) === 2 && (shape.at(-1) ?? 1) % 4 !== 0) {
+      const rows = `rows of ${name} (${shape.join(", ")})`;
+      throw new RangeError(`${rows} are no multiple of four long, as those in ${dtype} must be`);
+    }
     return new WebGpuTensor(name, shape, dtype, this.memory.allocate({ name, shape, dtype }));
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { MatmulArgs } from "../operations.ts";
-import type { GpuFeatures, SubgroupMatrixConfig } from "./features.ts";
+import { type GpuFeatures, largestMatrix, type SubgroupMatrixConfig } from "./features.ts";
 
 /** How a product is dealt to the subgroups of workgroups: values of the kernel's template. */
 export type MatrixTile = Readonly<{
@@ -61,10 +61,8 @@ export function matrixTileFor(
   { batch, M, N }: { batch: number; M: number; N: number },
 ): MatrixTile | undefined {
   if (!subgroups) return undefined;
-  for (const factor of operands === "float16" ? ["f16", "f32"] : ["f32"]) {
-    const [config] = matrices
-      .filter((each) => each.componentType === factor && each.resultComponentType === "f32")
-      .sort((a, b) => b.M * b.N * b.K - a.M * a.N * a.K);
+  for (const factor of operands === "float16" ? ["f16", "f32"] as const : ["f32"] as const) {
+    const config = largestMatrix(matrices, factor);
     const tiles = config
       ? SHAPES.map((shape) => tileOf(shape, config, subgroups.max)).filter((tile) =>
         fits(tile, limits)

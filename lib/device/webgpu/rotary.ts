@@ -24,11 +24,11 @@ export function rotaryOperations(
   gpu: Gpu,
 ): Pick<Operations, "rotaryNorm" | "rotaryNormBackward"> {
   return {
-    rotaryNorm({ x, cos, sin, scale, rstd, positions }) {
+    rotaryNorm({ x, cos, sin, scale, rstd }) {
       const WIDTH = widthFor(x.shape[3] / 2);
-      const values = { WIDTH, RSTD: rstd !== undefined, POSITIONS: positions !== undefined };
-      const kernel = gpu.kernel(ROTARY_NORM, { ...values, ...storage("X", x, WIDTH) });
-      const bindings = { x, cosines: cos, sines: sin, rstd, positions };
+      const values = { WIDTH, RSTD: rstd !== undefined, ...storage("X", x, WIDTH) };
+      const kernel = gpu.kernel(ROTARY_NORM, values);
+      const bindings = { x, cosines: cos, sines: sin, rstd };
       const uniforms = rotaryUniforms(x, scale, WIDTH);
       gpu.run(kernel, bindings, uniforms, Math.ceil(uniforms.count / 8));
     },
