@@ -35,12 +35,17 @@ const CHANGE_LIMITS: (Limits & { sum: number })[] = [
   { exact: 1.5, theirs: 2, sum: 0.9 },
   { exact: 2.5, theirs: 2.5, sum: 1.2 },
 ];
-/** Of a tensor of few numbers from float32, in shares of nanochat's farthest tensor. */
-const SMALL_LIMIT = 2;
+/**
+ * From float32 of a tensor whose own distance is no measure, in shares of nanochat's farthest one: of
+ * few numbers, as the scalars, or stepped by AdamW, where a handful of signs decides.
+ */
+const LOOSE_LIMIT = 2;
 /** How far the mean loss of a step may be from that in float32. */
 const LOSS = { bfloat16: 5e-3, float16: 1e-3 };
-/** Smaller tensors, as the scalars, have too few numbers for nanochat's distance to be a measure. */
+/** Numbers from which on a distance is a measure. */
 const MANY = 1000;
+/** What Muon steps. */
+const MATRIX = /^step\d\.transformer\.h\./;
 
 /** How far ours and nanochat's 16 bits are from nanochat's float32, and from each other. */
 interface Distances {
@@ -97,7 +102,7 @@ function checkFirst(
   const [found, expected] = [theirs.get("loss_per_position")!, parity.numbers("loss_per_position")];
   const ofLosses = distances("losses", [losses, counted(found), counted(expected)]);
   assertNear(ofLosses, FIRST_LIMITS);
-  checkAll(all, FIRST_LIMITS);
+  checkAll(all, FIRST_LIMITS, ({ size }) => size >= MANY);
 }
 
 /** Compares what an optimizer step changed. */
@@ -115,17 +120,21 @@ function checkChanges(
     return distances(name, [difference(values, start), theirs.get(name)!, exact]);
   });
   const limits = CHANGE_LIMITS[step];
-  checkAll(all, limits);
+  checkAll(all, limits, ({ name, size }) => size >= MANY && MATRIX.test(name));
   const sum = (which: "ours" | "theirs") =>
     all.reduce((sum, each) => each.size < MANY ? sum : sum + each[which], 0);
   assertLess(sum("ours"), limits.sum * sum("theirs"), `changes of step ${step}`);
 }
 
-function checkAll(all: Distances[], limits: Limits): void {
+function checkAll(
+  all: Distances[],
+  limits: Limits,
+  isMeasure: (each: Distances) => boolean,
+): void {
   const farthest = Math.max(...all.map(({ theirs }) => theirs));
   for (const each of all) {
-    if (each.size >= MANY) assertNear(each, limits);
-    else assertLess(each.ours, SMALL_LIMIT * farthest, `${each.name} from float32`);
+    if (isMeasure(each)) assertNear(each, limits);
+    else assertLess(each.ours, LOOSE_LIMIT * farthest, `${each.name} from float32`);
   }
 }
 
