@@ -12,6 +12,13 @@ struct Args {
   squareScale: f32,
   eps: f32,
   gradientScale: f32,
+//# if ROWS
+  // Elements in a row; the first row of p, m and v that is bound; the rows of g that are bound.
+  columns: u32,
+  firstRow: u32,
+  firstGradient: u32,
+  gradients: u32,
+//# end
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
@@ -21,6 +28,10 @@ struct Args {
 @group(0) @binding(4) var<storage, read_write> v: array<$V>;
 //# if GUARDED
 @group(0) @binding(5) var<storage, read> guard: array<u32>;
+//# end
+//# if ROWS
+// The row of g of each of p, or −1 where the gradient is zero.
+@group(0) @binding(6) var<storage, read> rows: array<i32>;
 //# end
 
 @compute @workgroup_size(64)
@@ -34,7 +45,18 @@ fn main(
 //# if GUARDED
   if (guard[0] != 0u) { return; }
 //# end
+//# if ROWS
+  let row = rows[args.firstRow + i / args.columns];
+  // What has no gradient is the first part's.
+  let at = max(row, 0) - i32(args.firstGradient);
+  if (at < 0 || at >= i32(args.gradients)) { return; }
+  var gradient = Element();
+  if (row >= 0) {
+    gradient = args.gradientScale * $G_WIDEN(g[u32(at) * args.columns + i % args.columns]);
+  }
+//# else
   let gradient = args.gradientScale * $G_WIDEN(g[i]);
+//# end
   let oldM = $M_WIDEN(m[i]);
   let oldV = $V_WIDEN(v[i]);
   let first = oldM + (gradient - oldM) * args.gradientWeight;

@@ -34,6 +34,7 @@ import {
   runTrainingLoop,
   spelled,
   START,
+  stepTokensOf,
   validationBpb,
   withDevice,
 } from "../training/mod.ts";
@@ -154,8 +155,9 @@ export async function pretrain(
   const tag = options.modelTag ?? `d${options.depth}`;
   const place = { baseDir, source: "base", tag, terminal, ranks } as const;
   await using checkpoints = await RunCheckpoints.open(place);
+  const stepTokens = stepTokensOf(options, worldSize);
   const { dtype, recompute } = options, config = baseConfig(options, tokenizer.vocabSize);
-  const model = new GPT(device, config, { training: true, dtype });
+  const model = new GPT(device, config, { training: true, dtype, stepTokens });
   const initial = initialParameters(model.config, options.seed);
   await together(io, () =>
     model.load(async (...slice) => {

@@ -68,7 +68,10 @@ export type Coefficient = 1 | { tensor: Tensor; index: number; negate?: boolean 
  * embedding are summed in a fixed order without atomic additions.
  */
 export interface TokenGroups {
-  /** int32 (≥ count): the distinct tokens, ascending. */
+  /**
+   * int32 (≥ count): the distinct tokens, ascending; or rather the rows where a table's gradient has
+   * them, which may have fewer rows than the table.
+   */
   tokens: Tensor;
   /** int32 (≥ count + 1): where each token's rows start in `rows`. */
   starts: Tensor;
@@ -121,7 +124,7 @@ export interface Operations {
 
   /** out(N, C) = table(V, C)[ids(N)], table or half. */
   embedding(args: { out: Tensor; table: Tensor; ids: Tensor }): void;
-  /** dtable(V, C)[token] += Σ of dout(N, C) over the token's rows; dtable or half. */
+  /** dtable(R, C)[token] += Σ of dout(N, C) over the token's rows; dtable or half. */
   embeddingBackward(args: { dtable: Tensor; dout: Tensor; groups: TokenGroups }): void;
   /**
    * nanochat's hash of a token and the one before, into `buckets` rows of which the last is for
@@ -335,6 +338,9 @@ export interface Operations {
    * AdamW (Loshchilov & Hutter) on one tensor: p *= 1 − lr·weightDecay; m = lerp(m, g, 1−beta1);
    * v = lerp(v, g², 1−beta2); p −= lr/(1−beta1^step) · m / (sqrt(v/(1−beta2^step)) + eps). g is
    * multiplied by gradientScale, 1 unless given, first. p, g, m and v or half, each by itself.
+   *
+   * With `rows` int32 (V) for p (V, C), g is (R, C): that of row i of p is row rows_i of it, or zero
+   * where rows_i is negative.
    */
   adamW(
     args: {
@@ -349,6 +355,7 @@ export interface Operations {
       weightDecay: number;
       step: number;
       gradientScale?: number;
+      rows?: Tensor;
       guard?: Guard;
     },
   ): void;

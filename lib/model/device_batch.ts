@@ -7,6 +7,7 @@
 import type { Tensor, TokenGroups } from "../device/mod.ts";
 import type { Arena } from "./arena.ts";
 import { bigramRows, tableRows } from "./config.ts";
+import { BIGRAM_TABLE } from "./embed.ts";
 import type { GPT } from "./gpt.ts";
 import { TableRows } from "./table_rows.ts";
 import { bigramRowsOf } from "./touched_rows.ts";
@@ -34,10 +35,12 @@ export class DeviceBatch {
     this.T = T;
     this.#model = model;
     const { config, parts } = model, N = B * T;
-    this.tokens = new TableRows(arena, "token", tableRows(config, parts), N, training);
-    if (parts.bigram) {
-      this.bigrams = new TableRows(arena, "bigram", bigramRows(config), N, training);
-    }
+    const rowsOf = (name: string, table: string, length: number) => {
+      const { gradientRows } = model.parameters.get(table)!;
+      return new TableRows(arena, name, length, N, training, gradientRows);
+    };
+    this.tokens = rowsOf("token", "transformer.wte.weight", tableRows(config, parts));
+    if (parts.bigram) this.bigrams = rowsOf("bigram", BIGRAM_TABLE, bigramRows(config));
     this.index = arena.tensor("rows with a target", [N], "int32");
     this.targets = arena.tensor("targets", [N], "int32");
     this.weights = arena.tensor("target weights", [N]);

@@ -13,6 +13,7 @@ import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
 import { slices, type TensorSource } from "../tensor_source.ts";
 import { checkComputeType, type ComputeType, type KeptTypes, keptTypes } from "./compute_type.ts";
 import { flopsPerToken } from "./config.ts";
+import type { GradientRows } from "./gradient_rows.ts";
 import {
   allocateParameters,
   checkModelConfig,
@@ -47,7 +48,8 @@ export class GPT {
    * @param config Its shape.
    * @param options `parts` are the newest's unless given; `training` adds gradients; `dtype` is in
    * which type it computes, float32 unless given; `weights` in 16 bits take half the memory of those
-   * in float32, without gradients.
+   * in float32, without gradients; where a step has at most `stepTokens`, of which {@link beginStep}
+   * tells, gradients of tables have no more rows.
    * @throws {UserError} when no such model can be, or the device cannot hold a parameter or does not
    * compute in the type.
    */
@@ -59,9 +61,10 @@ export class GPT {
       training?: boolean;
       dtype?: ComputeType;
       weights?: WeightType;
+      stepTokens?: number;
     } = {},
   ) {
-    const { training = false, dtype = "float32", weights = "float32" } = options;
+    const { training = false, dtype = "float32", weights = "float32", stepTokens } = options;
     if (training && weights !== "float32") throw new TypeError("weights in training are float32");
     const parts = this.parts = { ...NEWEST_PARTS, ...options.parts };
     checkModelConfig(config, parts);
@@ -72,6 +75,7 @@ export class GPT {
       training,
       weights,
       dtype,
+      stepTokens,
     });
   }
 
@@ -122,9 +126,18 @@ export class GPT {
     );
   }
 
+  /** Where gradients of few rows have those of their tables; tables of tokens share them. */
+  get gradientRows(): ReadonlySet<GradientRows> {
+    const all = [...this.parameters.values()].flatMap(({ gradientRows }) => gradientRows ?? []);
+    return new Set(all);
+  }
+
   /** Sets every gradient to zero, before the first micro-batch of a step. */
   zeroGradients(): void {
-    for (const { name } of this.parameters.values()) this.device.zero({ x: this.gradient(name) });
+    for (const { name, gradientRows } of this.parameters.values()) {
+      const gradient = this.gradient(name);
+      this.device.zero({ x: gradientRows?.used(gradient) ?? gradient });
+    }
   }
 
   /** Whether every parameter is a number: neither NaN nor infinite. */
@@ -156,5 +169,6 @@ export class GPT {
       this.device.free(value);
       if (gradient) this.device.free(gradient);
     }
+    for (const rows of this.gradientRows) rows.free();
   }
 }

@@ -36,4 +36,4 @@ export {
 export { Pass } from "./pass.ts";
 export { type RotaryParts, rotaryTables } from "./rotary.ts";
 export { TableRows } from "./table_rows.ts";
-export { bigramRowsOf, touchedRows } from "./touched_rows.ts";
+export { beginStep, bigramRowsOf, touchedRows } from "./touched_rows.ts";

@@ -11,6 +11,7 @@ import type { ModelConfig } from "../model_config.ts";
 import { type ModelParts, NEWEST_PARTS } from "../model_parts.ts";
 import { sizeOf } from "../shapes.ts";
 import { type ComputeType, keptTypes } from "./compute_type.ts";
+import { GradientRows } from "./gradient_rows.ts";
 import { bigramRows, hasValueEmbedding, headSize, tableRows } from "./config.ts";
 
 /** Channels of the embedding that the smear gate reads. */
@@ -46,6 +47,8 @@ export interface Parameter extends ParameterSpec {
   value: Tensor;
   /** Where its gradient accumulates; absent in a model made for inference. */
   gradient?: Tensor;
+  /** Where each row of a table has its gradient, if that has fewer rows. */
+  gradientRows?: GradientRows;
 }
 
 /**
@@ -171,20 +174,35 @@ export interface ParameterTypes {
   weights: WeightType;
   /** In which type it computes. */
   dtype: ComputeType;
+  /** Tokens of a step, if gradients of tables are to have no more rows. */
+  stepTokens?: number;
 }
 
 /** Allocates parameters on a device, zero-filled, with gradients if they are to be trained. */
 export function allocateParameters(
   device: Device,
   specs: readonly ParameterSpec[],
-  { training, weights, dtype }: ParameterTypes,
+  { training, weights, dtype, stepTokens = Infinity }: ParameterTypes,
 ): Map<string, Parameter> {
   const { tables } = keptTypes(dtype);
+  const gradientRows = new Map<string, GradientRows>();
+  /** Tables of tokens, and that of bigrams, each have places of their own. */
+  const placesOf = ({ kind, shape: [V] }: ParameterSpec) => {
+    const name = kind === "bigramEmbed" ? "bigram" : "token";
+    const places = gradientRows.get(name) ?? new GradientRows(device, name, V);
+    gradientRows.set(name, places);
+    return places;
+  };
   return new Map(specs.map((spec) => {
     const { name, shape, kind } = spec;
     const type = training ? isTable(kind) ? tables : "float32" : typeOf(spec, weights);
     const parameter: Parameter = { ...spec, value: device.allocate(name, shape, type) };
-    if (training) parameter.gradient = device.allocate(`gradient of ${name}`, shape, type);
+    if (training) {
+      const [rows, ...rest] = shape, isCompact = isTable(kind) && stepTokens < rows;
+      if (isCompact) parameter.gradientRows = placesOf(spec);
+      const gradientShape = isCompact ? [stepTokens, ...rest] : shape;
+      parameter.gradient = device.allocate(`gradient of ${name}`, gradientShape, type);
+    }
     return [spec.name, parameter];
   }));
 }

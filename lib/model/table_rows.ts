@@ -6,12 +6,14 @@
 import type { Device, Tensor, TokenGroups } from "../device/mod.ts";
 import { groupTokens } from "../device/token_groups.ts";
 import type { Arena } from "./arena.ts";
+import type { GradientRows } from "./gradient_rows.ts";
 
 /** A row of a table for each row of a batch. */
 export class TableRows {
   /** int32 (N) The table's rows. */
   readonly ids: Tensor;
   readonly #device: Device;
+  readonly #gradientRows: GradientRows | undefined;
   readonly #groups: TokenGroups | undefined;
 
   /**
@@ -20,6 +22,7 @@ export class TableRows {
    * @param name What a row of the table is of, in one word.
    * @param tableLength How many rows the table has.
    * @param training Whether they are grouped.
+   * @param gradientRows Where the table's gradient has its rows, if it has fewer.
    */
   constructor(
     arena: Arena,
@@ -27,8 +30,10 @@ export class TableRows {
     readonly tableLength: number,
     N: number,
     training: boolean,
+    gradientRows?: GradientRows,
   ) {
     this.#device = arena.device;
+    this.#gradientRows = gradientRows;
     this.ids = arena.tensor(`${name}s`, [N], "int32");
     if (!training) return;
     this.#groups = {
@@ -39,7 +44,7 @@ export class TableRows {
     };
   }
 
-  /** The batch's rows grouped by the table's. */
+  /** The batch's rows grouped by the table's, of which each has its row of the gradient. */
   get groups(): TokenGroups {
     if (!this.#groups) throw new Error("the batch was made for inference");
     return this.#groups;
@@ -50,7 +55,8 @@ export class TableRows {
     this.#device.write(this.ids, ids);
     if (!this.#groups) return;
     const groups = groupTokens(ids, this.tableLength);
-    this.#device.write(this.#groups.tokens, groups.tokens);
+    const tokens = this.#gradientRows?.of(groups.tokens) ?? groups.tokens;
+    this.#device.write(this.#groups.tokens, tokens);
     this.#device.write(this.#groups.starts, groups.starts);
     this.#device.write(this.#groups.rows, groups.rows);
     this.#groups.count = groups.tokens.length;

@@ -15,6 +15,26 @@ export function bigramRowsOf(x: Int32Array, T: number, tableLength: number): Int
 }
 
 /**
+ * Says which micro-batches a step has, before the first of them is written, where the model's tables
+ * have gradients of touched rows alone.
+ *
+ * @param batches (B·T) Tokens of each micro-batch; together no more than the model's `stepTokens`.
+ * @param T Tokens of a row.
+ */
+export function beginStep(
+  model: Pick<GPT, "config" | "parameters" | "gradientRows">,
+  batches: readonly Int32Array[],
+  T: number,
+): void {
+  if (model.gradientRows.size === 0) return;
+  const touched = touchedRows(model, batches, T), waiting = new Set(model.gradientRows);
+  for (const { name, gradientRows } of model.parameters.values()) {
+    // Those of several tables of tokens are the same.
+    if (gradientRows && waiting.delete(gradientRows)) gradientRows.begin(touched.get(name)!);
+  }
+}
+
+/**
  * The rows of each embedding table that micro-batches have a gradient for, in order; those of all
  * others are zero.
  *

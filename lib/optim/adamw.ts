@@ -42,10 +42,11 @@ export class AdamW {
   step(multiplier: number, guard?: Guard, gradientScale = 1): void {
     const { lr, betas: [beta1, beta2], eps, weightDecay } = this.group;
     const step = ++this.steps;
-    for (const { parameter: { value: p, gradient: g, name }, m, v } of this.moments) {
+    for (const { parameter, m, v } of this.moments) {
+      const { value: p, gradient: g, gradientRows, name } = parameter;
       if (!g) throw new Error(`${name} has no gradient`);
       const rates = { lr: lr * multiplier, beta1, beta2, eps, weightDecay, step, gradientScale };
-      this.device.adamW({ p, g, m, v, ...rates, guard });
+      this.device.adamW({ p, g, m, v, ...rates, rows: gradientRows?.rows, guard });
     }
   }
 

@@ -17,6 +17,8 @@ export interface OptimizerParameter {
   value: Tensor;
   /** Its gradient. */
   gradient?: Tensor;
+  /** Where each row has its gradient, if that has fewer rows; and which part of it is in use. */
+  gradientRows?: { readonly rows: Tensor; used(gradient: Tensor): Tensor };
 }
 
 /** Learning rates before any scaling. */

@@ -48,8 +48,10 @@ export class Optimizer {
   step(multiplier: number, mu: number, loss?: Tensor, gradientScale = 1): void {
     const { device, guard: flag } = this;
     if (loss) device.checkFinite({ x: loss, flag });
-    for (const { gradient: x } of this.parts.flatMap(({ group }) => group.parameters)) {
-      if (x) device.checkFinite({ x, flag });
+    for (
+      const { gradient: x, gradientRows } of this.parts.flatMap(({ group }) => group.parameters)
+    ) {
+      if (x) device.checkFinite({ x: gradientRows?.used(x) ?? x, flag });
     }
     for (const part of this.parts) {
       if (part instanceof AdamW) part.step(multiplier, flag, gradientScale);

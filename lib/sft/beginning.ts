@@ -18,6 +18,7 @@ import {
   RECIPES,
   type RunIo,
   sayEra,
+  stepTokensOf,
 } from "../training/mod.ts";
 import type { SftOptions } from "./options.ts";
 
@@ -74,6 +75,8 @@ export async function openBeginning(
     wanted,
     { ...io, recompute, measures, muon, rowsAsked },
   );
-  const opened = await together(io, () => found.load(device, { training: true, dtype, signal }));
+  const stepTokens = stepTokensOf(settings, ranks.worldSize);
+  const how = { training: true, dtype, stepTokens, signal };
+  const opened = await together(io, () => found.load(device, how));
   return { opened, settings };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Hardware, Readback, Tensor } from "../device/mod.ts";
-import { Arena, GPT, LossHead, Pass } from "../model/mod.ts";
+import { Arena, beginStep, GPT, LossHead, Pass } from "../model/mod.ts";
 import {
   type MuonOptions,
   Optimizer,
@@ -22,6 +22,8 @@ import { added, answer, type ModelShape } from "./count_answers.ts";
 export interface WhatElse {
   /** Whether a layer's activations are computed again in the backward pass. */
   recompute?: boolean;
+  /** Tokens of a step, see {@link GPT}; as many as there may be unless given. */
+  stepTokens?: number;
   /** Whether ChatCORE is measured in between. */
   measures?: boolean;
   /** How Muon is varied. */
@@ -75,6 +77,7 @@ const MEASURED = { problems: 8, answer: 512 };
  * @param rows Of a micro-batch, B.
  * @param T Tokens in a row.
  * @param recompute Whether a layer's activations are computed again in the backward pass.
+ * @param stepTokens Tokens of a step.
  * @param measures Whether ChatCORE is measured in between, with problems of
  * {@link LONGEST_PROBLEM} tokens.
  * @param muon How Muon is varied.
@@ -85,12 +88,13 @@ const MEASURED = { problems: 8, answer: 512 };
 export async function countTraining(
   device: Hardware,
   { config, parts, dtype }: ModelShape,
-  { rows, T, recompute, measures = false, muon, ranks = SINGLE }:
+  { rows, T, recompute, stepTokens, measures = false, muon, ranks = SINGLE }:
     & { rows: number; T: number }
     & WhatElse,
 ): Promise<TrainingMemory> {
   const training = true;
-  const modelOn = (device: Hardware) => new GPT(device, config, { parts, training, dtype });
+  const modelOn = (device: Hardware) =>
+    new GPT(device, config, { parts, training, dtype, stepTokens });
   const passOf = (model: GPT, rows: number) => new Pass(model, rows, T, { training, recompute });
   // Its model is the same, and gives its parts away.
   const other = device.counting(), like = modelOn(other);
@@ -99,7 +103,8 @@ export async function countTraining(
   const lossHead = lossHeadOf(rows), others = rows > 1 ? rows - 1 : 2;
   const compared = added(other, () => passOf(like, others))[1] - lossHeadOf(others);
   const gradients = -added(other, () => {
-    for (const { gradient } of like.parameters.values()) if (gradient) other.free(gradient);
+    for (const { gradient } of like.parameters.values()) other.free(gradient!);
+    for (const rows of like.gradientRows) rows.free();
   })[1];
 
   const counted = device.counting();
@@ -154,6 +159,7 @@ class CountedRun {
   train(): void {
     const { pass, pass: { B, T } } = this, tokens = new Int32Array(B * T);
     this.#loss = this.model.device.allocate("loss of a step", [1]);
+    beginStep(this.model, [tokens], T);
     pass.batch.write(tokens, tokens);
     this.model.zeroGradients();
     pass.train(this.#loss, 1);

@@ -9,7 +9,7 @@ import type { ComputeType } from "../model/mod.ts";
 import { SINGLE } from "../ranks/mod.ts";
 import type { ModelShape } from "./count_answers.ts";
 import { countTraining, type WhatElse } from "./count_memory.ts";
-import { accumulationSteps, type InheritedSettings } from "./settings.ts";
+import { accumulationSteps, type InheritedSettings, stepTokensOf } from "./settings.ts";
 
 /** How large a step is. */
 export type StepSize = Pick<InheritedSettings, "maxSeqLen" | "totalBatchSize">;
@@ -72,7 +72,9 @@ export async function mostRows(
   room: Room = new Room(device),
 ): Promise<number> {
   const { maxSeqLen: T } = size, { limit } = device.memory;
-  const count = (rows: number) => orMemoryError(countTraining(device, shape, { rows, T, ...run }));
+  const stepTokens = stepTokensOf(size, run.ranks?.worldSize);
+  const count = (rows: number) =>
+    orMemoryError(countTraining(device, shape, { rows, T, stepTokens, ...run }));
   const fits = async (rows: number) => {
     const counted = await count(rows);
     return !(counted instanceof UserError) && await room.has(counted.counted);

@@ -46,6 +46,8 @@ export interface LoadOptions {
   dtype?: ComputeType;
   /** Type of its weights; float32 unless given. */
   weights?: WeightType;
+  /** Tokens of a step, see {@link GPT}; as many as there may be unless given. */
+  stepTokens?: number;
   /** Breaks the loading off. */
   signal?: AbortSignal;
 }
@@ -77,12 +79,12 @@ export async function findModel(baseDir: string, options: WhichModel): Promise<F
   const shape = { config, parts };
   const load = async (
     device: Device,
-    { training, dtype, weights = "float32", signal }: LoadOptions = {},
+    { training, dtype, weights = "float32", stepTokens, signal }: LoadOptions = {},
   ) => {
     // Anew, so that it is open no longer than it is read.
     using opened = await openCheckpoint(files, options);
     const { tensors } = opened;
-    const model = new GPT(device, config, { parts, training, dtype, weights });
+    const model = new GPT(device, config, { parts, training, dtype, weights, stepTokens });
     await model.load(async (name, start, count) => {
       await pause(signal);
       return await tensors.get(name)!.readFloat32(start, count);

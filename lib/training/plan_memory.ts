@@ -13,7 +13,7 @@ import { countTraining, type TrainingMemory, type WhatElse } from "./count_memor
 import { type Fitting, fittingRows, orMemoryError, Room } from "./fitting_rows.ts";
 import type { RunIo } from "./io.ts";
 import { fittingLines, formatMemory, memoryLine, roomOf, trainingLines } from "./memory_table.ts";
-import { accumulationSteps, type WantedSettings } from "./settings.ts";
+import { accumulationSteps, stepTokensOf, type WantedSettings } from "./settings.ts";
 
 /** What of the world a run is planned in. */
 export type PlanningIo =
@@ -88,11 +88,13 @@ class Plan {
 
   /** What so many rows take. What ChatCORE takes is a guess, for which nothing asked for is refused. */
   async count(rows: number): Promise<TrainingMemory | UserError> {
-    const { device, shape, io, settings: { maxSeqLen: T, deviceBatchSize } } = this;
+    const { device, shape, io, settings, settings: { maxSeqLen: T, deviceBatchSize } } = this;
     const { recompute, muon, ranks } = io;
     const isAsked = rows === deviceBatchSize && (io.rowsAsked ?? true);
     const run = { rows, T, recompute, muon, ranks, measures: io.measures && !isAsked };
-    return await together(io, () => orMemoryError(countTraining(device, shape, run)));
+    const stepTokens = stepTokensOf(settings, ranks?.worldSize);
+    const count = () => orMemoryError(countTraining(device, shape, { ...run, stepTokens }));
+    return await together(io, count);
   }
 
   /** Whether this rank has room for it. */

@@ -113,6 +113,17 @@ function isSetting(field: keyof InheritedSettings, value: unknown): value is num
 }
 
 /**
+ * Tokens of a step for a model's gradients: of several ranks undefined, for they hand each other
+ * gradients of tables as they are.
+ */
+export function stepTokensOf(
+  { totalBatchSize }: Pick<InheritedSettings, "totalBatchSize">,
+  worldSize = 1,
+): number | undefined {
+  return worldSize === 1 ? totalBatchSize : undefined;
+}
+
+/**
  * Micro-batches of an optimizer step.
  *
  * @throws {UserError} naming the numbers if the total is no multiple of a micro-batch.

@@ -202,10 +202,16 @@ export class Float64Device implements Device {
     });
   }
   addValueEmbeddingBackward(args: Args<"addValueEmbeddingBackward">): void {
-    const { dx, dgate, dtable, dv, table, ids, x, gate, scale = 3 } = args;
+    const { dx, dgate, dtable, dv, table, ids, groups, x, gate, scale = 3 } = args;
     const [Hkv, G] = gate.shape, D = rowsOf(dv)[1];
     const heads = rows(dv), from = rows(table), gates = rows(gate), dgates = rows(dgate);
     const dxs = rows(dx), dtables = rows(dtable);
+    const [tokens, starts, order] = [groups.tokens, groups.starts, groups.rows].map(data);
+    /** The row of dtable that row n adds to. */
+    const places = new Map<number, number>();
+    for (let g = 0; g < groups.count; g++) {
+      for (let i = starts[g]; i < starts[g + 1]; i++) places.set(order[i], tokens[g]);
+    }
     rows(x).forEach((row, n) => {
       const id = data(ids)[n];
       for (let h = 0; h < Hkv; h++) {
@@ -216,7 +222,7 @@ export class Float64Device implements Device {
           dgates[h][i] += inner * row[i];
           dxs[n][i] += inner * gates[h][i];
         }
-        for (let d = 0; d < D; d++) dtables[id][h * D + d] += scale * s * head[d];
+        for (let d = 0; d < D; d++) dtables[places.get(n)!][h * D + d] += scale * s * head[d];
       }
     });
   }

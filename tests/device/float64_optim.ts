@@ -24,9 +24,15 @@ export function adamW(args: Args<"adamW">): void {
   if (isSet(args.guard)) return;
   const [p, g, m, v] = [args.p, args.g, args.m, args.v].map(data);
   const { lr, beta1, beta2, eps, weightDecay, step, gradientScale = 1 } = args;
+  const C = args.p.shape.at(-1)!, rows = args.rows && data(args.rows);
+  const gradientOf = (i: number) => {
+    if (!rows) return g[i];
+    const row = rows[Math.floor(i / C)];
+    return row < 0 ? 0 : g[row * C + i % C];
+  };
   const bias1 = 1 - beta1 ** step, bias2 = 1 - beta2 ** step;
   for (let i = 0; i < p.length; i++) {
-    const gradient = gradientScale * g[i];
+    const gradient = gradientScale * gradientOf(i);
     m[i] = lerp(m[i], gradient, 1 - beta1);
     v[i] = lerp(v[i], gradient * gradient, 1 - beta2);
     p[i] = p[i] * (1 - lr * weightDecay) - lr / bias1 * m[i] / (Math.sqrt(v[i] / bias2) + eps);

@@ -20,13 +20,15 @@ class Arguments {
   rootBias: f32;
   eps: f32;
   gradientScale: f32;
+  rows: usize;
+  columns: i32;
 }
 
 const args = changetype<Arguments>(ARGUMENTS);
 
 /**
- * With g scaled by gradientScale: m += weight1·(g − m); v += weight2·(g² − v); p = decay·p − rate ·
- * m / (rootBias·sqrt(v) + eps).
+ * g = gradientScale·g[rows[i]] for row i of p, or zero where that is negative; without rows, g is as p.
+ * m += weight1·(g − m); v += weight2·(g² − v); p = decay·p − rate · m / (rootBias·sqrt(v) + eps).
  */
 export function adamW(
   p: usize,
@@ -41,6 +43,8 @@ export function adamW(
   rootBias: f32,
   eps: f32,
   gradientScale: f32,
+  rows: usize,
+  columns: i32,
 ): void {
   args.p = p;
   args.g = g;
@@ -54,17 +58,36 @@ export function adamW(
   args.rootBias = rootBias;
   args.eps = eps;
   args.gradientScale = gradientScale;
-  parallelFrom(PARALLEL_FROM, count, (count + CHUNK - 1) / CHUNK, adamWItem);
+  args.rows = rows;
+  args.columns = columns;
+  if (rows != 0) {
+    const each = max(1, CHUNK / columns), all = count / columns;
+    parallelFrom(PARALLEL_FROM, count, (all + each - 1) / each, adamWRowsItem);
+  } else parallelFrom(PARALLEL_FROM, count, (count + CHUNK - 1) / CHUNK, adamWItem);
 }
 
 function adamWItem(item: i32): void {
   const offset = <usize> item * CHUNK * 4, count = min(CHUNK, args.count - item * CHUNK);
-  const p = args.p + offset, g = args.g + offset, m = args.m + offset, v = args.v + offset;
+  update(offset, args.g + offset, count);
+}
+
+function adamWRowsItem(item: i32): void {
+  const columns = args.columns, each = max(1, CHUNK / columns), bytes = <usize> columns * 4;
+  const end = min((item + 1) * each, args.count / columns);
+  for (let i = item * each; i < end; i++) {
+    const row = load<i32>(args.rows + (<usize> i << 2));
+    update(<usize> i * bytes, row < 0 ? 0 : args.g + <usize> row * bytes, columns);
+  }
+}
+
+/** Updates elements from an offset in bytes by their gradients at `g`; by none where that is 0. */
+function update(offset: usize, g: usize, count: i32): void {
+  const p = args.p + offset, m = args.m + offset, v = args.v + offset;
   const decay = splat(args.decay), rate = splat(-args.rate), eps = splat(args.eps);
   const weight1 = splat(args.weight1), weight2 = splat(args.weight2);
   const rootBias = splat(args.rootBias), gradientScale = splat(args.gradientScale);
   for (let at: usize = 0, left = count; left > 0; at += 16, left -= 4) {
-    const gradient = f32x4.mul(gradientScale, load4(g + at, left));
+    const gradient = g == 0 ? splat(0) : f32x4.mul(gradientScale, load4(g + at, left));
     let first = load4(m + at, left), second = load4(v + at, left);
     first = fma(weight1, f32x4.sub(gradient, first), first);
     second = fma(weight2, f32x4.sub(f32x4.mul(gradient, gradient), second), second);

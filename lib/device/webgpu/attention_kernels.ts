@@ -69,9 +69,11 @@ function directKernels(gpu: Gpu): AttentionKernels {
   // A workgroup is one subgroup, whose size must be known.
   const SUBGROUPS = min === max;
   const LANES = SUBGROUPS ? min : 8;
+  // The columns of a thread. More of them, in subgroups of 4, take SwiftShader's compiler minutes.
+  const C = !SUBGROUPS ? 1 : LANES === 8 ? 4 : 2;
   const kernel = (source: string, q: Tensor, values: { CACHE?: boolean } = {}): RowsKernel => {
     const D = q.shape[3], WIDTH = widthFor(D);
-    const tile = { R: 4, C: SUBGROUPS ? 4 : 1, LANES, SUBGROUPS };
+    const tile = { R: 4, C, LANES, SUBGROUPS };
     const part = { ...storage("PART", q, WIDTH), D, WIDTH };
     return { kernel: gpu.kernel(source, { ...values, ...tile, ...part }), rows: 4 * LANES };
   };
