@@ -1,7 +1,7 @@
 /** Which kernels were found best for products. */
 import { openAdapter } from "../../lib/device/webgpu/adapter.ts";
 import { Gpu } from "../../lib/device/webgpu/gpu.ts";
-import { measure } from "../../lib/device/webgpu/matmul_tile.ts";
+import { measure } from "../../lib/device/webgpu/tuner.ts";
 import { webGpuOf, type WebGpuProvider } from "../../lib/device/webgpu/provider.ts";
 import type { Row } from "./part.ts";
 
@@ -12,7 +12,10 @@ export async function* tuner(provider: WebGpuProvider): AsyncGenerator<Row> {
   const start = performance.now();
   const { tiles } = await measure(gpu, software, () => performance.now());
   const seconds = (performance.now() - start) / 1000;
-  for (const { outputSize, tile } of tiles) {
-    yield { provider, "outputs up to": `${outputSize}`, ...tile, seconds };
+  // Two operations each, and milliseconds.
+  const rate = (multiplyAdds: number) => 2 * multiplyAdds / 1e6;
+  for (const { tile, alone, together } of tiles) {
+    const rates = { "GFLOP/s of one workgroup": rate(alone), "GFLOP/s": rate(together) };
+    yield { provider, ...tile, ...rates, seconds };
   }
 }

@@ -23,7 +23,7 @@ interface Sizes {
 }
 
 /** See {@link Cases}. */
-export function productCases({ C, T, V }: ModelShape): Pick<Cases, "matmul"> {
+export function productCases({ C, T, V }: ModelShape): Pick<Cases, "matmul" | "matmulGroup"> {
   const R = mostChunkRows([V, C], true), n = mostStacked([C, C]);
   const rows = { dimension: "N", least: LEAST_ROWS, full: T } as const;
   const chunk = { dimension: "R", least: LEAST_ROWS, full: R } as const;
@@ -58,6 +58,41 @@ export function productCases({ C, T, V }: ModelShape): Pick<Cases, "matmul"> {
       product(stack, "nt", (n) => ({ n, M: C, N: C, K: C })),
       product(stack, "nn", (n) => ({ n, M: C, N: C, K: C }), "+ c"),
     ],
+    matmulGroup: [
+      group(rows, "nt", C),
+      group(rows, "nn", C),
+      group(rows, "tn", C),
+      group(sequences(1), "nt", C),
+    ],
+  };
+}
+
+/** Products of q, k and v: forward, backward to their input, and to their weights. */
+function group(
+  range: Pick<Case, "dimension" | "least" | "full">,
+  layout: MatmulLayout,
+  C: number,
+): Case {
+  return {
+    label: `${layout}, three of ${range.dimension} and ${C}`,
+    ...range,
+    prepare: (bench, length) => {
+      const rows = () => bench.numbers(length, C), weights = () => bench.weights(C, C);
+      const one = { nt: rows(), nn: bench.zeros(length, C), tn: rows() }[layout];
+      const products = [0, 1, 2].map((i): MatmulArgs =>
+        layout === "nt"
+          ? { out: bench.zeros(length, C), a: one, b: weights(), layout }
+          : layout === "nn"
+          ? { out: one, a: rows(), b: weights(), layout, beta: i === 0 ? 0 : 1 }
+          : { out: bench.zeros(C, C), a: rows(), b: one, layout }
+      );
+      return {
+        run: (device) => device.matmulGroup({ products }),
+        flops: 6 * length * C * C,
+        moved: [...new Set(products.flatMap(({ out, a, b }) => [out, a, b]))],
+        results: [...new Set(products.map(({ out }) => out))],
+      };
+    },
   };
 }
 

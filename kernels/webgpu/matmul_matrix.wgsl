@@ -50,15 +50,27 @@ fn write_b(at: u32, x: vec4f) {
 //# end
 }
 
-// Stores the matrix (i, j) of each subgroup.
-fn store_results(matrix: u32, row: u32, column: u32, i: u32, j: u32, thread: u32) {
-  for (var four = thread; four < $[SX * SY * TM * TN / 4]u; four += $[THREADS]u) {
-    let at = four * 4u;
-    let subgroup = at / $[TM * TN]u;
-    let r = (subgroup / $[SX]u * $[RM]u + i) * $[TM]u + at % $[TM * TN]u / $[TN]u;
-    let c = (subgroup % $[SX]u * $[RN]u + j) * $[TN]u + at % $[TN]u;
-    let sums = vec4f(results[at], results[at + 1u], results[at + 2u], results[at + 3u]);
-    store(matrix, row + r, column + c, sums);
+// Four numbers of a matrix in a row.
+fn results_at(at: u32) -> vec4f {
+  return vec4f(results[at], results[at + 1u], results[at + 2u], results[at + 3u]);
+}
+
+// Stores the matrix (i, j) of each subgroup, by blocks of four rows and four columns.
+fn store_results(z: u32, row: u32, column: u32, i: u32, j: u32, thread: u32) {
+  for (var block = thread; block < $[SX * SY * TM * TN / 16]u; block += $[THREADS]u) {
+    let subgroup = block / $[TM * TN / 16]u;
+    let r = block % $[TM * TN / 16]u / $[TN / 4]u * 4u;
+    let c = block % $[TN / 4]u * 4u;
+    let at = subgroup * $[TM * TN]u + r * $[TN]u + c;
+    store_block(
+      z,
+      row + (subgroup / $[SX]u * $[RM]u + i) * $[TM]u + r,
+      column + (subgroup % $[SX]u * $[RN]u + j) * $[TN]u + c,
+      results_at(at),
+      results_at(at + $[TN]u),
+      results_at(at + $[2 * TN]u),
+      results_at(at + $[3 * TN]u),
+    );
   }
 }
 
@@ -68,10 +80,14 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
   @builtin(subgroup_id) subgroup: u32,
 ) {
-  let range = range_of(group.z);
-  let matrix = range.matrix;
+  let matrix = matrix_of(group.z);
   let row = group.y * $[SY * RM * TM]u;
   let column = group.x * $[SX * RN * TN]u;
+  if (is_mirrored(row, column, $[SX * RN * TN]u)) { return; }
+  let first = first_step(group.z);
+  let end = last_step(group.z);
+  enter_outputs(row, column);
+  enter_steps(first);
   let works = subgroup < $[SX * SY]u;
   let blockRow = subgroup / $[SX]u * $[RM * TM]u;
   let blockColumn = subgroup % $[SX]u * $[RN * TN]u;
@@ -82,12 +98,12 @@ fn main(
   let aM$p = (thread + $[p * THREADS]u) % $[SY * RM * TM / 4]u * 4u;
   let aK$p = (thread + $[p * THREADS]u) / $[SY * RM * TM / 4]u;
   let aAt$p = aK$p * A_STRIDE + aM$p;
-  var a$p = load_a(matrix, range.first + aK$p, row + aM$p);
+  var a$p = load_a(matrix, first + aK$p, row + aM$p);
 //# else
   let aM$p = (thread + $[p * THREADS]u) / $[BK / 4]u;
   let aK$p = (thread + $[p * THREADS]u) % $[BK / 4]u * 4u;
   let aAt$p = aM$p * A_STRIDE + aK$p;
-  var a$p = load_a(matrix, row + aM$p, range.first + aK$p);
+  var a$p = load_a(matrix, row + aM$p, first + aK$p);
 //# end
 //# end
 //# for p < B_LOADS
@@ -95,12 +111,12 @@ fn main(
   let bN$p = (thread + $[p * THREADS]u) % $[SX * RN * TN / 4]u * 4u;
   let bK$p = (thread + $[p * THREADS]u) / $[SX * RN * TN / 4]u;
   let bAt$p = bK$p * B_STRIDE + bN$p;
-  var b$p = load_b(matrix, range.first + bK$p, column + bN$p);
+  var b$p = load_b(matrix, first + bK$p, column + bN$p);
 //# else
   let bN$p = (thread + $[p * THREADS]u) / $[BK / 4]u;
   let bK$p = (thread + $[p * THREADS]u) % $[BK / 4]u * 4u;
   let bAt$p = bN$p * B_STRIDE + bK$p;
-  var b$p = load_b(matrix, column + bN$p, range.first + bK$p);
+  var b$p = load_b(matrix, column + bN$p, first + bK$p);
 //# end
 //# end
 
@@ -110,7 +126,7 @@ fn main(
 //# end
 //# end
 
-  for (var k = range.first; k < range.end; k += $[BK]u) {
+  for (var k = first; k < end; k += $[BK]u) {
     workgroupBarrier();
 //# for p < A_LOADS
     write_a(aAt$p, a$p);
@@ -122,6 +138,7 @@ fn main(
 
     // After the last step they are not used.
     let next = k + $[BK]u;
+    enter_steps(next);
 //# for p < A_LOADS
 //# if A_K_ROWS
     a$p = load_a(matrix, next + aK$p, row + aM$p);

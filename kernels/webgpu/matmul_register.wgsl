@@ -3,8 +3,8 @@
 
 @compute @workgroup_size($TX, $TY)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
-  let range = range_of(group.z);
-  let matrix = range.matrix;
+  let matrix = matrix_of(group.z);
+  if (is_mirrored(group.y * $[TY * RM]u, group.x * $[TX * RN]u, $[TX * RN]u)) { return; }
   let row = (group.y * $[TY]u + local.y) * $[RM]u;
   // Columns are dealt to threads four at a time.
   let column = group.x * $[TX * RN]u + local.x * 4u;
@@ -14,7 +14,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 //# end
 //# end
 
-  for (var k = range.first; k < range.end; k += 4u) {
+  let end = last_step(group.z);
+  for (var k = first_step(group.z); k < end; k += 4u) {
 //# if A_K_ROWS
 //# for i < RM / 4
 //# for s < 4
@@ -53,9 +54,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 //# end
   }
 
-//# for i < RM
+//# for i < RM / 4
 //# for j < RN / 4
-  store(group.z, row + $[i]u, column + $[j * TX * 4]u, sum$[i]_$[j]);
+  store_block(group.z, row + $[4 * i]u, column + $[j * TX * 4]u,
+    sum$[4 * i]_$j, sum$[4 * i + 1]_$j, sum$[4 * i + 2]_$j, sum$[4 * i + 3]_$j);
 //# end
 //# end
 }

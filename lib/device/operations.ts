@@ -121,6 +121,12 @@ export interface Operations {
   copy(args: { out: Tensor; x: Tensor }): void;
   /** out = epilogue(alpha · op(a)·op(b) + beta · c), for each matrix of a batch. */
   matmul(args: MatmulArgs): void;
+  /**
+   * {@link matmul} of each of `products`, one after the other. A device may take as one those of one
+   * `a` in layout nt, those of one `b` in tn, and those of one `out` in nn, of which each after the
+   * first has beta 1: `out` is then rounded and stored once.
+   */
+  matmulGroup(args: { products: readonly MatmulArgs[] }): void;
 
   /** out(N, C) = table(V, C)[ids(N)], table or half. */
   embedding(args: { out: Tensor; table: Tensor; ids: Tensor }): void;

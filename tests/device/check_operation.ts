@@ -117,6 +117,7 @@ export function allocateArgs<K extends keyof Operations>(
       return tensor;
     }
     if (typeof value !== "object" || value === null) return value;
+    if (Array.isArray(value)) return value.map((v, i) => build(v, `${name}[${i}]`));
     return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, build(v, key)]));
   };
   return { args: build(args, "") as Parameters<Operations[K]>[0], tensors };

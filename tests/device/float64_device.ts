@@ -97,6 +97,9 @@ export class Float64Device implements Device {
       }
     }
   }
+  matmulGroup({ products }: Args<"matmulGroup">): void {
+    for (const product of products) this.matmul(product);
+  }
 
   embedding({ out, table, ids }: Args<"embedding">): void {
     const from = rows(table);

@@ -1,3 +1,5 @@
+import { assertEquals } from "@std/assert";
+import type { Device } from "../../lib/device/mod.ts";
 import { MATMUL_TILES } from "../../lib/device/webgpu/matmul_tile.ts";
 import { checkOperation, positive, random, testOperation } from "./check_operation.ts";
 import { devices, devicesThatSplit, webGpu } from "./devices.ts";
@@ -94,6 +96,34 @@ testOperation("matmul whose tensors exceed a binding", devicesThatSplit, async (
   }
 });
 
+/** The products of q, k and v: forward (nt), backward to their input (nn) and to their weights (tn). */
+function ofOneInput(layout: typeof layouts[number], N: number, sizes: number[], beta: number) {
+  const C = 36, x = random([N, C]), dx = random([N, C]);
+  return {
+    products: sizes.map((size, i) =>
+      layout === "nt"
+        ? { out: random([N, size]), a: x, b: random([size, C]), layout, beta }
+        : layout === "nn"
+        ? { out: dx, a: random([N, size]), b: random([size, C]), layout, beta: i ? 1 : beta }
+        : { out: random([size, C]), a: random([N, size]), b: x, layout, beta }
+    ),
+  };
+}
+
+async function checkGroups(device: Device) {
+  for (const layout of layouts) {
+    // Whole tiles, other sizes, and other numbers of products.
+    await checkOperation(device, "matmulGroup", ofOneInput(layout, 132, [256, 128, 128], 0));
+    await checkOperation(device, "matmulGroup", ofOneInput(layout, 40, [128, 128], 1));
+    await checkOperation(device, "matmulGroup", ofOneInput(layout, 40, [36, 12, 20], 0));
+    await checkOperation(device, "matmulGroup", ofOneInput(layout, 20, [12, 8, 4, 8], 1));
+  }
+  // Few rows, as in decoding.
+  await checkOperation(device, "matmulGroup", ofOneInput("nt", 3, [40, 16, 8], 0));
+}
+
+testOperation("matmulGroup", devices, checkGroups);
+
 for (const matmulTile of MATMUL_TILES) {
   const name = `webgpu with matmul tile ${Object.values(matmulTile).join(" ")}`;
   testOperation("matmul", [await webGpu(name, { matmulTile })], async (device) => {
@@ -101,23 +131,42 @@ for (const matmulTile of MATMUL_TILES) {
       await checkOperation(device, "matmul", operands(layout, 140, 136, 68));
       await checkOperation(device, "matmul", { ...operands(layout, 35, 70, 33), beta: 1 });
     }
+    const x = random([2, 140, 36]),
+      symmetric = { a: x, b: x, layout: "nt", symmetric: true } as const;
+    await checkOperation(device, "matmul", { out: random([2, 140, 140]), ...symmetric });
   });
 }
 
-for (const matmulTile of [MATMUL_TILES[0], MATMUL_TILES[2]]) {
-  const name = `webgpu with K dealt to workgroups, ${matmulTile.BK}`;
-  const options = { matmulTile, enoughGroups: 1000 };
-  testOperation("matmul of a long K", [await webGpu(name, options)], async (device) => {
-    for (const layout of layouts) {
-      const args = { ...operands(layout, 20, 24, 1300), alpha: 0.5, beta: 2 };
-      await checkOperation(device, "matmul", { ...args, c: random([20, 24]) });
+/** Cuts along K, in workgroup memory and in registers, and none. */
+const tile = { BK: 16, RM: 4, RN: 4, TX: 8, TY: 8 };
+const [whole, ...inParts] = await Promise.all([
+  webGpu("webgpu by workgroup memory", { matmulTile: tile }),
+  webGpu("webgpu with K in parts", { matmulTile: tile, matmulSplits: 3 }),
+  webGpu("webgpu with K in parts, in registers", { matmulTile: MATMUL_TILES[0], matmulSplits: 3 }),
+]);
+
+testOperation("matmulGroup", [whole, inParts[0]], checkGroups);
+
+testOperation("matmul of a long K", inParts, async (device) => {
+  for (const layout of layouts) {
+    for (const [M, N, K] of [[36, 40, 100], [40, 36, 16], [33, 20, 49]]) {
+      const c = random([M, N]), activation = positive([M, N]);
+      const args = { ...operands(layout, M, N, K), alpha: -0.5 };
+      await checkOperation(device, "matmul", { ...args, beta: 2, c });
+      await checkOperation(device, "matmul", { ...args, epilogue: { kind: "reluSquare" } });
+      const epilogue = { kind: "reluSquareGradient", activation } as const;
+      await checkOperation(device, "matmul", { ...args, beta: 1, epilogue });
     }
-    const epilogue = { kind: "reluSquare" } as const;
-    await checkOperation(device, "matmul", { ...operands("nn", 12, 8, 1028), epilogue });
-    const [a, b] = [random([3, 8, 1100]), random([3, 1100, 16])];
-    await checkOperation(device, "matmul", { out: random([3, 8, 16]), a, b, layout: "nn" });
-  });
-}
+    const [a, b] = [[3, 36, 52], [3, 52, 36]].map((shape) => random(shape));
+    const [first, second] = layout === "tn" ? [b, b] : layout === "nt" ? [a, a] : [a, b];
+    await checkOperation(device, "matmul", {
+      out: random([3, 36, 36]),
+      a: first,
+      b: second,
+      layout,
+    });
+  }
+});
 
 testOperation("matmul whose result is symmetric", devices, async (device) => {
   for (const [n, rows, columns] of [[3, 37, 70], [1, 130, 129], [2, 5, 9]]) {
@@ -133,4 +182,18 @@ testOperation("matmul whose result is symmetric", devices, async (device) => {
       symmetric: true,
     });
   }
+});
+
+testOperation("a symmetric result has the same bits on both sides", devices, async (device) => {
+  const [out, a, c] = [[1, 40, 40], [1, 40, 36], [1, 40, 40]].map((shape) =>
+    device.allocate("operand", shape)
+  );
+  device.write(a, random([40, 36]).values);
+  const symmetric = { layout: "nt", symmetric: true } as const;
+  device.matmul({ out: c, a, b: a, ...symmetric });
+  device.matmul({ out, a: c, b: c, c, beta: 0.5, ...symmetric });
+  const values = await device.read(out);
+  const at = (i: number, j: number) => values[40 * i + j];
+  for (let i = 0; i < 40; i++) for (let j = 0; j < i; j++) assertEquals(at(i, j), at(j, i));
+  [out, a, c].forEach((tensor) => device.free(tensor));
 });

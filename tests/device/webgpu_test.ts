@@ -161,10 +161,7 @@ test("a system that limits a submission's time is given long products in parts",
   let submissions = 0;
   const { queue } = gpu.device, submit = queue.submit.bind(queue);
   queue.submit = (buffers) => (submissions++, submit(buffers));
-  const { matmul } = matmulOperations(gpu, {
-    tileFor: () => MATMUL_TILES[0],
-    enoughGroups: 0,
-  });
+  const { matmul } = matmulOperations(gpu, () => ({ tile: MATMUL_TILES[0], splits: 1 }));
   gpu.maxWork = 128 * 32 * 64;
   matmul({ out, a, b, layout: "nt" });
   assertEquals(await ones.read(out), new Float32Array(out.size).fill(64));

@@ -9,8 +9,7 @@ import type { AttentionProducts } from "../../lib/device/webgpu/attention_kernel
 import { operationsOn } from "../../lib/device/webgpu/device.ts";
 import { Gpu } from "../../lib/device/webgpu/gpu.ts";
 import type { Kernel } from "../../lib/device/webgpu/kernel.ts";
-import type { MatmulPlan, MatmulTile } from "../../lib/device/webgpu/matmul.ts";
-import { MATMUL_TILES } from "../../lib/device/webgpu/matmul_tile.ts";
+import { type Dealer, MATMUL_TILES, type MatmulTile } from "../../lib/device/webgpu/matmul_tile.ts";
 import { measurePeak } from "../../lib/device/webgpu/peak.ts";
 import { expandTemplate, type TemplateValues } from "../../lib/device/webgpu/template.ts";
 import { Transfers } from "../../lib/device/webgpu/transfers.ts";
@@ -98,9 +97,9 @@ function callsOn(
   );
 }
 
-/** Deals every product to many workgroups that is long enough. */
-function planOf(tile: MatmulTile): MatmulPlan {
-  return { tileFor: () => tile, enoughGroups: 1000 };
+/** Deals every product so, with K cut where it can be. */
+function dealOf(tile: MatmulTile, splits: number): Dealer {
+  return (_, mostSplits) => ({ tile, splits: Math.min(splits, mostSplits) });
 }
 
 const ATTENTION_PRODUCTS = Object.keys(
@@ -111,10 +110,10 @@ const ATTENTION_PRODUCTS = Object.keys(
 function compileAll(compiler: Compiler, tiles = MATMUL_TILES): void {
   const calls = callsOn(compiler);
   for (const product of ATTENTION_PRODUCTS) {
-    for (const tile of tiles) {
-      const operations = operationsOn(compiler, product, planOf(tile));
+    tiles.forEach((tile, i) => {
+      const operations = operationsOn(compiler, product, dealOf(tile, 1 + i % 2));
       for (const call of calls) call(operations);
-    }
+    });
   }
 }
 
@@ -137,16 +136,17 @@ function matrixCompiler(
   const matrices = [{ componentType, resultComponentType: "f32", M, N, K }];
   const subgroups = { min: 32, max: 32 };
   const compiler = new Compiler(device, Infinity, Infinity, { ...features, subgroups, matrices });
-  const { matmul, attention, attentionBackward } = operationVariants();
+  const { matmul, matmulGroup, attention, attentionBackward } = operationVariants();
   const products = matmul.filter(({ out }) => out.shape[0] > 8);
   const variants = {
     matmul: products.map((args) => ({ ...args, operands: "float16" as const })),
+    matmulGroup,
     attention,
     attentionBackward,
   };
   const calls = callsOn(compiler, variants);
   for (const product of ATTENTION_PRODUCTS) {
-    const operations = operationsOn(compiler, product, planOf(MATMUL_TILES[0]));
+    const operations = operationsOn(compiler, product, dealOf(MATMUL_TILES[0], 1));
     for (const call of calls) call(operations);
   }
   return compiler;
@@ -158,7 +158,7 @@ function subgroupCompiler({ device, features }: OpenAdapter): Compiler {
   const compiler = new Compiler(device, Infinity, Infinity, { ...features, subgroups });
   const { attention, attentionBackward, attentionWithCache } = operationVariants();
   const variants = { attention, attentionBackward, attentionWithCache };
-  const operations = operationsOn(compiler, "direct", planOf(MATMUL_TILES[0]));
+  const operations = operationsOn(compiler, "direct", dealOf(MATMUL_TILES[0], 1));
   for (const call of callsOn(compiler, variants)) call(operations);
   return compiler;
 }

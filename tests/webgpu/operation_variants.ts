@@ -71,6 +71,24 @@ function matmulVariants(): SpecifiedArgs<"matmul">[] {
   }));
 }
 
+/** Three products that can be taken as one: of few rows, and of more. */
+function groupVariants(): SpecifiedArgs<"matmulGroup">[] {
+  const sizes = [256, 128, 128];
+  return choices({ layout: ["nn", "nt", "tn"] as const, M: [1, 128], beta: [0, 1] })
+    .map(({ layout, M, beta }) => {
+      const [out, a, b] = [random([M, 128]), random([M, 128]), random([M, 128])];
+      return {
+        products: sizes.map((size, i) =>
+          layout === "nt"
+            ? { out: random([M, size]), a, b: random([size, 128]), layout, beta }
+            : layout === "nn"
+            ? { out, a: random([M, size]), b: random([size, 128]), layout, beta: i ? 1 : beta }
+            : { out: random([size, 128]), a: random([M, size]), b, layout, beta }
+        ),
+      };
+    });
+}
+
 /** What each operation is to be called with. */
 export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>[] } {
   const ids = Int32Array.of(0, 1, 1);
@@ -78,7 +96,17 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
   return {
     zero: [{ x: random([3]) }],
     copy: [{ out: random([3]), x: random([3]) }],
-    matmul: matmulVariants(),
+    matmul: [
+      ...matmulVariants(),
+      {
+        out: random([1, 128, 128]),
+        a: random([1, 128, 64]),
+        b: random([1, 128, 64]),
+        layout: "nt",
+        symmetric: true,
+      },
+    ],
+    matmulGroup: groupVariants(),
 
     embedding: kept.map(({ C, dtype }) => ({
       out: random([3, C]),

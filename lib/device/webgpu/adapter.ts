@@ -23,6 +23,8 @@ export interface OpenAdapter {
   features: GpuFeatures;
   /** What a person would call it. */
   name: string;
+  /** Tells it from other adapters, with its compiler and, as far as it says that, its driver. */
+  key: string;
   /** Whether it runs on the CPU. */
   software: boolean;
 }
@@ -45,7 +47,7 @@ export async function openAdapter(
   }
   const requiredLimits: Record<string, number> = {};
   for (const name of LIMITS) requiredLimits[name] = adapter.limits[name];
-  const { description, device: id, vendor } = adapter.info;
+  const { description, device: id, vendor, architecture } = adapter.info;
   const name = description || id || vendor || "WebGPU adapter";
   const [most, ...fewer] = featureNames(adapter, choice);
   const open = (names: string[]) => {
@@ -61,7 +63,9 @@ export async function openAdapter(
     });
   });
   const features = await featuresOf(adapter, device);
-  return { device, features, name, software: adapter.info.isFallbackAdapter };
+  // Compilers need not be named: Deno and Dawn describe the same adapter differently.
+  const key = JSON.stringify([vendor, architecture, id, description]);
+  return { device, features, name, key, software: adapter.info.isFallbackAdapter };
 }
 
 /**

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Hardware, PeakFlops } from "../device.ts";
+import type { Hardware } from "../device.ts";
 import type { Operations } from "../operations.ts";
 import { adamWOperations } from "./adamw.ts";
 import { type AdapterOptions, openAdapter } from "./adapter.ts";
@@ -14,20 +14,20 @@ import { elementwiseOperations } from "./elementwise.ts";
 import { embeddingOperations } from "./embedding.ts";
 import { Gpu, type Profiler, viewOf } from "./gpu.ts";
 import { lossOperations } from "./loss.ts";
-import { matmulOperations, type MatmulPlan, type MatmulTile } from "./matmul.ts";
-import { measure, type Measured, tileFor } from "./matmul_tile.ts";
+import { matmulOperations } from "./matmul.ts";
+import { type Dealer, dealerOf, type MatmulTile } from "./matmul_tile.ts";
 import { muonOperations } from "./muon.ts";
 import { normOperations } from "./norm.ts";
-import { measurePeak } from "./peak.ts";
 import { rotaryOperations } from "./rotary.ts";
 import { sampleOperations } from "./sample.ts";
 import { smearOperations } from "./smear.ts";
 import { Transfers } from "./transfers.ts";
+import { type TunerOptions, type Tuning, tuningOf } from "./tuner.ts";
 import { givesMemory } from "./try_out.ts";
 import { valueEmbeddingOperations } from "./value_embedding.ts";
 
 /** Options of {@link createWebGpuDevice}. */
-export interface WebGpuOptions extends AdapterOptions {
+export interface WebGpuOptions extends AdapterOptions, TunerOptions {
   /** Largest range of a buffer that a kernel may see, in bytes; the adapter's limit unless given. */
   maxBindingBytes?: number;
   /** How many bytes may be allocated in all; as many as the adapter has, unless given. */
@@ -36,59 +36,51 @@ export interface WebGpuOptions extends AdapterOptions {
   maxWork?: number;
   /** How matrix products are dealt to threads; measured unless given. */
   matmulTile?: MatmulTile;
-  /** Workgroups to which a product is dealt at least, along K; measured, or 0 with a given tile. */
-  enoughGroups?: number;
+  /** Parts of K in products with that tile, where there may be as many; 1 unless given. */
+  matmulSplits?: number;
   /** How attention takes its products; by the kind of adapter unless given. */
   attentionProducts?: AttentionProducts;
-  /** A clock in milliseconds for that measurement; `performance.now` unless given. */
-  now?: () => number;
   /** Makes what measures the kernels; the adapter must have the feature `timestamp-query`. */
   profiler?: (device: GPUDevice) => Profiler;
 }
-
-/** What was measured of each adapter, by its name. */
-const measurements = new Map<string, Measured & { peak: PeakFlops }>();
 
 /** How long a submission may take, in milliseconds: other programs wait for the GPU as well. */
 const SUBMISSION_MS = 100;
 
 /**
  * Opens the WebGPU device: the most powerful adapter there is (in Deno `DENO_WEBGPU_BACKEND` and the
- * driver's own variables narrow the choice). The first device of a process measures the
- * adapter's speed and which matmul tile suits it, in under a second.
+ * driver's own variables narrow the choice). An adapter that is
+ * not known from before is measured, which takes up to a few seconds.
  *
  * @throws {UserError} when there is no adapter, or its device cannot be used.
  */
 export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<Hardware> {
   const required: GPUFeatureName[] = options.profiler ? ["timestamp-query"] : [];
-  const { device, features, name, software } = await openAdapter(options, required);
+  const adapter = await openAdapter(options, required);
+  const { device, features, name, software } = adapter;
   const limit = device.limits.maxStorageBufferBindingSize;
   const maxBindingBytes = Math.min(options.maxBindingBytes ?? limit, limit);
   const gpu = new Gpu(device, maxBindingBytes, options.maxMemoryBytes ?? Infinity, features);
 
-  let measured = measurements.get(name);
-  if (!measured && !options.matmulTile) {
+  const { matmulTile, matmulSplits = 1 } = options;
+  let tuning: Tuning | undefined;
+  if (!matmulTile) {
     try {
-      const now = options.now ?? (() => performance.now());
-      const peak = await measurePeak(gpu, software, now);
-      measured = { ...await measure(gpu, software, now), peak };
+      tuning = await tuningOf(gpu, adapter, options);
     } catch (error) {
       gpu.close();
       throw error;
     }
-    measurements.set(name, measured);
   }
   const products = options.attentionProducts ?? (software ? "direct" : "tiles");
-  const { matmulTile } = options, tiles = measured?.tiles ?? [];
-  gpu.maxWork = options.maxWork ?? (measured ? measured.rate * SUBMISSION_MS : gpu.maxWork);
+  const deal: Dealer = matmulTile
+    ? (_, mostSplits) => ({ tile: matmulTile, splits: Math.min(matmulSplits, mostSplits) })
+    : dealerOf(tuning!.tiles);
+  gpu.maxWork = options.maxWork ?? (tuning ? tuning.rate * SUBMISSION_MS : gpu.maxWork);
   gpu.profiler = options.profiler?.(device);
-  const operationsOf = (gpu: Gpu) =>
-    operationsOn(gpu, products, {
-      tileFor: (outputSize) => matmulTile ?? tileFor(tiles, outputSize),
-      enoughGroups: options.enoughGroups ?? measured?.enoughGroups ?? 0,
-    });
-  const adapter = { name, isSoftware: software, peakFlops: measured?.peak };
-  return deviceOn(gpu, adapter, operationsOf, (bytes) => givesMemory(options, bytes));
+  const operationsOf = (gpu: Gpu) => operationsOn(gpu, products, deal);
+  const about = { name, isSoftware: software, peakFlops: tuning?.peak };
+  return deviceOn(gpu, about, operationsOf, (bytes) => givesMemory(options, bytes));
 }
 
 /**
@@ -137,12 +129,12 @@ function deviceOn(
  * Every operation.
  *
  * @param products How attention takes its products.
- * @param plan How matrix products are dealt to workgroups.
+ * @param deal How matrix products are dealt to threads.
  */
 export function operationsOn(
   gpu: Gpu,
   products: AttentionProducts,
-  plan: MatmulPlan,
+  deal: Dealer,
 ): Operations {
   return {
     ...adamWOperations(gpu),
@@ -150,7 +142,7 @@ export function operationsOn(
     ...elementwiseOperations(gpu),
     ...embeddingOperations(gpu),
     ...lossOperations(gpu),
-    ...matmulOperations(gpu, plan),
+    ...matmulOperations(gpu, deal),
     ...muonOperations(gpu),
     ...normOperations(gpu),
     ...rotaryOperations(gpu),

@@ -50,6 +50,9 @@ const SHAPES = [
 /** As many workgroups as keep a large GPU busy. */
 const ENOUGH_GROUPS = 128;
 
+/** Steps of K of a part, at least. */
+const LEAST_STEPS = 512;
+
 /**
  * The tile for a product, of the largest matrices that the adapter has: of float16 where operands may
  * be rounded to it, else of float32. Undefined where it has none, or no room for a tile.
@@ -74,6 +77,20 @@ export function matrixTileFor(
     if (tile) return tile;
   }
   return undefined;
+}
+
+/** Into how many parts K is cut, `most` at most, so that there are enough workgroups. */
+export function matrixSplits(
+  tile: MatrixTile,
+  { batch, M, N, K }: { batch: number; M: number; N: number; K: number },
+  most: number,
+): number {
+  const groups = batch * Math.ceil(M / rowsOf(tile)) * Math.ceil(N / columnsOf(tile));
+  let splits = 1;
+  while (groups * splits < ENOUGH_GROUPS && 2 * splits <= Math.min(most, K / LEAST_STEPS)) {
+    splits *= 2;
+  }
+  return splits;
 }
 
 /** Rows of a workgroup. */

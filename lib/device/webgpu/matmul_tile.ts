@@ -1,23 +1,42 @@
 /**
- * Which matmul tile suits an adapter, found by a short measurement.
+ * How a matrix product is dealt to threads, by its sizes and by what was measured of the adapter.
  *
  * @module
  */
-import type { Gpu } from "./gpu.ts";
-import { matmulOperations, type MatmulPlan, type MatmulTile } from "./matmul.ts";
+
+/** What the threads of a workgroup compute. */
+export interface MatmulTile {
+  /**
+   * Whether tiles of `a` and `b` go through workgroup memory, BK steps of K at a time: 8, 16 or 32.
+   * TX and TY are multiples of eight then.
+   */
+  readonly BK: number | "registers only";
+  /** Rows of a thread, a multiple of four. */
+  readonly RM: number;
+  /** Columns of a thread, a multiple of four. */
+  readonly RN: number;
+  /** Threads of a workgroup along columns. */
+  readonly TX: number;
+  /** Threads of a workgroup along rows. */
+  readonly TY: number;
+}
 
 /** Tiles without workgroup memory, which software adapters run best. */
-const REGISTER_TILES: readonly MatmulTile[] = [
+export const REGISTER_TILES: readonly MatmulTile[] = [
   { BK: "registers only", RM: 8, RN: 8, TX: 8, TY: 2 },
   { BK: "registers only", RM: 12, RN: 8, TX: 8, TY: 1 },
 ];
 
-/** Tiles for GPUs, from few to many outputs per workgroup. */
-const GPU_TILES: readonly MatmulTile[] = [
+/**
+ * Tiles for GPUs, from few to many outputs per workgroup, and flat ones for few rows. BK is such that
+ * all threads bring as many blocks of both tiles, or nearly, in 16 KiB, which every adapter has.
+ */
+export const GPU_TILES: readonly MatmulTile[] = [
   { BK: 16, RM: 4, RN: 4, TX: 8, TY: 8 },
-  { BK: 16, RM: 4, RN: 4, TX: 16, TY: 16 },
+  { BK: 32, RM: 4, RN: 4, TX: 16, TY: 8 },
+  { BK: 32, RM: 4, RN: 4, TX: 16, TY: 16 },
   { BK: 16, RM: 8, RN: 8, TX: 8, TY: 8 },
-  { BK: 16, RM: 8, RN: 4, TX: 16, TY: 16 },
+  { BK: 16, RM: 8, RN: 8, TX: 16, TY: 8 },
   { BK: 16, RM: 8, RN: 8, TX: 16, TY: 16 },
   { BK: "registers only", RM: 4, RN: 4, TX: 8, TY: 8 },
 ];
@@ -25,101 +44,73 @@ const GPU_TILES: readonly MatmulTile[] = [
 /** Every tile that may be chosen. */
 export const MATMUL_TILES: readonly MatmulTile[] = [...REGISTER_TILES, ...GPU_TILES];
 
-/** The tiles found best, for outputs up to so many elements. */
-export type TileChoice = readonly { readonly outputSize: number; readonly tile: MatmulTile }[];
+/** No tile has more rows. */
+export const MOST_TILE_ROWS = 128;
 
-/** What was measured of an adapter. */
-export interface Measured {
-  readonly tiles: TileChoice;
-  /** Multiply-adds per millisecond in a large product. */
-  readonly rate: number;
-  /** See {@link MatmulPlan.enoughGroups}. */
-  readonly enoughGroups: number;
+/** For rows that are not whole vec4s, which no model has: what compiles quickly. */
+export const UNALIGNED_TILE: MatmulTile = { BK: "registers only", RM: 4, RN: 4, TX: 8, TY: 8 };
+
+/** How fast products are with a tile, in multiply-adds per millisecond. */
+export interface TileRate {
+  readonly tile: MatmulTile;
+  /** Of one workgroup that has the adapter for itself. */
+  readonly alone: number;
+  /** Of as many workgroups as keep it busy, all together. */
+  readonly together: number;
 }
 
-/** Measurements last about this long, in milliseconds, once warm. */
-const MEASURE_MS = 25;
+/** Sizes of what is dealt. */
+export interface DealtSizes {
+  readonly batch: number;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
 
-/** However fast a GPU is, a measurement is of at most so many products. */
-const MAX_REPETITIONS = 500;
+/** How a product is dealt. */
+export interface Deal {
+  readonly tile: MatmulTile;
+  /** Parts of K, whose sums are added up afterwards. */
+  readonly splits: number;
+}
 
-/** A product of few outputs, whose workgroups are not enough for a large GPU: M, N and K. */
-const NARROW = [512, 512, 16384] as const;
+/** Says how to deal a product whose K may be cut into so many parts at most. */
+export type Dealer = (sizes: DealtSizes, mostSplits: number) => Deal;
 
-/** How many workgroups may be enough, fewest first. */
-const ENOUGH_GROUPS = [0, 64, 128, 256, 512];
+/** Multiply-adds that take as long as writing a number of a part's sums and reading it again. */
+const PARTIAL_WORK = 128;
 
-/** More workgroups than before must be faster by as much, since their sums take memory. */
-const GAIN = 0.97;
+/** Milliseconds that it takes to start the kernel that adds them up. */
+const SUM_MS = 0.005;
+
+/** Steps of K of a part, at least. */
+const LEAST_STEPS = 128;
+
+/** Rows and columns of a workgroup. */
+export function tileSides({ RM, RN, TX, TY }: MatmulTile): { rows: number; columns: number } {
+  return { rows: TY * RM, columns: TX * RN };
+}
 
 /**
- * Times the candidates on square products, small and large, since a large tile leaves most of a GPU
- * idle on a small product; then on a narrow one with a long K, how many workgroups keep it busy.
- *
- * @param software Whether the adapter runs on the CPU.
- * @param now A clock in milliseconds.
+ * Deals by what should take the least time. Few workgroups take as long as one alone would, many as
+ * long as all of them together; with K in parts there are more, of less work each. It depends on sizes
+ * and rates alone, so that a product has the same bits each time.
  */
-export async function measure(gpu: Gpu, software: boolean, now: () => number): Promise<Measured> {
-  const sides = software ? [256] : [512, 2048];
-  const candidates = software ? REGISTER_TILES : GPU_TILES;
-  const tiles: { outputSize: number; tile: MatmulTile }[] = [];
-  let rate = 0;
-  for (const side of sides) {
-    const plans = candidates.map((tile) => ({ tile, tileFor: () => tile, enoughGroups: 0 }));
-    const { times, repetitions } = await timesOf(gpu, now, [side, side, side], "nt", plans);
-    const best = times.indexOf(Math.min(...times));
-    rate = repetitions * side ** 3 / times[best];
-    tiles.push({ outputSize: side * side, tile: candidates[best] });
-  }
-  tiles[tiles.length - 1].outputSize = Infinity;
-  // A CPU has no workgroups that wait for work.
-  if (software) return { tiles, rate, enoughGroups: 0 };
-  const plans = ENOUGH_GROUPS.map((enoughGroups) => (
-    { tileFor: (outputSize: number) => tileFor(tiles, outputSize), enoughGroups }
-  ));
-  const { times } = await timesOf(gpu, now, NARROW, "tn", plans);
-  let best = 0;
-  for (const i of times.keys()) if (times[i] < GAIN * times[best]) best = i;
-  return { tiles, rate, enoughGroups: ENOUGH_GROUPS[best] };
-}
-
-/** How long as many products take by each of some plans, in milliseconds. */
-async function timesOf(
-  gpu: Gpu,
-  now: () => number,
-  [M, N, K]: readonly [number, number, number],
-  layout: "nt" | "tn",
-  plans: readonly MatmulPlan[],
-): Promise<{ times: number[]; repetitions: number }> {
-  const shapes = [[M, N], layout === "tn" ? [K, M] : [M, K], layout === "tn" ? [K, N] : [N, K]];
-  const [out, a, b] = shapes.map((shape) => gpu.allocate("measured", shape, "float32"));
-  const timed = async (plan: MatmulPlan, repetitions: number): Promise<number> => {
-    const { matmul } = matmulOperations(gpu, plan);
-    const start = now();
-    for (let i = 0; i < repetitions; i++) matmul({ out, a, b, layout });
-    gpu.submit();
-    await gpu.answer(gpu.device.queue.onSubmittedWorkDone());
-    return now() - start;
-  };
-  const times: number[] = [];
-  let repetitions = 0;
-  for (const plan of plans) {
-    await timed(plan, 1);
-    if (repetitions === 0) {
-      // Waiting alone takes some ten milliseconds, so the work must take longer.
-      const waiting = await timed(plan, 0);
-      // Five products are too much at once for the slowest.
-      const tries = await timed(plan, 1) - waiting > MEASURE_MS ? 1 : 5;
-      const each = (await timed(plan, tries) - waiting) / tries;
-      repetitions = Math.ceil(MEASURE_MS / Math.max(each, MEASURE_MS / MAX_REPETITIONS));
+export function dealerOf(rates: readonly TileRate[]): Dealer {
+  return ({ batch, M, N, K }, mostSplits) => {
+    let best: Deal | undefined, least = Infinity;
+    for (const { tile, alone, together } of rates) {
+      const { rows, columns } = tileSides(tile);
+      const groups = batch * Math.ceil(M / rows) * Math.ceil(N / columns);
+      const most = Math.min(mostSplits, K / LEAST_STEPS);
+      for (let splits = 1; splits === 1 || splits <= most; splits *= 2) {
+        const work = rows * columns * K / splits;
+        const summing = splits * batch * M * N * PARTIAL_WORK / together + SUM_MS;
+        const time = Math.max(work / alone, groups * splits * work / together) +
+          (splits === 1 ? 0 : summing);
+        if (time < least) [best, least] = [{ tile, splits }, time];
+      }
     }
-    times.push(await timed(plan, repetitions));
-  }
-  for (const tensor of [out, a, b]) gpu.free(tensor);
-  return { times, repetitions };
-}
-
-/** The tile for an output of so many elements. */
-export function tileFor(choice: TileChoice, outputSize: number): MatmulTile {
-  return choice.find((entry) => outputSize <= entry.outputSize)!.tile;
+    return best!;
+  };
 }

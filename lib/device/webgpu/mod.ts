@@ -10,4 +10,5 @@ export { createWebGpuDevice } from "./device.ts";
 export type { FeatureChoice } from "./features.ts";
 export type { WebGpuOptions } from "./device.ts";
 export type { Profiler } from "./gpu.ts";
-export type { MatmulTile } from "./matmul.ts";
+export type { MatmulTile } from "./matmul_tile.ts";
+export type { Measurements, TunerOptions } from "./tuner.ts";
