@@ -14,12 +14,8 @@ export { hubConnection, openDataSource } from "./data_source.ts";
 export { evaluationSteps, validate, validationBpb, type ValidationOptions } from "./evaluation.ts";
 export { areWorthSaving, attempt, endedBy } from "./failures.ts";
 export type { MeasurementIo, RunIo } from "./io.ts";
-export {
-  isMultiple,
-  runTrainingLoop,
-  type TrainingBatch,
-  type TrainingLoopOptions,
-} from "./loop.ts";
+export { isMultiple, runTrainingLoop } from "./loop.ts";
+export type { TrainingBatch, TrainingLoopOptions } from "./loop_options.ts";
 export { overflowLine } from "./loss_scale.ts";
 export { type RunEnd, type RunProgress, START } from "./run_progress.ts";
 export { type MeasurementOptions, RunMeasurements } from "./measurements.ts";

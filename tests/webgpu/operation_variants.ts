@@ -309,14 +309,16 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       minP: 0.1,
     })),
 
-    adamW: choices({ types: kept, guard: guards }).map(({ types: { C, dtype }, guard }) => ({
-      p: random([C], 1, dtype),
-      g: random([C], 1, dtype),
-      m: random([C], 1, dtype),
-      v: positive([C], 1, dtype),
-      ...settings,
-      guard,
-    })),
+    adamW: choices({ types: kept, guard: guards, isCompact: yesOrNo })
+      .map(({ types: { C, dtype }, guard, isCompact }) => ({
+        p: random([3, C], 1, dtype),
+        g: random([isCompact ? 2 : 3, C], 1, dtype),
+        m: random([3, C], 1, dtype),
+        v: positive([3, C], 1, dtype),
+        rows: isCompact ? ints([1, -1, 0]) : undefined,
+        ...settings,
+        guard,
+      })),
     muonMomentum: choices({ C: columns, guard: guards }).map(({ C, guard }) => ({
       out: random([1, 3, C]),
       momentum: random([1, 3, C]),

@@ -69,13 +69,14 @@ function directKernels(gpu: Gpu): AttentionKernels {
   // A workgroup is one subgroup, whose size must be known.
   const SUBGROUPS = min === max;
   const LANES = SUBGROUPS ? min : 8;
-  // The columns of a thread. More of them, in subgroups of 4, take SwiftShader's compiler minutes.
-  const C = !SUBGROUPS ? 1 : LANES === 8 ? 4 : 2;
+  // Lavapipe has 8 threads or more. With as many scores a thread, SwiftShader's compiler, which has 4,
+  // takes minutes and gigabytes.
+  const [R, columns] = SUBGROUPS && LANES >= 8 ? [4, 32] : [2, 8];
   const kernel = (source: string, q: Tensor, values: { CACHE?: boolean } = {}): RowsKernel => {
     const D = q.shape[3], WIDTH = widthFor(D);
-    const tile = { R: 4, C, LANES, SUBGROUPS };
+    const tile = { R, C: columns / LANES, LANES, SUBGROUPS };
     const part = { ...storage("PART", q, WIDTH), D, WIDTH };
-    return { kernel: gpu.kernel(source, { ...values, ...tile, ...part }), rows: 4 * LANES };
+    return { kernel: gpu.kernel(source, { ...values, ...tile, ...part }), rows: R * LANES };
   };
   return {
     forward: (q, CACHE) => kernel(DIRECT_FORWARD, q, { CACHE }),
