@@ -1,7 +1,7 @@
 /** Which kernels were found best for products. */
 import { openAdapter } from "../../lib/device/webgpu/adapter.ts";
 import { Gpu } from "../../lib/device/webgpu/gpu.ts";
-import { measure } from "../../lib/device/webgpu/tuner.ts";
+import { measureTiles } from "../../lib/device/webgpu/tuner.ts";
 import { webGpuOf, type WebGpuProvider } from "../../lib/device/webgpu/provider.ts";
 import type { Row } from "./part.ts";
 
@@ -10,7 +10,7 @@ export async function* tuner(provider: WebGpuProvider): AsyncGenerator<Row> {
   const { device, features, software } = await openAdapter({ gpu: await webGpuOf(provider) });
   const gpu = new Gpu(device, device.limits.maxStorageBufferBindingSize, Infinity, features);
   const start = performance.now();
-  const { tiles } = await measure(gpu, software, () => performance.now());
+  const { tiles } = await measureTiles(gpu, software, () => performance.now());
   const seconds = (performance.now() - start) / 1000;
   // Two operations each, and milliseconds.
   const rate = (multiplyAdds: number) => 2 * multiplyAdds / 1e6;

@@ -51,6 +51,10 @@ export const DEVICE_AND_OUTPUT = {
     words: "Type to compute in: float32, or on a GPU bfloat16 or float16.",
     of: inModelCommands(absent("NANOCHAT_DTYPE, else bfloat16 on a graphics card")),
   },
+  retune: {
+    words: "Measure a graphics card anew, although it is known from before.",
+    of: inModelCommands(false),
+  },
   threads: {
     value: "count:integer",
     rule: positive,

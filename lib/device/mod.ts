@@ -29,6 +29,8 @@ export {
   createWebGpuDevice,
   type FeatureChoice,
   type MatmulTile,
+  type Measurements,
   type Profiler,
+  type TunerOptions,
   type WebGpuOptions,
 } from "./webgpu/mod.ts";

@@ -6,7 +6,7 @@
 import { createCpuDevice } from "./cpu/mod.ts";
 import type { Hardware } from "./device.ts";
 import { adapterAdvice, memoryLimit } from "./host.ts";
-import { createWebGpuDevice, findAdapter } from "./webgpu/mod.ts";
+import { createWebGpuDevice, findAdapter, type Measurements } from "./webgpu/mod.ts";
 import { webGpuOf, type WebGpuProvider } from "./webgpu/provider.ts";
 
 /** Which device is asked for. */
@@ -19,12 +19,16 @@ export interface DeviceChoice {
   threads?: number;
   /** BLAS library of the CPU device: `off` (the default), `auto`, or a file. */
   blas?: string;
+  /** Whether a graphics card is measured anew, although that was done before. */
+  retune?: boolean;
 }
 
 /** What is asked of {@link openDevice}. */
 export interface DeviceOptions extends DeviceChoice {
   /** Processes of this computer that each open a device, and share its memory: 1. */
   processes?: number;
+  /** Where measurements of a graphics card are kept; in this process alone unless given. */
+  measurements?: Measurements;
   /** A clock in milliseconds, for measuring a GPU; `performance.now` unless given. */
   now?: () => number;
 }
@@ -40,7 +44,8 @@ export interface DeviceOptions extends DeviceChoice {
 export async function openDevice(
   options: DeviceOptions = {},
 ): Promise<{ device: Hardware; reason: string }> {
-  const { deviceType, webgpu = "deno", threads, blas, processes = 1, now } = options;
+  const { deviceType, webgpu = "deno", threads, blas, processes = 1 } = options;
+  const { measurements, retune, now } = options;
   const gpu = deviceType === "cpu" ? undefined : await webGpuOf(webgpu);
   const adapter = gpu && await findAdapter(gpu);
   const software = adapter?.info.isFallbackAdapter ?? false;
@@ -49,6 +54,8 @@ export async function openDevice(
       gpu,
       adapterAdvice: adapterAdvice(),
       maxMemoryBytes: memoryLimit(software) / processes,
+      measurements,
+      retune,
       now,
     });
   if (deviceType === "webgpu") {

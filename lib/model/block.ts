@@ -90,6 +90,15 @@ function multiply(model: GPT, args: MatmulArgs): void {
   model.device.matmul({ ...args, operands: model.kept.operands });
 }
 
+/** Products of q, k and v in the types of a model. */
+function multiplyEach(
+  model: GPT,
+  products: readonly MatmulArgs[],
+): void {
+  const { operands } = model.kept;
+  model.device.matmulGroup({ products: products.map((args) => ({ ...args, operands })) });
+}
+
 /**
  * Runs a block: reads `act.x`, writes the other activations and `out` (which may be `act.x`).
  *
@@ -112,9 +121,11 @@ export function forwardBlock(
   const weight = (name: string) => model.value(`transformer.h.${layer}.${name}.weight`);
   const mixed = mixNorm(model, layer, act.x, inputs, scratch.mixed, normed);
 
-  multiply(model, { out: act.q, a: normed, b: weight("attn.c_q"), layout: "nt" });
-  multiply(model, { out: act.k, a: normed, b: weight("attn.c_k"), layout: "nt" });
-  multiply(model, { out: act.v, a: normed, b: weight("attn.c_v"), layout: "nt" });
+  multiplyEach(model, [
+    { out: act.q, a: normed, b: weight("attn.c_q"), layout: "nt" },
+    { out: act.k, a: normed, b: weight("attn.c_k"), layout: "nt" },
+    { out: act.v, a: normed, b: weight("attn.c_v"), layout: "nt" },
+  ]);
   if (valueGate && hasValueEmbedding(config, layer)) {
     const table = model.value(`value_embeds.${layer}.weight`), gate = weight("attn.ve_gate");
     const { scale } = valueGate;
@@ -150,10 +161,10 @@ export function backwardBlock(
   const { ids, groups, cos, sin } = inputs;
   const { normed, dNormed, dAttended, dq, dk, dv, delta, dHidden } = scratch;
   const name = (short: string) => `transformer.h.${layer}.${short}.weight`;
-  /** dW += doutᵀ·x, and dIn (+)= dout·W. */
-  const linearBackward = (short: string, dout: Tensor, x: Tensor, dIn: Tensor, beta: number) => {
+  /** dW += doutᵀ·x, and dIn = dout·W. */
+  const linearBackward = (short: string, dout: Tensor, x: Tensor, dIn: Tensor) => {
     multiply(model, { out: model.gradient(name(short)), a: dout, b: x, layout: "tn", beta: 1 });
-    multiply(model, { out: dIn, a: dout, b: model.value(name(short)), layout: "nn", beta });
+    multiply(model, { out: dIn, a: dout, b: model.value(name(short)), layout: "nn" });
   };
 
   const hidden = act.hidden, proj = name("mlp.c_proj");
@@ -161,18 +172,28 @@ export function backwardBlock(
   const epilogue = { kind: "reluSquareGradient", activation: hidden } as const;
   multiply(model, { out: dHidden, a: dx, b: model.value(proj), layout: "nn", epilogue });
   device.rmsNorm({ out: normed, x: act.middle });
-  linearBackward("mlp.c_fc", dHidden, normed, dNormed, 0);
+  linearBackward("mlp.c_fc", dHidden, normed, dNormed);
   device.rmsNormBackward({ dx, dout: dNormed, x: act.middle, accumulate: true });
 
-  linearBackward("attn.c_proj", dx, act.attended, dAttended, 0);
+  linearBackward("attn.c_proj", dx, act.attended, dAttended);
   const { q, k, v, attended: out, lse, qRstd, kRstd } = act;
   device.attentionBackward({ dq, dk, dv, delta, dout: dAttended, out, lse, q, k, v, window });
   device.rotaryNormBackward({ dx: dq, y: q, rstd: qRstd, cos, sin, scale: qkScale });
   device.rotaryNormBackward({ dx: dk, y: k, rstd: kRstd, cos, sin, scale: qkScale });
   const mixed = mixNorm(model, layer, act.x, inputs, scratch.mixed, normed);
-  linearBackward("attn.c_q", dq, normed, dNormed, 0);
-  linearBackward("attn.c_k", dk, normed, dNormed, 1);
-  linearBackward("attn.c_v", dv, normed, dNormed, 1);
+  const projections = [["attn.c_q", dq], ["attn.c_k", dk], ["attn.c_v", dv]] as const;
+  multiplyEach(
+    model,
+    projections.map(([short, a]) => (
+      { out: model.gradient(name(short)), a, b: normed, layout: "tn", beta: 1 }
+    )),
+  );
+  multiplyEach(
+    model,
+    projections.map(([short, a], i) => (
+      { out: dNormed, a, b: model.value(name(short)), layout: "nn", beta: i === 0 ? 0 : 1 }
+    )),
+  );
   if (valueGate && hasValueEmbedding(config, layer)) {
     const table = `value_embeds.${layer}.weight`, gate = name("attn.ve_gate");
     device.addValueEmbeddingBackward({

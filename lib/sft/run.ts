@@ -71,7 +71,7 @@ export interface SftResult {
  * @throws {UserError} for whatever a person can mend; nothing is half-written.
  */
 export async function runSft(options: SftOptions, io: RunIo): Promise<SftResult> {
-  if (options.resume) return await resume(options, await whereModelsAre(io));
+  if (options.resume) return await resume(options, await whereModelsAre(io), io);
   // A rank that lacks the model which others have says so.
   const isDemo = !await (io.ranks ?? SINGLE).any(!await needsDemo(options, io.baseDir));
   return await withDevice(options, io, async (device) => {
@@ -80,8 +80,12 @@ export async function runSft(options: SftOptions, io: RunIo): Promise<SftResult>
   });
 }
 
-/** Goes on with the newest run. */
-async function resume(given: SftOptions, io: RunIo): Promise<SftResult> {
+/**
+ * Goes on with the newest run.
+ *
+ * @param deviceIo With the base directory itself, where models are in a folder of it.
+ */
+async function resume(given: SftOptions, io: RunIo, deviceIo: RunIo): Promise<SftResult> {
   const { terminal } = io;
   const { modelTag: tag, modelStep: step } = given;
   const files = await findBeginning({ source: "sft", tag, step }, io);
@@ -108,7 +112,7 @@ async function resume(given: SftOptions, io: RunIo): Promise<SftResult> {
       wasFinished: true,
     };
   }
-  return await withDevice(options, io, async (device) => {
+  return await withDevice(options, deviceIo, async (device) => {
     const result = await fineTune(device, options, io, { resumed: { files, meta, saved } });
     // It may have lacked its last measurement only.
     const wasFinished = at.progress >= 1;

@@ -5,10 +5,9 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "@std/path";
-import { StagedFile } from "../checkpoint/disk/mod.ts";
-import { UserError } from "../errors.ts";
 import type { Task } from "../tasks/mod.ts";
 import type { CheckOptions, TaskCheck } from "./check_task.ts";
+import { readMemory, writeMemory } from "./json_memory.ts";
 
 /** Name of the file in the base directory. */
 const FILE = "checked_data.json";
@@ -40,13 +39,7 @@ export class CheckMemory {
   /** Reads what a base directory remembers; nothing, where the file is missing or damaged. */
   static async open(baseDir: string, options: CheckOptions): Promise<CheckMemory> {
     const path = join(baseDir, FILE);
-    let checks: unknown;
-    try {
-      checks = JSON.parse(await Deno.readTextFile(path));
-    } catch {
-      // Whatever it is, looking again is right.
-    }
-    return new CheckMemory(path, options, { ...Object(checks) });
+    return new CheckMemory(path, options, await readMemory(path));
   }
 
   /** What is remembered of a task. */
@@ -61,14 +54,7 @@ export class CheckMemory {
     const key = await this.#keyOf(task);
     if (key === undefined) return;
     this.#checks[key] = check;
-    try {
-      await using file = await StagedFile.create(this.#path);
-      await file.write(new TextEncoder().encode(JSON.stringify(this.#checks, null, 2) + "\n"));
-      await file.commit();
-    } catch (error) {
-      // Where nothing can be written, it is looked at again next time.
-      if (!(error instanceof UserError)) throw error;
-    }
+    await writeMemory(this.#path, this.#checks);
   }
 
   async #keyOf(task: Task): Promise<string | undefined> {

@@ -67,7 +67,7 @@ export async function withModel<T, Io extends ModelIo>(
     const shape = { ...found.shape, ...typesOn(device) };
     return `; computes in ${shape.dtype}; ${await planAnswers(device, shape, texts)}`;
   };
-  return await withDevice(options, io, start, needs);
+  return await withDevice(options, givenIo, start, needs);
 }
 
 /** Says that weights are kept in 16 bits, and whether they lost something by it. */

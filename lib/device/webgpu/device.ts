@@ -22,7 +22,7 @@ import { rotaryOperations } from "./rotary.ts";
 import { sampleOperations } from "./sample.ts";
 import { smearOperations } from "./smear.ts";
 import { Transfers } from "./transfers.ts";
-import { type TunerOptions, type Tuning, tuningOf } from "./tuner.ts";
+import { measureAdapter, type TunerOptions, type Tuning, tuningOf } from "./tuner.ts";
 import { givesMemory } from "./try_out.ts";
 import { valueEmbeddingOperations } from "./value_embedding.ts";
 
@@ -66,7 +66,8 @@ export async function createWebGpuDevice(options: WebGpuOptions = {}): Promise<H
   let tuning: Tuning | undefined;
   if (!matmulTile) {
     try {
-      tuning = await tuningOf(gpu, adapter, options);
+      const measure = () => measureAdapter(gpu, software, options.now);
+      tuning = await tuningOf(adapter, options, measure);
     } catch (error) {
       gpu.close();
       throw error;

@@ -62,24 +62,30 @@ const known = new Map<string, Tuning>();
  * measured in each process: its name does not say on which CPU it runs.
  */
 export async function tuningOf(
-  gpu: Gpu,
   { key, software }: Pick<OpenAdapter, "key" | "software">,
-  { measurements, retune = false, now = () => performance.now() }: TunerOptions,
+  { measurements, retune = false }: TunerOptions,
+  measure: () => Promise<Tuning>,
 ): Promise<Tuning> {
   const versioned = `${VERSION} ${key}`;
   const kept = software ? undefined : measurements;
-  if (!retune) {
-    const found = known.get(versioned) ?? await kept?.load(versioned);
-    if (isTuning(found)) {
-      known.set(versioned, found);
-      return found;
-    }
+  let tuning: unknown;
+  if (!retune) tuning = known.get(versioned) ?? await kept?.load(versioned);
+  if (!isTuning(tuning)) {
+    tuning = await measure();
+    await kept?.save(versioned, tuning);
   }
+  known.set(versioned, tuning as Tuning);
+  return tuning as Tuning;
+}
+
+/** Measures an adapter; see {@link measureTiles} and {@link measurePeak}. */
+export async function measureAdapter(
+  gpu: Gpu,
+  software: boolean,
+  now: () => number = () => performance.now(),
+): Promise<Tuning> {
   const peak = await measurePeak(gpu, software, now);
-  const tuning = { ...await measure(gpu, software, now), peak };
-  known.set(versioned, tuning);
-  await kept?.save(versioned, tuning);
-  return tuning;
+  return { ...await measureTiles(gpu, software, now), peak };
 }
 
 /**
@@ -89,7 +95,7 @@ export async function tuningOf(
  * @param software Whether the adapter runs on the CPU.
  * @param now A clock in milliseconds.
  */
-export async function measure(
+export async function measureTiles(
   gpu: Gpu,
   software: boolean,
   now: () => number,
