@@ -4,7 +4,9 @@ import { join } from "@std/path";
 import { adapterMemory } from "../../lib/training/adapter_memory.ts";
 
 Deno.test("measurements of adapters stand beside each other; a damaged file is as none", async () => {
-  const folder = await Deno.makeTempDir();
+  const parent = await Deno.makeTempDir();
+  // As before the first command.
+  const folder = join(parent, "base");
   const path = join(folder, "adapters.json");
   try {
     const [memory, another] = [adapterMemory(folder), adapterMemory(folder)];
@@ -21,7 +23,7 @@ Deno.test("measurements of adapters stand beside each other; a damaged file is a
       assertEquals(await another.load("a"), { rate: 3 });
     }
   } finally {
-    await Deno.remove(folder, { recursive: true });
+    await Deno.remove(parent, { recursive: true });
   }
 });
 

@@ -66,6 +66,37 @@ Deno.test("large tiles of subgroup matrices", { ignore }, async () => {
   await checkOperation(device!, "matmul", product("nt", 1, M, N, 36));
 });
 
+Deno.test("a long K in parts, a half of what is symmetric, and several products as one", {
+  ignore,
+}, async () => {
+  for (const layout of layouts) {
+    await checkOperation(device!, "matmul", product(layout, 1, 40, 36, 1100));
+  }
+  const x = rounded([2, 136, 36]), out = random([2, 136, 136]);
+  const square = { a: x, b: x, layout: "nt", symmetric: true, operands: "float16" } as const;
+  await checkOperation(device!, "matmul", { out, ...square });
+  const [input, gradient] = [rounded([40, 36]), random([40, 36])];
+  const operands = "float16" as const;
+  const numbers = [1, 2].map(() => ({ rows: rounded([40, 128]), weights: rounded([128, 36]) }));
+  for (const beta of [0, 1]) {
+    await checkOperation(device!, "matmulGroup", {
+      products: numbers.map(({ weights }) => (
+        { out: random([40, 128]), a: input, b: weights, layout: "nt", operands, beta }
+      )),
+    });
+    await checkOperation(device!, "matmulGroup", {
+      products: numbers.map(({ rows }) => (
+        { out: random([128, 36]), a: rows, b: input, layout: "tn", operands, beta }
+      )),
+    });
+    await checkOperation(device!, "matmulGroup", {
+      products: numbers.map(({ rows, weights }, i) => (
+        { out: gradient, a: rows, b: weights, layout: "nn", operands, beta: i === 0 ? beta : 1 }
+      )),
+    });
+  }
+});
+
 Deno.test("gradients too large for float16 become infinite, other factors saturate", {
   ignore,
 }, async () => {
