@@ -16,6 +16,7 @@ export {
   type SamplingArgs,
   type TokenGroups,
 } from "./operations.ts";
+export type { WebGpuProvider } from "./webgpu/provider.ts";
 export { type DeviceChoice, type DeviceOptions, openDevice } from "./open.ts";
 export { attentionSizes, checkShapes, matmulSizes, rowsOf } from "./shapes.ts";
 export type { MatmulSizes } from "./shapes.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 export { type ComputeType, type KeptTypes, keptTypes, obstacleTo } from "./compute_type.ts";
+export { GradientRows } from "./gradient_rows.ts";
 export type { ModelConfig } from "../model_config.ts";
 export { type ModelParts, NEWEST_PARTS, type ValueGate } from "../model_parts.ts";
 export { Arena } from "./arena.ts";

@@ -42,9 +42,16 @@ export { checkFits, formatBytes, type Need } from "./room.ts";
 export { sayEra } from "./say_era.ts";
 export { type AnswerMemory, countAnswers, type ModelShape } from "./count_answers.ts";
 export { countTraining, type TrainingMemory, type WhatElse } from "./count_memory.ts";
-export { fittingRows, mostRows, orMemoryError, Room } from "./fitting_rows.ts";
+export {
+  type Fitting,
+  fittingRows,
+  mostRows,
+  orMemoryError,
+  Room,
+  type StepSize,
+} from "./fitting_rows.ts";
 export { fittingLines, formatMemory, memoryLine, roomOf, trainingLines } from "./memory_table.ts";
-export { planAnswers, type PlanningIo, planTraining } from "./plan_memory.ts";
+export { planAnswers, type PlannedRun, type PlanningIo, planTraining } from "./plan_memory.ts";
 export {
   gatherLoaders,
   optimizerContents,
