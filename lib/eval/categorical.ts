@@ -133,7 +133,8 @@ class LetterHead {
     this.#x = arena.tensor("final residual stream of answers", [B, C]);
     this.#logits = arena.tensor("logits of letters", [B, tokens.length]);
     device.write(ids, Int32Array.from(tokens));
-    device.gatherRows({ out: this.#weight, x: model.value("lm_head.weight"), index: ids });
+    // A gathered row keeps its type; an embedding is float32 of a table of any.
+    device.embedding({ out: this.#weight, table: model.value("lm_head.weight"), ids });
   }
 
   /** Says which rows of the residual stream are to be answered. */

@@ -1,12 +1,15 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { openDevice } from "../../lib/device/mod.ts";
+import { type Device, openDevice } from "../../lib/device/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { chooseLetters, loadChatcoreTasks } from "../../lib/eval/mod.ts";
 import { openModel } from "../../lib/training/mod.ts";
 import { LocalSource, type MultipleChoiceProblem } from "../../lib/tasks/mod.ts";
 import { greedyTokens } from "../engine/uncached.ts";
 import { tinyModel, tokenizer } from "../engine/scripted_model.ts";
+import { GPT, type WeightType } from "../../lib/model/mod.ts";
+import { devices } from "../device/devices.ts";
+import { Float64Device } from "../device/float64_device.ts";
 
 function problem(question: string, letters: string[]): MultipleChoiceProblem {
   const messages = [
@@ -70,6 +73,37 @@ Deno.test("a letter must be a single token", async () => {
   await assertRejects(() => choose([problem("?", ["ABXY"])], 1), UserError, '"ABXY"');
   assertEquals(await choose([], 8), []);
 });
+
+/** The logits of letters by a small model whose weights are the same in 16 bits. */
+async function logitsOn(device: Device, weights?: WeightType) {
+  const shape = { nLayer: 1, nHead: 2, nKvHead: 1, nEmbd: 32, windowPattern: "L" };
+  const { vocabSize } = tokenizer;
+  const model = new GPT(device, { sequenceLen: 128, vocabSize, ...shape }, { weights });
+  await model.load((_name, start, count) =>
+    Promise.resolve(Float32Array.from({ length: count }, (_, i) => {
+      return (Math.imul(start + i + 1, 0x9e3779b1) >> 24) / 128;
+    }))
+  );
+  const choices = await Array.fromAsync(chooseLetters(model, tokenizer, problems.slice(0, 1), 1));
+  model.free();
+  return choices.flat()[0].logits;
+}
+
+for (const { name, device } of devices) {
+  for (const weights of ["bfloat16", "float16"] as const) {
+    // The CPU device has no float16.
+    if (device?.kind === "cpu" && weights === "float16") continue;
+    Deno.test({
+      name: `${name}: letters have their logits by weights in ${weights}`,
+      ignore: !device,
+      fn: async () => {
+        const logits = await logitsOn(device!, weights);
+        const exact = await logitsOn(new Float64Device());
+        logits.forEach((logit, i) => assertAlmostEquals(logit, exact[i], 1e-3));
+      },
+    });
+  }
+}
 
 const reference = fromFileUrl(new URL("../../../shared/reference/", import.meta.url));
 const hasReference = await Deno.stat(reference).then(() => true, () => false);
