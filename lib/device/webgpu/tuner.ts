@@ -100,34 +100,46 @@ export async function measureTiles(
   software: boolean,
   now: () => number,
 ): Promise<Omit<Tuning, "peak">> {
-  const side = software ? 256 : 2048;
-  const tensors = ["out", "a", "b"].map((name) => gpu.allocate(name, [side, side], "float32"));
-  /** Multiply-adds per millisecond in products of so many rows and columns. */
-  const rateOf = async (tile: MatmulTile, M: number, N: number): Promise<number> => {
+  const candidates = software ? REGISTER_TILES : GPU_TILES;
+  const [least, most] = software ? [256, 256] : [512, 2048];
+  const tensors = ["out", "a", "b"].map((name) => gpu.allocate(name, [most, most], "float32"));
+  /** How long so many products of M rows and N columns take, in milliseconds. */
+  const timed = async (
+    tile: MatmulTile,
+    [M, N, K]: readonly [number, number, number],
+    repetitions: number,
+  ): Promise<number> => {
     const { matmul } = matmulOperations(gpu, () => ({ tile, splits: 1 }));
-    const [out, a, b] = [[M, N], [M, side], [N, side]].map((shape, i) => viewOf(tensors[i], shape));
-    const timed = async (repetitions: number): Promise<number> => {
-      const start = now();
-      for (let i = 0; i < repetitions; i++) matmul({ out, a, b, layout: "nt" });
-      gpu.submit();
-      await gpu.answer(gpu.device.queue.onSubmittedWorkDone());
-      return now() - start;
-    };
-    await timed(1);
-    // Waiting alone takes some ten milliseconds, so the work must take longer.
-    const waiting = await timed(0);
-    // Five products are too much at once for the slowest.
-    const tries = await timed(1) - waiting > MEASURE_MS ? 1 : 5;
-    const each = (await timed(tries) - waiting) / tries;
-    const repetitions = Math.ceil(MEASURE_MS / Math.max(each, MEASURE_MS / MAX_REPETITIONS));
-    const time = Math.max(await timed(repetitions) - waiting, MEASURE_MS / 10);
-    return repetitions * M * N * side / time;
+    const [out, a, b] = [[M, N], [M, K], [N, K]].map((shape, i) => viewOf(tensors[i], shape));
+    const start = now();
+    for (let i = 0; i < repetitions; i++) matmul({ out, a, b, layout: "nt" });
+    gpu.submit();
+    await gpu.answer(gpu.device.queue.onSubmittedWorkDone());
+    return now() - start;
   };
+  /** Multiply-adds per millisecond. */
+  const rateOf = async (tile: MatmulTile, sizes: readonly [number, number, number]) => {
+    await timed(tile, sizes, 1);
+    // Waiting alone takes some ten milliseconds, so the work must take longer.
+    const waiting = await timed(tile, sizes, 0);
+    // Five products are too much at once for the slowest.
+    const tries = await timed(tile, sizes, 1) - waiting > MEASURE_MS ? 1 : 5;
+    const each = (await timed(tile, sizes, tries) - waiting) / tries;
+    const repetitions = Math.ceil(MEASURE_MS / Math.max(each, MEASURE_MS / MAX_REPETITIONS));
+    const time = Math.max(await timed(tile, sizes, repetitions) - waiting, MEASURE_MS / 10);
+    const [M, N, K] = sizes;
+    return repetitions * M * N * K / time;
+  };
+
+  let side = least;
+  const isQuick = async () =>
+    side ** 3 / await rateOf(candidates[0], [side, side, side]) < MEASURE_MS / 5;
+  while (side < most && await isQuick()) side *= 2;
   const tiles: TileRate[] = [];
-  for (const tile of software ? REGISTER_TILES : GPU_TILES) {
-    const together = await rateOf(tile, side, side);
+  for (const tile of candidates) {
+    const together = await rateOf(tile, [side, side, side]);
     const { rows, columns } = tileSides(tile);
-    const alone = software ? together : await rateOf(tile, rows, columns);
+    const alone = software ? together : await rateOf(tile, [rows, columns, side]);
     tiles.push({ tile, alone: Math.min(alone, together), together });
   }
   for (const tensor of tensors) gpu.free(tensor);
