@@ -135,8 +135,8 @@ export const MODEL = {
     rule: oneOf("float32", "bfloat16", "float16"),
     words: "How weights are kept: float32, bfloat16, or float16 on a GPU.",
     of: {
-      chat: absent("bfloat16 over 1 GiB"),
-      eval: absent("bfloat16 over 1 GiB"),
+      chat: absent("as --dtype; on the CPU bfloat16 over 1 GiB"),
+      eval: absent("as --dtype; on the CPU bfloat16 over 1 GiB"),
     },
   },
   loadOptimizer: {

@@ -19,27 +19,15 @@ var<workgroup> results: array<f32, $[4 * SIDE * (4 * SIDE + 4)]>;
 // may be, only read and write.
 var<private> subgroup: u32;
 
-//# if HALF
-// What is rounded beyond the largest number becomes infinite: it is a gradient.
-fn factors(x: vec4f) -> vec4<f16> {
-  let infinity = bitcast<vec4f>((bitcast<vec4u>(x) & vec4u(0x80000000u)) | vec4u(0x7f800000u));
-  return vec4<f16>(select(x, infinity, abs(x) >= vec4f(65520.0)));
-}
-//# else
-fn factors(x: vec4f) -> vec4f {
-  return x;
-}
-//# end
-
 fn write_row(row: u32, column: u32, x: vec4f) {
-  let values = factors(x);
+  let values = gradient_factors(x);
 //# for i < 4
   tileRows[row * STRIDE + column + $[i]u] = values[$i];
 //# end
 }
 
 fn write_column(row: u32, column: u32, x: vec4f) {
-  let values = factors(x);
+  let values = gradient_factors(x);
 //# for i < 4
   tileColumns[row * STRIDE + column + $[i]u] = values[$i];
 //# end

@@ -17,7 +17,7 @@ fn stage_rows(what: u32, d: u32, at: u32, local: vec3u) {
 //# end
 //# for e < 4
   tileRows[(at + local.x * 4u + $[e]u) * $[SIDE]u + (local.y ^ local.x)] =
-    vec4<$FLOAT>(vec4f(r0[$e], r1[$e], r2[$e], r3[$e]));
+    gradient_factors(vec4f(r0[$e], r1[$e], r2[$e], r3[$e]));
 //# end
 }
 
@@ -38,7 +38,7 @@ fn product(what: u32, first: u32, local: vec3u) -> mat4x4f {
 //# end
 //# for e < 4
     tileColumns[(local.x * 4u + $[e]u) * $[SIDE]u + (local.y ^ local.x)] =
-      vec4<$FLOAT>(vec4f(r0[$e], r1[$e], r2[$e], r3[$e]));
+      gradient_factors(vec4f(r0[$e], r1[$e], r2[$e], r3[$e]));
 //# end
     workgroupBarrier();
     for (var e = 0u; e < $[SIDE]u; e += 1u) {
@@ -59,7 +59,7 @@ fn product(what: u32, first: u32, local: vec3u) -> mat4x4f {
 fn share_weights(s: mat4x4f, local: vec3u) {
 //# for j < 4
   weights[(local.x * 4u + $[j]u) * $[SIDE]u + (local.y ^ local.x)] =
-    vec4<$FLOAT>(vec4f(s[0][$j], s[1][$j], s[2][$j], s[3][$j]));
+    gradient_factors(vec4f(s[0][$j], s[1][$j], s[2][$j], s[3][$j]));
 //# end
 }
 
@@ -67,7 +67,7 @@ fn share_weights(s: mat4x4f, local: vec3u) {
 fn accumulate(sums: mat4x4f, what: u32, first: u32, n: u32, local: vec3u) -> mat4x4f {
 //# for r < 4
   tileColumns[(local.y * 4u + $[r]u) * $[SIDE]u + local.x] =
-    vec4<$FLOAT>(load_column(what, first, local.y * 4u + $[r]u, (local.x + n * $[SIDE]u) * 4u));
+    gradient_factors(load_column(what, first, local.y * 4u + $[r]u, (local.x + n * $[SIDE]u) * 4u));
 //# end
   workgroupBarrier();
 //# for i < 4

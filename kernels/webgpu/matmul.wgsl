@@ -1,8 +1,8 @@
 // out = epilogue(alpha · op(a)·op(b) + beta · c): what the matmul kernels share, beside matmul_out.wgsl.
 //
 // ALIGNED: rows of a, b and out are whole vec4s. MASKED: K is no whole number of a kernel's steps.
-// A_K_ROWS, B_K_ROWS: whether K runs along stored rows. HALF: factors are rounded to float16; see
-// MatmulArgs.operands for A_GRADIENT.
+// A_K_ROWS, B_K_ROWS: whether K runs along stored rows. HALF: factors are rounded to float16, by
+// factors.wgsl; see MatmulArgs.operands for A_GRADIENT.
 //
 // SPLIT: the grid's z counts parts of K, and in each the matrices of a batch; the sums of each part
 // go to a matrix of their own, and matmul_sum.wgsl adds them up.
@@ -170,40 +170,18 @@ fn load_b(matrix: u32, row: u32, column: u32) -> vec4f {
 //# end
 }
 
-//# if HALF
-// Finite numbers saturate.
-fn factors(x: vec4f) -> vec4<f16> {
-  let others = (bitcast<vec4u>(x) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
-  return vec4<f16>(select(clamp(x, vec4f(-65504.0), vec4f(65504.0)), x, others));
-}
-
-// What is rounded beyond the largest number becomes infinite.
-fn gradient_factors(x: vec4f) -> vec4<f16> {
-  let infinity = bitcast<vec4f>((bitcast<vec4u>(x) & vec4u(0x80000000u)) | vec4u(0x7f800000u));
-  return vec4<f16>(select(x, infinity, abs(x) >= vec4f(65520.0)));
-}
-//# end
-
 // Four numbers of a as they are multiplied.
 fn factor_a(x: vec4f) -> vec4f {
-//# if HALF
 //# if A_GRADIENT
   return vec4f(gradient_factors(x));
 //# else
   return vec4f(factors(x));
 //# end
-//# else
-  return x;
-//# end
 }
 
 // Four numbers of b as they are multiplied.
 fn factor_b(x: vec4f) -> vec4f {
-//# if HALF
   return vec4f(factors(x));
-//# else
-  return x;
-//# end
 }
 
 // Stores four sums of a row of out; z counts matrices, with SPLIT those of every part.

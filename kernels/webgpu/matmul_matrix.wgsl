@@ -26,14 +26,8 @@ var<workgroup> tileB: array<$FACTOR, $[SX * RN * TN * (BK + PAD)]>;
 // One matrix of each subgroup.
 var<workgroup> results: array<f32, $[SX * SY * TM * TN]>;
 
-//# if !HALF
-fn factors(x: vec4f) -> vec4f {
-  return x;
-}
-//# end
-
 fn write_a(at: u32, x: vec4f) {
-//# if HALF * A_GRADIENT
+//# if A_GRADIENT
   let values = gradient_factors(x);
 //# else
   let values = factors(x);

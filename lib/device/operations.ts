@@ -10,9 +10,8 @@
  * {@link Operations.addValueEmbedding}. Whatever is stored, arithmetic is in float32 but where a
  * contract says otherwise.
  *
- * `B` batch, `T` time, `N = B·T`
- * rows, `C` channels, `H` query heads, `Hkv` key/value heads, `D` head size, `V` vocabulary rows.
- * A shape such as (N, C) may be given with its leading dimensions split, as (B, T, C). `=` says
+ * `B` batch, `T` time, `N = B·T` rows, `C` channels, `H` query heads, `Hkv` key/value heads, `D` head
+ * size, `V` vocabulary rows. A shape such as (N, C) may be given with its leading dimensions split, as (B, T, C). `=` says
  * that the output is overwritten, `+=` that it is added to. Outputs do not alias inputs except
  * where the contract says "in place". Operations are deterministic: the same inputs give the same
  * bits.

@@ -6,8 +6,9 @@
  */
 
 /**
- * The element types of tensors. Operations compute in float32; those of 16 bits are how numbers may
- * be kept, on a device that has them and where an operation's contract says so.
+ * The element types of tensors. Those of 16 bits are how numbers may be kept, on a device that has
+ * them and where an operation's contract says so; arithmetic is in float32 but where a contract says
+ * otherwise.
  */
 export type DType = "float32" | "int32" | "bfloat16" | "float16";
 

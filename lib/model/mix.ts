@@ -55,9 +55,9 @@ export function mixNorm(
 }
 
 /**
- * The backward pass of the mixing in {@link mixNorm}: turns `dx`, the gradient of what was mixed, into that of `x`,
- * and adds to those of what was mixed in, and of the lambdas. The last layer, whose pass is the first,
- * overwrites those of what was mixed in.
+ * The backward pass of the mixing in {@link mixNorm}: turns `dx`, the gradient of what was mixed, into
+ * that of `x`, and adds to those of what was mixed in, and of the lambdas. The last layer, whose pass
+ * is the first, overwrites those of what was mixed in.
  */
 export function mixBackward(
   model: GPT,

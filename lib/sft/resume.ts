@@ -11,7 +11,10 @@ import type { Terminal } from "../tracking/mod.ts";
 import { RECIPE_NAMES, type RunProgress, type SavedRun, snakeCase } from "../training/mod.ts";
 import type { SftOptions } from "./options.ts";
 
-/** What is said for each start and not kept: which checkpoint, and whether its optimizer. */
+/**
+ * What is said for each start and not kept: which checkpoint, whether its optimizer, and whether the
+ * GPU is measured.
+ */
 const OF_A_START: readonly (keyof SftOptions)[] = [
   "given",
   "resume",
@@ -19,6 +22,7 @@ const OF_A_START: readonly (keyof SftOptions)[] = [
   "modelTag",
   "modelStep",
   "loadOptimizer",
+  "retune",
 ];
 
 /**

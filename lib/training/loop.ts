@@ -130,12 +130,13 @@ class TrainingLoop<Data> {
       if (taken === "stopped") {
         this.state = before;
         await this.#report();
-        this.#batches.putBack();
+        this.#batches.putBack(this.state.step);
         await options.rest({ ...this.state }, this.#batches.data, "stopped");
         return this.state;
       } else if (taken) {
         // Where the one before is taken again, this one is too.
         if (await this.#report()) this.#submitted = taken;
+        else await taken.guard.values(); // which gives its copy back
       }
     }
   }
@@ -348,7 +349,7 @@ class TrainingLoop<Data> {
     const losses = await Promise.all(batches.map(async ({ loss }) => (await loss.values())[0]));
     // A loss is not scaled: one that is not finite has another reason.
     if (!await ranks.any(!losses.every(Number.isFinite)) && this.#lossScale.shrink()) {
-      this.#batches.putBack();
+      this.#batches.putBack(this.state.step);
       this.options.onOverflow?.(before.step + 1, this.#lossScale.value);
       return;
     }

@@ -11,7 +11,7 @@ import type { ComputeType } from "../model/mod.ts";
 const FIRST = 2 ** 16;
 /** After so many steps without an overflow it is tried whether twice as much does. */
 const GROWTH_STEPS = 2000;
-/** Beyond, a loss of one is no float32. */
+/** More is never needed; with this much float32 still has gradients up to 2⁶⁷. */
 const MOST = 2 ** 60;
 
 /** What is said of a step whose gradients overflowed. */

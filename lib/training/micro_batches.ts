@@ -59,8 +59,12 @@ export class MicroBatches<Batch, Data> {
     this.#taken = this.#taken.filter((packed) => packed.step > step);
   }
 
-  /** Puts back all that were taken and are not settled. */
-  putBack(): void {
+  /**
+   * Puts back all that were taken for steps after this one; those up to it are settled. One of them
+   * may have had no targets, and so nothing that would have settled it.
+   */
+  putBack(step: number): void {
+    this.settle(step);
     this.#waiting.unshift(...this.#taken.map(({ batch, data }) => ({ batch, data })));
     this.#taken = [];
   }

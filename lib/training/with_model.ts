@@ -27,7 +27,10 @@ export interface ModelOptions extends Said {
 
 /** How a model that is used as it is computes and lies in memory. */
 export interface WeightOptions extends ComputeOptions {
-  /** Type of its weights; that of large ones on the CPU device is bfloat16, unless given. */
+  /**
+   * Type of its weights; on a GPU the type that it computes in, and on the CPU device bfloat16 for large
+   * ones, unless given.
+   */
   weights?: WeightType;
 }
 

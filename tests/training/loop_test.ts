@@ -167,6 +167,22 @@ for (const { name, device } of devices) {
     assertEquals({ ...scaled, overflows: [] }, plain);
   });
 
+  test("a step without targets is not learnt again with one after it that overflows", async (device) => {
+    const given = {
+      steps: 5,
+      onBatch: (number: number, { y }: { y: Int32Array }) => void (number === 2 && y.fill(-1)),
+    };
+    const plain = await watch(device, given);
+    const overflow = (number: number, model: GPT, lossScale = 1) => {
+      if (number > 1 && lossScale > 2 ** 15) {
+        device.write(model.gradient("lm_head.weight"), Float32Array.of(Infinity), 9);
+      }
+    };
+    const scaled = await watch(device, { ...given, isScaled: true, onTrained: overflow });
+    assertEquals(scaled.overflows, [{ step: 3, lossScale: 2 ** 15 }]);
+    assertEquals({ ...scaled, overflows: [] }, plain);
+  });
+
   test("a stop is served within two micro-batches, and leaves the last whole step", async (device) => {
     const controller = new AbortController();
     let trainedAfter = 0;

@@ -14,6 +14,7 @@ import directForwardMain from "../../../kernels/webgpu/attention_direct_forward.
   type: "text",
 };
 import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
+import factors from "../../../kernels/webgpu/factors.wgsl" with { type: "text" };
 import halves from "../../../kernels/webgpu/halves.wgsl" with { type: "text" };
 import common from "../../../kernels/webgpu/attention_common.wgsl" with { type: "text" };
 import matrices from "../../../kernels/webgpu/attention_matrix.wgsl" with { type: "text" };
@@ -85,8 +86,8 @@ function directKernels(gpu: Gpu): AttentionKernels {
   };
 }
 
-const TILES = halves + element + common + tiles;
-const MATRICES = halves + element + common + matrices;
+const TILES = halves + element + factors + common + tiles;
+const MATRICES = halves + element + factors + common + matrices;
 
 function tileKernels(gpu: Gpu): AttentionKernels {
   const { features, device: { limits } } = gpu;
@@ -100,7 +101,7 @@ function tileKernels(gpu: Gpu): AttentionKernels {
     const whole = 4 * SIDE * Math.ceil(D / (4 * SIDE));
     // Rows of two tensors do not stay.
     const STAGED = tensors === 1 && bytes(SIDE, whole) <= memory;
-    return { FLOAT: float16 ? "f16" : "f32", SIDE, STAGED, MATRICES: 0 };
+    return { FLOAT: float16 ? "f16" : "f32", HALF: float16, SIDE, STAGED, MATRICES: 0 };
   };
   const kernel = (
     main: string,

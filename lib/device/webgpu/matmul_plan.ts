@@ -3,6 +3,7 @@
  *
  * @module
  */
+import factors from "../../../kernels/webgpu/factors.wgsl" with { type: "text" };
 import halves from "../../../kernels/webgpu/halves.wgsl" with { type: "text" };
 import common from "../../../kernels/webgpu/matmul.wgsl" with { type: "text" };
 import fewRowsMain from "../../../kernels/webgpu/matmul_few_rows.wgsl" with { type: "text" };
@@ -20,10 +21,11 @@ import { type Dealer, tileSides, UNALIGNED_TILE } from "./matmul_tile.ts";
 import { storage } from "./storage.ts";
 import type { TemplateValues } from "./template.ts";
 
-const FEW_ROWS_SOURCE = halves + common + outPart + fewRowsMain;
-const MATRIX_SOURCE = halves + common + outPart + matrixMain;
-const REGISTER_SOURCE = halves + common + outPart + registerMain;
-const SHARED_SOURCE = halves + common + outPart + sharedMain;
+const COMMON = halves + factors + common + outPart;
+const FEW_ROWS_SOURCE = COMMON + fewRowsMain;
+const MATRIX_SOURCE = COMMON + matrixMain;
+const REGISTER_SOURCE = COMMON + registerMain;
+const SHARED_SOURCE = COMMON + sharedMain;
 const SUM_SOURCE = halves + outPart + sumMain;
 
 /** As many rows as the kernel for few rows takes, and its columns of a workgroup. */

@@ -81,7 +81,8 @@ async function importDawn(): Promise<typeof import("webgpu")> {
 function takeSharedMemory({ GPUQueue: { prototype } }: { GPUQueue: { prototype: GPUQueue } }) {
   const { writeBuffer } = prototype;
   prototype.writeBuffer = function (buffer, offset, data, ...range) {
-    const isShared = data instanceof Float32Array && data.buffer instanceof SharedArrayBuffer;
-    writeBuffer.call(this, buffer, offset, isShared ? data.slice() : data, ...range);
+    const { buffer: memory } = data as ArrayBufferView;
+    const own = memory instanceof SharedArrayBuffer ? (data as Float32Array).slice() : data;
+    writeBuffer.call(this, buffer, offset, own, ...range);
   };
 }
