@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { optionError } from "../errors.ts";
 import { createCpuDevice } from "./cpu/mod.ts";
 import type { Hardware } from "./device.ts";
 import { adapterAdvice, memoryLimit } from "./host.ts";
@@ -39,13 +40,16 @@ export interface DeviceOptions extends DeviceChoice {
  *
  * @returns The device, and why it was chosen, for the person to read.
  * @throws {UserError} when WebGPU is asked for and there is no adapter; the message says how to get
- * one on this system. When Dawn's is asked for and cannot be had.
+ * one on this system. When Dawn's is asked for and cannot be had, or not for the CPU.
  */
 export async function openDevice(
   options: DeviceOptions = {},
 ): Promise<{ device: Hardware; reason: string }> {
   const { deviceType, webgpu = "deno", threads, blas, processes = 1 } = options;
   const { measurements, retune, now } = options;
+  if (deviceType === "cpu" && webgpu !== "deno") {
+    throw optionError("webgpu", "left out where the device is the CPU", webgpu);
+  }
   const gpu = deviceType === "cpu" ? undefined : await webGpuOf(webgpu);
   const adapter = gpu && await findAdapter(gpu);
   const software = adapter?.info.isFallbackAdapter ?? false;

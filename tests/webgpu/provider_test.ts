@@ -1,8 +1,10 @@
 /** Opening a device with Dawn's WebGPU, and what is said where that cannot be. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import config from "../../deno.json" with { type: "json" };
+import { openDevice } from "../../lib/device/mod.ts";
 import { DAWN } from "../../lib/device/webgpu/provider.ts";
+import { UserError } from "../../lib/errors.ts";
 import { inTempDir } from "../temp_dir.ts";
 import { hasChromium, SWIFTSHADER } from "./chromium.ts";
 import { dawnIfThere } from "./dawn.ts";
@@ -30,6 +32,11 @@ async function openWithDawn(env: Record<string, string>): Promise<string> {
 
 Deno.test("Dawn's package is the one in deno.json", () => {
   assertEquals(DAWN, config.imports.webgpu);
+});
+
+Deno.test("Dawn is not asked for beside the CPU", async () => {
+  const asked = () => openDevice({ deviceType: "cpu", webgpu: "dawn" });
+  await assertRejects(asked, UserError, 'left out where the device is the CPU, but is "dawn"');
 });
 
 Deno.test("Dawn computes where it is asked for", {
