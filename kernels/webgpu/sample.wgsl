@@ -58,6 +58,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let isDistribution = best.x > LOWEST && best.x < INFINITE;
   if (thread == 0u) { out[row] = select(NOT_NUMBERS, token_at(tokens, best.y), isDistribution); }
   if (args.temperature == 0.0) { return; }
+  // Before a thread that chooses another token.
+  storageBarrier();
   let highest = logit_of(best.x);
 
   var kept = Kept(0u, 0u);

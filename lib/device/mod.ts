@@ -11,11 +11,10 @@ export {
   type Guard,
   type MatmulArgs,
   type MatmulLayout,
-  NOT_NUMBERS,
   type Operations,
-  type SamplingArgs,
   type TokenGroups,
 } from "./operations.ts";
+export { NOT_NUMBERS, type SamplingArgs } from "./sampling.ts";
 export type { WebGpuProvider } from "./webgpu/provider.ts";
 export { type DeviceChoice, type DeviceOptions, openDevice } from "./open.ts";
 export { attentionSizes, checkShapes, matmulSizes, rowsOf } from "./shapes.ts";

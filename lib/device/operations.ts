@@ -18,6 +18,7 @@
  *
  * @module
  */
+import type { SamplingArgs } from "./sampling.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** How the two operands of a product are stored: `t` marks a transposed one. */
@@ -85,32 +86,6 @@ export interface TokenGroups {
  * operation that is given it changes nothing. {@link Operations.checkFinite} sets it.
  */
 export type Guard = Tensor;
-
-/**
- * What {@link Operations.sample} gives for a row that is no distribution: one of its logits is NaN
- * or +∞, or all are −∞.
- */
-export const NOT_NUMBERS: number = -1;
-
-/** How {@link Operations.sample} chooses. */
-export interface SamplingArgs {
-  /** int32 (B): the chosen token of each row, or {@link NOT_NUMBERS}. */
-  out: Tensor;
-  /** (B, V) Logits, of which the first `vocabSize` columns count. */
-  logits: Tensor;
-  /** Number of real tokens; columns beyond are padding. */
-  vocabSize: number;
-  /** (B) Uniform numbers in [0, 1). */
-  uniforms: Tensor;
-  /** 0 takes the largest logit (the lowest index among equals), else logits are divided by it. */
-  temperature: number;
-  /** Keep the `topK` most likely; 0 keeps all. */
-  topK: number;
-  /** Of those, renormalised, keep the shortest prefix whose mass reaches `topP`; 1 keeps all. */
-  topP: number;
-  /** Keep tokens with at least `minP` times the probability of the most likely; 0 keeps all. */
-  minP: number;
-}
 
 /** The operations of a device. */
 export interface Operations {
@@ -412,7 +387,7 @@ export interface Operations {
    * Draws a token for each row. In descending order of probability (the lower index first among
    * equals) topK, topP and minP each keep a prefix; of the kept tokens in index order, the first
    * whose cumulative probability exceeds uniform · (mass kept) is chosen. A row that is no
-   * distribution gets {@link NOT_NUMBERS}.
+   * distribution gets `NOT_NUMBERS`.
    */
   sample(args: SamplingArgs): void;
 }

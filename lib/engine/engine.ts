@@ -5,7 +5,7 @@
  * @module
  */
 import type { Readback, Tensor } from "../device/mod.ts";
-import { NOT_NUMBERS } from "../device/operations.ts";
+import { NOT_NUMBERS } from "../device/sampling.ts";
 import { UserError } from "../errors.ts";
 import { CachedPass, type GPT } from "../model/mod.ts";
 import { pause } from "../pause.ts";

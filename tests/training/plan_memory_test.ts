@@ -14,7 +14,6 @@ import { Optimizer, parameterGroups } from "../../lib/optim/mod.ts";
 import { runSft, type SftOptions } from "../../lib/sft/mod.ts";
 import {
   countTraining,
-  formatMemory,
   mostRows,
   planAnswers,
   planTraining,
@@ -39,45 +38,6 @@ const config = {
 const shape = { config, parts: NEWEST_PARTS };
 const T = 64;
 const rates = { embeddingLr: 0.3, unembeddingLr: 0.004, matrixLr: 0.02 };
-
-Deno.test("bytes are said with three digits", () => {
-  const cases: [number, string][] = [
-    [0, "0 bytes"],
-    [1000, "1000 bytes"],
-    [73728, "72 KiB"],
-    [439_200_000, "419 MiB"],
-    [5.1823 * 2 ** 30, "5.18 GiB"],
-  ];
-  for (const [bytes, words] of cases) assertEquals(formatMemory(bytes), words);
-});
-
-Deno.test("the most rows are a power of two that fits and divides the step", async () => {
-  const unlimited = await createCpuDevice({ threads: 1 });
-  const needs = async (rows: number) => (await countTraining(unlimited, shape, { rows, T })).total;
-  for (
-    const [limit, total, expected] of [
-      [await needs(8), 64, 8],
-      [await needs(8) - 1, 64, 4],
-      [await needs(1), 64, 1],
-      [await needs(1) - 1, 64, 0],
-      // Of 12 rows, 8 are no whole part.
-      [2 ** 30, 12, 4],
-      [2 ** 30, 1, 1],
-      [2 ** 30, 7, 1],
-    ]
-  ) {
-    const device = await createCpuDevice({ threads: 1, maxMemoryBytes: limit });
-    const settings = { maxSeqLen: T, totalBatchSize: total * T };
-    assertEquals(await mostRows(device, shape, settings), expected, `${limit} bytes, ${total}`);
-    await device.close();
-  }
-  await assertRejects(
-    () => mostRows(unlimited, shape, { maxSeqLen: T, totalBatchSize: T + 1 }),
-    UserError,
-    "65 tokens is no multiple",
-  );
-  await unlimited.close();
-});
 
 Deno.test("what is said to fit does, and a byte less does not", async () => {
   const unlimited = await createCpuDevice({ threads: 1 });

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { NOT_NUMBERS, type Operations, type SamplingArgs } from "../operations.ts";
+import type { Operations } from "../operations.ts";
+import { NOT_NUMBERS, type SamplingArgs } from "../sampling.ts";
 import { checkShapes, rowsOf } from "../shapes.ts";
 import type { CpuMemory } from "./memory.ts";
 import { at } from "./tensor.ts";
