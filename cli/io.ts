@@ -114,8 +114,9 @@ export async function withSystemIo(
     if (launcher) {
       return terminal.warn(`stopping, as ${launcher} says: it was told to, or has lost a rank`);
     }
-    terminal.warn("stopping; press Ctrl-C again to stop at once");
+    // Before it is said: whoever presses again at once is not to be heard by a program that is busy.
     unlisten((signal) => signal !== "SIGHUP");
+    terminal.warn("stopping; press Ctrl-C again to stop at once");
   }, signals);
   try {
     await run({
