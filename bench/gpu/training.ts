@@ -2,6 +2,7 @@
 import type { Hardware } from "../../lib/device/mod.ts";
 import { createWebGpuDevice } from "../../lib/device/webgpu/mod.ts";
 import { webGpuOf, type WebGpuProvider } from "../../lib/device/webgpu/provider.ts";
+import { UserError } from "../../lib/errors.ts";
 import { type ComputeType, GPT, Pass } from "../../lib/model/mod.ts";
 import { Optimizer, parameterGroups } from "../../lib/optim/mod.ts";
 import { benchConfig, fillAtRandom, madeUpTokens, RATES } from "./models.ts";
@@ -84,6 +85,7 @@ export async function* training(
     };
     return;
   }
+  throw new UserError("there is no memory for one row");
 }
 
 /** What all programs take of a GPU, in GiB, where NVIDIA's driver tells. */

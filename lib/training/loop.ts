@@ -88,7 +88,7 @@ export async function runTrainingLoop<Data>(
   const { device } = options.pass.model;
   const loss = device.allocate("loss of a step", [1]);
   try {
-    return await new TrainingLoop(options, { ...from }, loss).run();
+    return await new TrainingLoop(options, from, loss).run();
   } finally {
     device.free(loss);
   }
@@ -98,6 +98,8 @@ class TrainingLoop<Data> {
   #submitted: SubmittedStep<Data> | undefined;
   /** The loss of the micro-batch that was handed over last. */
   #running: Readback | undefined;
+  /** Where the run stands, but for the scale of the loss. */
+  #state: Omit<RunProgress, "lossScale">;
   /** A micro-batch that had a finite loss not long ago. */
   #known: TrainingBatch | undefined;
   readonly #batches: MicroBatches<TrainingBatch, Data>;
@@ -107,32 +109,39 @@ class TrainingLoop<Data> {
 
   constructor(
     private readonly options: TrainingLoopOptions<Data>,
-    private state: RunProgress,
+    { lossScale, ...from }: RunProgress,
     private readonly loss: Tensor,
   ) {
+    this.#state = from;
     this.#batches = new MicroBatches(options);
-    this.#lossScale = new LossScale(options.pass.model.dtype);
+    this.#lossScale = new LossScale(options.pass.model.dtype, lossScale);
+  }
+
+  /** Where the run stands, for whoever goes on with it. */
+  get #at(): RunProgress {
+    const lossScale = this.#lossScale.state;
+    return { ...this.#state, ...lossScale && { lossScale } };
   }
 
   async run(): Promise<RunProgress> {
     const { options } = this;
     for (;;) {
       const end = this.#isFinished() ? "finished" : await this.#isStopped() ? "stopped" : undefined;
-      if (end || options.isDue(this.state.step)) {
+      if (end || options.isDue(this.#state.step)) {
         if (!await this.#report()) continue;
-        await options.rest({ ...this.state }, this.#batches.data, end);
-        if (end) return this.state;
+        await options.rest(this.#at, this.#batches.data, end);
+        if (end) return this.#at;
         // It may have been stopped meanwhile.
         if (await this.#isStopped()) continue;
       }
-      const before = { ...this.state }, { data } = this.#batches;
+      const before = { ...this.#state }, { data } = this.#batches;
       const taken = await this.#takeStep(before, data);
       if (taken === "stopped") {
-        this.state = before;
+        this.#state = before;
         await this.#report();
-        this.#batches.putBack(this.state.step);
-        await options.rest({ ...this.state }, this.#batches.data, "stopped");
-        return this.state;
+        this.#batches.putBack(this.#state.step);
+        await options.rest(this.#at, this.#batches.data, "stopped");
+        return this.#at;
       } else if (taken) {
         // Where the one before is taken again, this one is too.
         if (await this.#report()) this.#submitted = taken;
@@ -150,7 +159,7 @@ class TrainingLoop<Data> {
   }
 
   #isFinished(): boolean {
-    const { step, progress } = this.state, { numIterations } = this.options;
+    const { step, progress } = this.#state, { numIterations } = this.options;
     return numIterations > 0 ? step >= numIterations : progress >= 1;
   }
 
@@ -202,7 +211,7 @@ class TrainingLoop<Data> {
     before: RunProgress,
     data: Data,
   ): Promise<SubmittedStep<Data> | "stopped" | undefined> {
-    const { options, state } = this;
+    const { options } = this, state = this.#state;
     const { pass, optimizer, accumulationSteps, numIterations, now, ranks = SINGLE } = options;
     const { device } = pass.model;
     const started = now();
@@ -244,6 +253,7 @@ class TrainingLoop<Data> {
       await optimizer.step(lrm, mu, { ...agreed, gradientScale });
     } else optimizer.step(lrm, mu, this.loss, gradientScale);
     this.#unreported++;
+    this.#lossScale.grow();
     const guard = device.stage(optimizer.guard);
     await this.#submit(last);
     const dt = (now() - started) / 1000;
@@ -319,14 +329,13 @@ class TrainingLoop<Data> {
     const taken = this.#submitted;
     this.#submitted = undefined;
     if (!taken) return true;
-    const { state } = this, step = taken.before.step + 1;
+    const state = this.#state, step = taken.before.step + 1;
     if ((await taken.guard.values())[0] !== 0) {
       await this.#takeBack(taken);
       return false;
     }
     this.#unreported--;
     this.#batches.settle(step);
-    this.#lossScale.grow();
     this.#known = taken.batches.at(0)?.batch;
     const raw = await taken.loss();
     state.smoothedLoss = EMA_BETA * state.smoothedLoss + (1 - EMA_BETA) * raw;
@@ -345,11 +354,11 @@ class TrainingLoop<Data> {
     optimizer.takeBack(this.#unreported);
     this.#unreported = 0;
     pass.model.device.zero({ x: optimizer.guard });
-    this.state = { ...before, smoothedLoss: this.state.smoothedLoss };
+    this.#state = { ...before, smoothedLoss: this.#state.smoothedLoss };
     const losses = await Promise.all(batches.map(async ({ loss }) => (await loss.values())[0]));
     // A loss is not scaled: one that is not finite has another reason.
     if (!await ranks.any(!losses.every(Number.isFinite)) && this.#lossScale.shrink()) {
-      this.#batches.putBack(this.state.step);
+      this.#batches.putBack(this.#state.step);
       this.options.onOverflow?.(before.step + 1, this.#lossScale.value);
       return;
     }
@@ -361,7 +370,7 @@ class TrainingLoop<Data> {
     // On this the weights can be tried that are kept.
     const known = this.#known ?? batches.at(0)?.batch;
     if (known) pass.batch.write(known.x, known.y);
-    await rest({ ...this.state }, data, "failed");
+    await rest(this.#at, data, "failed");
     throw new UserError(
       `step ${before.step + 1} was not taken: ` +
         (loss === undefined ? "its gradients hold NaN or infinity" : `its loss is ${loss}`) +

@@ -19,18 +19,40 @@ export function overflowLine(step: number, lossScale: number): string {
   return `step ${step}: gradients passed float16; it is taken again with a loss scale of ${lossScale}`;
 }
 
+/** Where a scale stands, as a checkpoint keeps it. */
+export interface LossScaleState {
+  /** What the loss is multiplied by. */
+  value: number;
+  /** Steps since it changed. */
+  steps: number;
+}
+
 /** A scale that follows the gradients of a run. */
 export class LossScale {
   /** What the loss is multiplied by for its gradients; 1 where nothing is multiplied in float16. */
   value: number;
-  #steps = 0;
+  #steps: number;
 
-  /** @param dtype In which type the model computes. */
-  constructor(private readonly dtype: ComputeType) {
-    this.value = dtype === "float16" ? FIRST : 1;
+  /**
+   * Where a run begins.
+   *
+   * @param dtype In which type the model computes.
+   * @param from Where the scale of a run stood that is gone on with, if it had one.
+   */
+  constructor(
+    private readonly dtype: ComputeType,
+    from: LossScaleState = { value: FIRST, steps: 0 },
+  ) {
+    this.value = dtype === "float16" ? from.value : 1;
+    this.#steps = from.steps;
   }
 
-  /** Counts a step whose gradients fitted. */
+  /** Where it stands, if there is a scale. */
+  get state(): LossScaleState | undefined {
+    return this.dtype === "float16" ? { value: this.value, steps: this.#steps } : undefined;
+  }
+
+  /** Counts a step that was taken with it, as far as is known. */
   grow(): void {
     if (this.dtype !== "float16" || ++this.#steps < GROWTH_STEPS) return;
     this.#steps = 0;

@@ -16,7 +16,7 @@ export { areWorthSaving, attempt, endedBy } from "./failures.ts";
 export type { MeasurementIo, RunIo } from "./io.ts";
 export { isMultiple, runTrainingLoop } from "./loop.ts";
 export type { TrainingBatch, TrainingLoopOptions } from "./loop_options.ts";
-export { overflowLine } from "./loss_scale.ts";
+export { type LossScaleState, overflowLine } from "./loss_scale.ts";
 export { type RunEnd, type RunProgress, START } from "./run_progress.ts";
 export { type MeasurementOptions, RunMeasurements } from "./measurements.ts";
 export { type MixtureOptions, type RunMixtures, trainingMixture } from "./mixture.ts";

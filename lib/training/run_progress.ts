@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { LossScaleState } from "./loss_scale.ts";
 
 /** Where a run stands; what it needs to go on from a checkpoint. */
 export interface RunProgress {
@@ -14,6 +15,8 @@ export interface RunProgress {
   smoothedLoss: number;
   /** Training time without evaluations and the first steps, in seconds. */
   trainingSeconds: number;
+  /** Where the scale of the loss stands, in float16. */
+  lossScale?: LossScaleState;
 }
 
 /** Where a run begins. */

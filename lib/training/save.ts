@@ -106,10 +106,17 @@ export function savedRun(meta: CheckpointMeta, path: string): SavedRun {
   const state = Object(meta.raw.run_state) as Partial<RunProgress> & Record<string, unknown>;
   const { step, progress, smoothedLoss, trainingSeconds, loader, loaders = [loader] } = state;
   const at = { step, progress, smoothedLoss, trainingSeconds } as RunProgress;
-  if (!areOfOneRun(loaders) || !Object.values(at).every(Number.isFinite)) {
+  const { lossScale } = state, isScale = lossScale === undefined || isLossScale(lossScale);
+  if (!areOfOneRun(loaders) || !Object.values(at).every(Number.isFinite) || !isScale) {
     throw new UserError(`${path}: holds no run to go on with`, { detail: { kind: "noRun" } });
   }
-  return { at, loaders };
+  return { at: lossScale ? { ...at, lossScale } : at, loaders };
+}
+
+/** Whether a value of a file says where a loss scale stands. */
+function isLossScale(state: unknown): boolean {
+  const { value, steps } = Object(state);
+  return Number.isFinite(value) && value >= 1 && Number.isSafeInteger(steps) && steps >= 0;
 }
 
 /** Whether a value of a file says where the loaders of one run stand. */

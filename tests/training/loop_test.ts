@@ -50,6 +50,8 @@ async function watch(device: Device, given: {
   batches?: number;
   /** Whether the loss is scaled as for float16. */
   isScaled?: boolean;
+  /** Where the run begins. */
+  from?: RunProgress;
   signal?: AbortSignal;
   /** Milliseconds; always 0 unless given. */
   now?: () => number;
@@ -108,7 +110,7 @@ async function watch(device: Device, given: {
       onOverflow: (step, lossScale) => watched.overflows.push({ step, lossScale }),
       isDue: (step) => given.restAt === step,
       rest: (at, data, end) => Promise.resolve(void watched.rests.push({ at, data, end })),
-    });
+    }, given.from);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     watched.error = error;
@@ -126,6 +128,12 @@ async function watch(device: Device, given: {
   optimizer.free();
   model.free();
   return watched;
+}
+
+/** What a loop did, but for the scale of its loss. */
+function unscaled(watched: Watched): Watched {
+  const rests = watched.rests.map(({ at: { lossScale: _, ...at }, ...rest }) => ({ at, ...rest }));
+  return { ...watched, overflows: [], rests };
 }
 
 for (const { name, device } of devices) {
@@ -164,7 +172,13 @@ for (const { name, device } of devices) {
       lossScale: 2 ** 14,
     }]);
     // Nothing is left out, and a power of two changes no bit.
-    assertEquals({ ...scaled, overflows: [] }, plain);
+    const scales = scaled.rests.map(({ at }) => at.lossScale);
+    assertEquals(scales, [2, 5].map((steps) => ({ value: 2 ** 14, steps })));
+    assertEquals(unscaled(scaled), plain);
+    // A run that goes on knows the scale.
+    const from = scaled.rests[0].at;
+    const later = await watch(device, { ...given, isScaled: true, onTrained: overflow, from });
+    assertEquals(later.overflows, []);
   });
 
   test("a step without targets is not learnt again with one after it that overflows", async (device) => {
@@ -180,7 +194,7 @@ for (const { name, device } of devices) {
     };
     const scaled = await watch(device, { ...given, isScaled: true, onTrained: overflow });
     assertEquals(scaled.overflows, [{ step: 3, lossScale: 2 ** 15 }]);
-    assertEquals({ ...scaled, overflows: [] }, plain);
+    assertEquals(unscaled(scaled), plain);
   });
 
   test("a stop is served within two micro-batches, and leaves the last whole step", async (device) => {

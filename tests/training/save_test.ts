@@ -34,6 +34,8 @@ Deno.test("where a run stood is read, with what an older package left out", () =
   assertEquals(saved({ ...at, loader: older }), { at, loaders: [older] });
   const loaders = [loader, { ...loader, cursor: 8, buffer: [] }];
   assertEquals(saved({ ...at, loaders }), { at, loaders });
+  const scaled = { ...at, lossScale: { value: 2 ** 14, steps: 7 } };
+  assertEquals(saved({ ...scaled, loader }), { at: scaled, loaders: [loader] });
 });
 
 Deno.test("a damaged state of a run is none, in one line", () => {
@@ -45,6 +47,9 @@ Deno.test("a damaged state of a run is none, in one line", () => {
       at,
       { ...at, step: null, loader },
       { ...at, loader: 1 },
+      { ...at, loader, lossScale: null },
+      { ...at, loader, lossScale: { value: 0, steps: 7 } },
+      { ...at, loader, lossScale: { value: 2 ** 14 } },
       ...Object.keys(loader).filter((key) => key !== "checksum").map((key) => {
         return { ...at, loader: { ...loader, [key]: undefined } };
       }),
