@@ -1,22 +1,7 @@
 // dq, a workgroup per tile of queries of one head: with p = exp(scale·q·k − lse), ds = scale · p ·
 // (dout·v − delta) and dq = Σ ds·k over the keys.
 
-struct Args {
-  T: u32,
-  H: u32,
-  Hkv: u32,
-  window: u32,
-  scale: f32,
-}
-
-@group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read_write> dq: array<Element>;
-@group(0) @binding(2) var<storage, read> q: array<$PART>;
-@group(0) @binding(3) var<storage, read> k: array<$PART>;
-@group(0) @binding(4) var<storage, read> v: array<$PART>;
-@group(0) @binding(5) var<storage, read> dout: array<Element>;
-@group(0) @binding(6) var<storage, read> lse: array<f32>;
-@group(0) @binding(7) var<storage, read> delta: array<f32>;
 
 @compute @workgroup_size($LANES)
 fn main(

@@ -2,23 +2,8 @@
 // with p and ds as in attention_tiles_backward_query, dv = Σ p·dout and dk = Σ ds·q over the queries of
 // all heads that share it.
 
-struct Args {
-  T: u32,
-  H: u32,
-  Hkv: u32,
-  window: u32,
-  scale: f32,
-}
-
-@group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read_write> dk: array<Element>;
 @group(0) @binding(2) var<storage, read_write> dv: array<Element>;
-@group(0) @binding(3) var<storage, read> q: array<$PART>;
-@group(0) @binding(4) var<storage, read> k: array<$PART>;
-@group(0) @binding(5) var<storage, read> v: array<$PART>;
-@group(0) @binding(6) var<storage, read> dout: array<Element>;
-@group(0) @binding(7) var<storage, read> lse: array<f32>;
-@group(0) @binding(8) var<storage, read> delta: array<f32>;
 
 // Where the heads of query 0 and key 0 start, in elements, and the tile's first key.
 var<private> queryHead: u32;

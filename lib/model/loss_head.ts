@@ -12,8 +12,8 @@ import type { GPT } from "./gpt.ts";
 /** Elements of the logits that exist at once in any case, unless one row of 64 already has more. */
 const LEAST_ELEMENTS = 16 << 20;
 
-/** And at most: half a GiB, which one buffer of every card holds. */
-const MOST_ELEMENTS = 128 << 20;
+/** And at most: 256 MiB, which is the largest buffer that every WebGPU has. */
+const MOST_ELEMENTS = 64 << 20;
 
 /**
  * Rows whose logits exist at once at most, in tables (V, C): a multiple of 64. Each such chunk reads

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import backward from "../../../kernels/webgpu/attention_backward.wgsl" with { type: "text" };
 import direct from "../../../kernels/webgpu/attention_direct.wgsl" with { type: "text" };
 import directBackwardKeyMain from "../../../kernels/webgpu/attention_direct_backward_key.wgsl" with {
   type: "text",
@@ -15,6 +16,7 @@ import directForwardMain from "../../../kernels/webgpu/attention_direct_forward.
 };
 import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
 import factors from "../../../kernels/webgpu/factors.wgsl" with { type: "text" };
+import forward from "../../../kernels/webgpu/attention_forward.wgsl" with { type: "text" };
 import halves from "../../../kernels/webgpu/halves.wgsl" with { type: "text" };
 import common from "../../../kernels/webgpu/attention_common.wgsl" with { type: "text" };
 import matrices from "../../../kernels/webgpu/attention_matrix.wgsl" with { type: "text" };
@@ -61,9 +63,9 @@ export function attentionKernels(gpu: Gpu, products: AttentionProducts): Attenti
 }
 
 const DIRECT = halves + element + direct;
-const DIRECT_FORWARD = DIRECT + directForwardMain;
-const DIRECT_BACKWARD_QUERY = DIRECT + directBackwardQueryMain;
-const DIRECT_BACKWARD_KEY = DIRECT + directBackwardKeyMain;
+const DIRECT_FORWARD = DIRECT + forward + directForwardMain;
+const DIRECT_BACKWARD_QUERY = DIRECT + backward + directBackwardQueryMain;
+const DIRECT_BACKWARD_KEY = DIRECT + backward + directBackwardKeyMain;
 
 function directKernels(gpu: Gpu): AttentionKernels {
   const { min, max } = gpu.features.subgroups ?? { min: 0, max: 1 };
@@ -117,8 +119,8 @@ function tileKernels(gpu: Gpu): AttentionKernels {
     return { kernel: gpu.kernel(source, { ...values, ...tile, ...part }), rows: 4 * tile.SIDE };
   };
   return {
-    forward: (q, CACHE) => kernel(tilesForwardMain, q, { tensors: 1, CACHE }),
-    backwardQuery: (q) => kernel(tilesBackwardQueryMain, q, { tensors: 2 }),
-    backwardKey: (q) => kernel(tilesBackwardKeyMain, q, { tensors: 2 }),
+    forward: (q, CACHE) => kernel(forward + tilesForwardMain, q, { tensors: 1, CACHE }),
+    backwardQuery: (q) => kernel(backward + tilesBackwardQueryMain, q, { tensors: 2 }),
+    backwardKey: (q) => kernel(backward + tilesBackwardKeyMain, q, { tensors: 2 }),
   };
 }
