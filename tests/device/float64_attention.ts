@@ -1,5 +1,6 @@
 /** Attention in float64, one query at a time, with whole rows of scores. */
-import { attentionSizes, type Operations, type Tensor } from "../../lib/device/mod.ts";
+import type { Operations, Tensor } from "../../lib/device/mod.ts";
+import { attentionSizes } from "../../lib/device/shapes.ts";
 import { data } from "./float64_tensor.ts";
 
 type Args<K extends keyof Operations> = Parameters<Operations[K]>[0];

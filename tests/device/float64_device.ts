@@ -3,17 +3,16 @@
  * and without a thought for speed: what the real devices are compared with, and where the model's
  * gradients are checked by finite differences.
  */
-import {
-  type Coefficient,
-  type Device,
-  type DType,
-  matmulSizes,
-  type Operations,
-  type Readback,
-  rowsOf,
-  sizeOf,
-  type Tensor,
+import type {
+  Coefficient,
+  Device,
+  DType,
+  Operations,
+  Readback,
+  Tensor,
 } from "../../lib/device/mod.ts";
+import { matmulSizes, rowsOf } from "../../lib/device/shapes.ts";
+import { sizeOf } from "../../lib/shapes.ts";
 import * as attention from "./float64_attention.ts";
 import * as optim from "./float64_optim.ts";
 import { data, Float64Tensor } from "./float64_tensor.ts";

@@ -1,5 +1,6 @@
 /** The optimizers' operations and sampling in float64. */
-import { NOT_NUMBERS, type Operations, type Tensor } from "../../lib/device/mod.ts";
+import type { Operations, Tensor } from "../../lib/device/mod.ts";
+import { NOT_NUMBERS } from "../../lib/device/sampling.ts";
 import { data } from "./float64_tensor.ts";
 
 type Args<K extends keyof Operations> = Parameters<Operations[K]>[0];

@@ -1,6 +1,6 @@
 /** Tensors of the float64 reference device: plain arrays. */
 import type { DType, Tensor } from "../../lib/device/mod.ts";
-import { sizeOf } from "../../lib/device/mod.ts";
+import { sizeOf } from "../../lib/shapes.ts";
 
 export class Float64Tensor implements Tensor {
   readonly size: number;

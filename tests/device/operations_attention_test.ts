@@ -1,7 +1,7 @@
-import { checkOperation, floats, ints, random, testOperation } from "./check_operation.ts";
+import { attended } from "./attended.ts";
+import { checkOperation, ints, random, testOperation } from "./check_operation.ts";
 import type { Device, DType } from "../../lib/device/mod.ts";
 import { devices, type DeviceUnderTest, webGpu } from "./devices.ts";
-import { Float64Device } from "./float64_device.ts";
 
 /** What the adapter at hand would not choose. */
 const tiles = await webGpu("webgpu, attention by tiles", { attentionProducts: "tiles" });
@@ -45,30 +45,6 @@ testOperation("attention, windows and grouped queries", both, async (device) => 
   }
 });
 
-/** What the forward pass keeps for the backward pass, from the float64 loops. */
-function forward(
-  sizes: typeof cases[number],
-  q: ReturnType<typeof floats>,
-  k: ReturnType<typeof floats>,
-  v: ReturnType<typeof floats>,
-  window: number,
-) {
-  const { query } = inputs(sizes);
-  const { dtype } = q;
-  const reference = new Float64Device();
-  const tensor = ({ shape, values }: ReturnType<typeof floats>) => {
-    const t = reference.allocate("", shape);
-    reference.write(t, values);
-    return t;
-  };
-  const out = query(), lse = random([sizes.B, sizes.H, sizes.T]);
-  const [outs, lses] = [tensor(out), tensor(lse)];
-  const given = { q: tensor(q), k: tensor(k), v: tensor(v) };
-  reference.attention({ out: outs, lse: lses, ...given, window });
-  lse.values.set(lses.data);
-  return { out: floats(out.shape, outs.data, dtype), lse };
-}
-
 testOperation("attentionBackward, windows and grouped queries", both, async (device) => {
   // A query that sees one key has no gradient but rounding errors: leave those cases out.
   for (const sizes of cases.slice(1)) {
@@ -84,7 +60,7 @@ testOperation("attentionBackward, windows and grouped queries", both, async (dev
           dv: key(),
           delta: random([sizes.B, sizes.H, sizes.T]),
           dout: query(),
-          ...forward(sizes, q, k, v, window),
+          ...attended(q, k, v, window),
           q,
           k,
           v,
@@ -110,7 +86,7 @@ async function checkBoth(device: Device, dtype: DType, products?: number) {
     dv: gradient.key(),
     delta: random([B, H, T]),
     dout: gradient.query(),
-    ...forward(sizes, q, k, v, window),
+    ...attended(q, k, v, window),
     q,
     k,
     v,

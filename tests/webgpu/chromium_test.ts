@@ -1,10 +1,14 @@
-/** Parity in a real browser: Chromium's WebGPU runs the model, which its page reads from a server. */
-import { assert } from "@std/assert";
+/**
+ * Parity and operations in a real browser: Chromium's WebGPU runs the model, which its page reads from a
+ * server, and every operation.
+ */
+import { assert, assertEquals } from "@std/assert";
 import { bundle } from "../bundle.ts";
 import { browse, hasChromium } from "./chromium.ts";
 import type { Expected } from "../model/parity.ts";
 import { parityFolder } from "../model/parity_folders.ts";
 import { checkForward, checkTraining } from "../model/parity_checks.ts";
+import type { OperationsReport } from "./operations_page.ts";
 import type { PageReport } from "./parity_page.ts";
 
 const folder = parityFolder("gqa_sliding");
@@ -29,16 +33,17 @@ async function serveFile(request: Request, name: string): Promise<Response> {
   return new Response(bytes, { status: 206, headers: { "content-range": range } });
 }
 
-const page = await hasChromium() ? await bundle("tests/webgpu/parity_page.ts") : undefined;
+const isThere = await hasChromium();
 
-Deno.test("parity in Chromium", { ignore: !page?.success }, async () => {
-  const { promise, resolve } = Promise.withResolvers<PageReport>();
+/** Shows a page whose script is a module, and gives what it posts. */
+async function reportOf<Report>(script: string): Promise<Report> {
+  const { promise, resolve } = Promise.withResolvers<Report>();
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     async (request) => {
       const [, place, name] = new URL(request.url).pathname.split("/");
       if (place === "page.js") {
-        return new Response(page!.code, { headers: { "content-type": "text/javascript" } });
+        return new Response(script, { headers: { "content-type": "text/javascript" } });
       }
       if (place === "fixture") return await serveFile(request, name);
       if (place === "report") {
@@ -48,9 +53,25 @@ Deno.test("parity in Chromium", { ignore: !page?.success }, async () => {
       return new Response(PAGE, { headers: { "content-type": "text/html" } });
     },
   );
-  const report = await browse(`http://127.0.0.1:${server.addr.port}/`, promise, 120_000);
+  return await browse(`http://127.0.0.1:${server.addr.port}/`, promise, 120_000);
+}
+
+const [parity, operations] = isThere
+  ? await Promise.all(
+    ["parity_page", "operations_page"].map((name) => bundle(`tests/webgpu/${name}.ts`)),
+  )
+  : [];
+
+Deno.test("parity in Chromium", { ignore: !parity?.success }, async () => {
+  const report = await reportOf<PageReport>(parity!.code);
   assert("forward" in report, "error" in report ? report.error : "");
   const expected: Expected = JSON.parse(await Deno.readTextFile(`${folder.name}/expected.json`));
   checkForward(report.forward, expected);
   checkTraining(report.training, expected);
+});
+
+Deno.test("operations in Chromium", { ignore: !operations?.success }, async () => {
+  const { compared, wrong } = await reportOf<OperationsReport>(operations!.code);
+  assertEquals(wrong, []);
+  assert(compared > 180, `${compared} calls were compared`);
 });

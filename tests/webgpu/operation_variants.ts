@@ -1,6 +1,14 @@
 /** Arguments of every operation with every choice that reaches a kernel's text. */
 import type { Operations } from "../../lib/device/mod.ts";
-import { groupsOf, ints, positive, random, type SpecifiedArgs } from "../device/check_operation.ts";
+import { attended } from "../device/attended.ts";
+import {
+  floats,
+  groupsOf,
+  ints,
+  positive,
+  random,
+  type SpecifiedArgs,
+} from "../device/check_operation.ts";
 
 /** Every choice of one value for each name. */
 function choices<T extends Record<string, readonly unknown[]>>(
@@ -118,7 +126,7 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       dout: random([3, C]),
       groups: groupsOf(ids, 2),
     })),
-    bigramIds: [{ out: ints(ids), ids: ints(ids), previous: random([1]), buckets: 10 }],
+    bigramIds: [{ out: ints(ids), ids: ints(ids), previous: floats([1], [-1]), buckets: 10 }],
     addValueEmbedding: kept.map(({ C: D, dtype }) => ({
       v: random([3, Hkv, D], 1, dtype),
       table: random([2, Hkv * D], 1, dtype),
@@ -236,19 +244,22 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       v: random([B, 3, Hkv, D], 1, dtype),
       window: 3,
     })),
-    attentionBackward: heads.map(({ D, dtype }) => ({
-      dq: random([B, 3, H, D]),
-      dk: random([B, 3, Hkv, D]),
-      dv: random([B, 3, Hkv, D]),
-      delta: random([B, H, 3]),
-      dout: random([B, 3, H, D]),
-      out: random([B, 3, H, D], 1, dtype),
-      lse: random([B, H, 3]),
-      q: random([B, 3, H, D], 1, dtype),
-      k: random([B, 3, Hkv, D], 1, dtype),
-      v: random([B, 3, Hkv, D], 1, dtype),
-      window: 3,
-    })),
+    attentionBackward: heads.map(({ D, dtype }) => {
+      const q = random([B, 3, H, D], 1, dtype);
+      const [k, v] = [1, 2].map(() => random([B, 3, Hkv, D], 1, dtype));
+      return {
+        dq: random([B, 3, H, D]),
+        dk: random([B, 3, Hkv, D]),
+        dv: random([B, 3, Hkv, D]),
+        delta: random([B, H, 3]),
+        dout: random([B, 3, H, D]),
+        ...attended(q, k, v, 3),
+        q,
+        k,
+        v,
+        window: 3,
+      };
+    }),
     attentionWithCache: [
       ...choices({ head: heads, T: [1, 40], S: [50] }),
       // More keys than are read at once.
