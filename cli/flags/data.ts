@@ -6,7 +6,7 @@
 import { TRAIN_MIXTURE } from "../../lib/tasks/mod.ts";
 import { RECIPE_NAMES } from "../../lib/training/mod.ts";
 import { absent, type Flag } from "../flag.ts";
-import { count, notEmpty, oneOf, positive } from "../flag_rules.ts";
+import { count, fraction, notEmpty, oneOf, positive } from "../flag_rules.ts";
 
 /** What is trained on. */
 export const DATA = {
@@ -45,8 +45,34 @@ export const DATA = {
   data: {
     value: "file:string",
     isRepeatable: true,
-    words: "Add own conversations (JSONL); file:epochs; repeatable.",
+    words: "Add own conversations; file:epochs; repeatable.",
     of: { sft: [], inspect: [] },
+  },
+  dataOnly: {
+    words: "Train on own conversations alone.",
+    of: { sft: false, inspect: false },
+  },
+  dataMap: {
+    value: "keys:string",
+    rule: notEmpty("keys, such as messages=dialog,role=speaker"),
+    words: "Other keys of own files: messages=dialog,role=speaker.",
+    of: { sft: absent(""), inspect: absent("") },
+  },
+  dataMerge: {
+    words: "Join messages that one role has in a row.",
+    of: { sft: false, inspect: false },
+  },
+  validation: {
+    value: "file:string",
+    rule: notEmpty("the path of a file"),
+    words: "Own conversations to measure bpb on.",
+    of: { sft: absent("a share of the own ones"), inspect: absent("a share of the own ones") },
+  },
+  validationShare: {
+    value: "share:number",
+    rule: fraction,
+    words: "Share of own conversations kept apart to measure bpb on.",
+    of: { sft: 0.05, inspect: 0.05 },
   },
   mixture: {
     value: "file:string",

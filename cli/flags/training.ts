@@ -31,6 +31,10 @@ export const LENGTH_AND_BATCHES = {
     words: "Keep a layer's input alone, and compute the rest again: less memory.",
     of: { sft: false, base: false },
   },
+  isolate: {
+    words: "Conversations packed into one row do not see each other.",
+    of: { sft: false },
+  },
   totalBatchSize: {
     value: "tokens:integer",
     rule: positive,
@@ -126,6 +130,12 @@ export const EVALUATION_AND_SAVING = {
     rule: oneOf("float32", "bfloat16"),
     words: "Type of the saved parameters: float32 or bfloat16.",
     of: { base: "float32" },
+  },
+  patience: {
+    value: "times:integer",
+    rule: positiveOrMinusOne,
+    words: "Stop once bpb was not lower so many times, and keep the best; -1 never.",
+    of: { sft: -1 },
   },
   chatcoreEvery: {
     value: "steps:integer",

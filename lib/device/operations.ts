@@ -11,7 +11,8 @@
  * contract says otherwise.
  *
  * `B` batch, `T` time, `N = B·T` rows, `C` channels, `H` query heads, `Hkv` key/value heads, `D` head
- * size, `V` vocabulary rows. A shape such as (N, C) may be given with its leading dimensions split, as (B, T, C). `=` says
+ * size, `V` vocabulary rows, `starts` int32 (B, T) where in its row the packed conversation of each
+ * token begins: starts_t ≤ t, and no less than that of t−1. A shape such as (N, C) may be given with its leading dimensions split, as (B, T, C). `=` says
  * that the output is overwritten, `+=` that it is added to. Outputs do not alias inputs except
  * where the contract says "in place". Operations are deterministic: the same inputs give the same
  * bits.
@@ -129,9 +130,19 @@ export interface Operations {
 
   /**
    * out_t = x_t + lambda · sigmoid(gate · x_t[0:G]) · x_{t−1} for x (B, T, C), gate (1, G), lambda
-   * (1). The row before the first is `previous` (B, C) if given, else there is none.
+   * (1). The row before the first is `previous` (B, C) if given, else there is none; nor is there one
+   * before a row t with starts_t = t, if `starts` are given.
    */
-  smear(args: { out: Tensor; x: Tensor; gate: Tensor; lambda: Tensor; previous?: Tensor }): void;
+  smear(
+    args: {
+      out: Tensor;
+      x: Tensor;
+      gate: Tensor;
+      lambda: Tensor;
+      previous?: Tensor;
+      starts?: Tensor;
+    },
+  ): void;
   /** dx =, dgate +=, dlambda += the gradients of {@link smear} (without `previous`) for dout. */
   smearBackward(
     args: {
@@ -142,6 +153,7 @@ export interface Operations {
       x: Tensor;
       gate: Tensor;
       lambda: Tensor;
+      starts?: Tensor;
     },
   ): void;
 
@@ -212,13 +224,21 @@ export interface Operations {
 
   /**
    * Causal softmax attention with scale 1/√D over q (B, T, H, D), k and v (B, T, Hkv, D): query t
-   * sees keys s with 0 ≤ t−s ≤ window; query heads h·r … h·r+r−1 share kv head h (r = H/Hkv).
+   * sees keys s with 0 ≤ t−s ≤ window, and of those none before starts_t if `starts` are given; query heads h·r … h·r+r−1 share kv head h (r = H/Hkv).
    * out (B, T, H, D) =; lse (B, H, T) = log Σ exp of the scaled scores. Tiled with an online
    * softmax (Dao et al., FlashAttention-2): no T×T matrix is stored. out, q, k and v or half, of one
    * type; in float16 a device may multiply in it.
    */
   attention(
-    args: { out: Tensor; lse: Tensor; q: Tensor; k: Tensor; v: Tensor; window: number },
+    args: {
+      out: Tensor;
+      lse: Tensor;
+      q: Tensor;
+      k: Tensor;
+      v: Tensor;
+      window: number;
+      starts?: Tensor;
+    },
   ): void;
   /**
    * dq, dk, dv = gradients of {@link attention} for dout; `delta` (B, H, T) is a workspace. out, q, k
@@ -238,6 +258,7 @@ export interface Operations {
       k: Tensor;
       v: Tensor;
       window: number;
+      starts?: Tensor;
     },
   ): void;
   /**

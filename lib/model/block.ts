@@ -65,6 +65,8 @@ export interface BackwardInputs extends BlockInputs {
   cos: Tensor;
   /** (T, D/2) Rotary table. */
   sin: Tensor;
+  /** int32 (B, T) Where conversations begin, where they are isolated. */
+  starts?: Tensor;
 }
 
 /** Further memory for the backward pass. */
@@ -158,7 +160,7 @@ export function backwardBlock(
   dMixedIn: MixedIn,
 ): void {
   const { device, config, parts: { valueGate, qkScale } } = model;
-  const { ids, groups, cos, sin } = inputs;
+  const { ids, groups, cos, sin, starts } = inputs;
   const { normed, dNormed, dAttended, dq, dk, dv, delta, dHidden } = scratch;
   const name = (short: string) => `transformer.h.${layer}.${short}.weight`;
   /** dW += doutᵀ·x, and dIn = dout·W. */
@@ -177,7 +179,8 @@ export function backwardBlock(
 
   linearBackward("attn.c_proj", dx, act.attended, dAttended);
   const { q, k, v, attended: out, lse, qRstd, kRstd } = act;
-  device.attentionBackward({ dq, dk, dv, delta, dout: dAttended, out, lse, q, k, v, window });
+  const attention = { out, lse, q, k, v, window, starts };
+  device.attentionBackward({ dq, dk, dv, delta, dout: dAttended, ...attention });
   device.rotaryNormBackward({ dx: dq, y: q, rstd: qRstd, cos, sin, scale: qkScale });
   device.rotaryNormBackward({ dx: dk, y: k, rstd: kRstd, cos, sin, scale: qkScale });
   const mixed = mixNorm(model, layer, act.x, inputs, scratch.mixed, normed);

@@ -150,7 +150,7 @@ export class CachedPass {
     device.write(this.#lastRows, this.lengths.map((_, b) => b * T + T - 1));
 
     embed(model, ids, embedded, normed);
-    smear(model, x0, normed, this.#previous);
+    smear(model, x0, normed, { previous: this.#previous });
     device.gatherRows({ out: this.#previous, x: normed, index: this.#lastRows });
     this.#embedBigrams(act);
 

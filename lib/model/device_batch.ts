@@ -9,17 +9,18 @@ import type { Arena } from "./arena.ts";
 import { bigramRows, tableRows } from "./config.ts";
 import { BIGRAM_TABLE } from "./embed.ts";
 import type { GPT } from "./gpt.ts";
+import { type RowsOfTokens, startsOf } from "./starts.ts";
 import { TableRows } from "./table_rows.ts";
 import { bigramRowsOf } from "./touched_rows.ts";
 
 /** The inputs of a pass, written once per micro-batch. */
 export class DeviceBatch {
-  /** Tokens of a row. */
-  readonly T: number;
   /** The tokens. */
   readonly tokens: TableRows;
   /** Which row of the table of bigrams each takes, where there is one. */
   readonly bigrams: TableRows | undefined;
+  /** int32 (B, T) Where the conversation of each token begins, where they are isolated. */
+  readonly starts: Tensor | undefined;
   /** int32 (N) The rows that have a target; only the first {@link count} are meant. */
   readonly index: Tensor;
   /** int32 (N) Their targets. */
@@ -30,17 +31,25 @@ export class DeviceBatch {
   count = 0;
   readonly #model: GPT;
 
-  /** Plans memory for B rows of T tokens, N in all; `training` adds the grouping by token. */
-  constructor(model: GPT, arena: Arena, B: number, T: number, training: boolean) {
-    this.T = T;
+  /** Plans memory for B rows, N tokens in all; `training` adds the grouping by token. */
+  constructor(
+    model: GPT,
+    arena: Arena,
+    B: number,
+    private readonly rows: RowsOfTokens,
+    training: boolean,
+  ) {
     this.#model = model;
-    const { config, parts } = model, N = B * T;
+    const { config, parts } = model, { T, separator } = rows, N = B * T;
     const rowsOf = (name: string, table: string, length: number) => {
       const { gradientRows } = model.parameters.get(table)!;
       return new TableRows(arena, name, length, N, training, gradientRows);
     };
     this.tokens = rowsOf("token", "transformer.wte.weight", tableRows(config, parts));
     if (parts.bigram) this.bigrams = rowsOf("bigram", BIGRAM_TABLE, bigramRows(config));
+    if (separator !== undefined) {
+      this.starts = arena.tensor("starts of conversations", [B, T], "int32");
+    }
     this.index = arena.tensor("rows with a target", [N], "int32");
     this.targets = arena.tensor("targets", [N], "int32");
     this.weights = arena.tensor("target weights", [N]);
@@ -66,8 +75,9 @@ export class DeviceBatch {
   write(x: Int32Array, y?: Int32Array, weightOf: (target: number) => number = () => 1): void {
     const { device } = this.#model;
     this.tokens.write(x);
-    const { T, bigrams } = this;
-    bigrams?.write(bigramRowsOf(x, T, bigrams.tableLength));
+    const { rows, bigrams, starts } = this;
+    bigrams?.write(bigramRowsOf(x, rows, bigrams.tableLength));
+    if (starts) device.write(starts, startsOf(x, rows));
     const index = Int32Array.from(y?.keys() ?? []).filter((row) => y![row] >= 0);
     this.count = index.length;
     if (this.count === 0) return;

@@ -21,12 +21,18 @@ export function embed(model: GPT, ids: Tensor, embedded: Tensor, normed: Tensor)
 
 /**
  * out = x (B, T, C) smeared, or just x where the model has no smear; the row before the first is
- * `previous` (B, C) if given.
+ * `previous` (B, C) if given, and there is none before a conversation that begins at `starts`
+ * (B, T).
  */
-export function smear(model: GPT, out: Tensor, x: Tensor, previous?: Tensor): void {
+export function smear(
+  model: GPT,
+  out: Tensor,
+  x: Tensor,
+  { previous, starts }: { previous?: Tensor; starts?: Tensor },
+): void {
   if (model.parts.smear) {
     const gate = model.value("smear_gate.weight"), lambda = model.value("smear_lambda");
-    model.device.smear({ out, x, gate, lambda, previous });
+    model.device.smear({ out, x, gate, lambda, previous, starts });
   } else model.device.copy({ out, x });
 }
 

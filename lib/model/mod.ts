@@ -37,4 +37,5 @@ export {
 export { Pass } from "./pass.ts";
 export { type RotaryParts, rotaryTables } from "./rotary.ts";
 export { TableRows } from "./table_rows.ts";
+export { type RowsOfTokens, startsOf } from "./starts.ts";
 export { beginStep, bigramRowsOf, touchedRows } from "./touched_rows.ts";

@@ -34,6 +34,8 @@ interface Gradients extends BlockGradients {
 export class Pass {
   /** The inputs; write them before running. */
   readonly batch: DeviceBatch;
+  /** The token that begins each conversation, where those of a row are isolated. */
+  readonly separator: number | undefined;
   /** (B, T, C) The final, normalised residual stream. */
   readonly final: Tensor;
   /** The vocabulary product. */
@@ -57,7 +59,7 @@ export class Pass {
    * Plans a pass. Without `training`, layers share their activations and only {@link forward} and
    * {@link evaluate} may be used. With `recompute` they share them in training too, but for their
    * inputs, and the backward pass computes each layer's once more: the same bits, for a third more
-   * products.
+   * products. With a `separator`, the conversations of a row, which begin with that token, are isolated.
    *
    * @throws {UserError} when the device cannot hold the activations; nothing stays allocated.
    */
@@ -65,9 +67,10 @@ export class Pass {
     readonly model: GPT,
     readonly B: number,
     readonly T: number,
-    options: { training?: boolean; recompute?: boolean } = {},
+    options: { training?: boolean; recompute?: boolean; separator?: number } = {},
   ) {
-    const { training = false, recompute = false } = options;
+    const { training = false, recompute = false, separator } = options;
+    this.separator = separator;
     const { device, config, parts, kept } = model;
     const { nEmbd: C, nHead: H, nKvHead: Hkv, nLayer } = config;
     const D = headSize(config), N = B * T;
@@ -89,7 +92,7 @@ export class Pass {
     });
     const layers = Array.from({ length: nLayer }, (_, layer) => layer);
     this.#recompute = training && recompute;
-    this.batch = new DeviceBatch(model, arena, B, T, training);
+    this.batch = new DeviceBatch(model, arena, B, { T, separator }, training);
     const bigrams = parts.bigram ? stream("embedded bigrams") : undefined;
     if (training) {
       const shared = recompute ? activations("a layer") : undefined;
@@ -158,7 +161,7 @@ export class Pass {
     const { model, model: { device } } = this;
     const remembered = this.#remembered;
     const { x0, bigrams } = this.#mixedIn;
-    smear(model, x0, this.#embed());
+    smear(model, x0, this.#embed(), { starts: this.batch.starts });
     if (bigrams && this.batch.bigrams) embedBigrams(model, this.batch.bigrams.ids, bigrams);
 
     for (const [layer, act] of this.#layers.entries()) {
@@ -180,7 +183,7 @@ export class Pass {
     const attend = () => {
       device.rotaryNorm({ x: q, rstd: qRstd, ...rotary });
       device.rotaryNorm({ x: k, rstd: kRstd, ...rotary });
-      device.attention({ out: attended, lse, q, k, v, window });
+      device.attention({ out: attended, lse, q, k, v, window, starts: this.batch.starts });
     };
     forwardBlock(model, layer, this.#inputs, act, this.#scratch, out, attend);
   }
@@ -252,7 +255,8 @@ export class Pass {
       const db = model.gradient("backout_lambda");
       device.combineBackward({ ...streams, db, ...this.#backout, overwriteDy: true });
     }
-    const inputs = { ...this.#inputs, ...this.#tables, groups: this.batch.groups };
+    const { groups, starts } = this.batch;
+    const inputs = { ...this.#inputs, ...this.#tables, groups, starts };
     const scratch = { ...this.#scratch, ...gradients };
     for (let layer = config.nLayer - 1; layer >= 0; layer--) {
       if (layer === backoutLayer(config) && dRemembered) {
@@ -277,6 +281,7 @@ export class Pass {
         x,
         gate: model.value("smear_gate.weight"),
         lambda: model.value("smear_lambda"),
+        starts,
       });
     }
     device.rmsNormBackward({ dx: dx0, dout: dEmbedding, x: this.#scratch.mixed });

@@ -69,11 +69,13 @@ export async function openBeginning(
   const dtype = computeType(device, found.shape, options.dtype);
   const { recompute } = options, { muon } = RECIPES[options.recipe];
   const measures = options.chatcoreEvery > 0;
+  // Which token it is takes no memory.
+  const separator = options.isolate ? 0 : undefined;
   const settings = await planTraining(
     device,
     { ...found.shape, dtype },
     wanted,
-    { ...io, recompute, measures, muon, rowsAsked },
+    { ...io, recompute, separator, measures, muon, rowsAsked },
   );
   const stepTokens = stepTokensOf(settings, ranks.worldSize);
   const how = { training: true, dtype, stepTokens, signal };

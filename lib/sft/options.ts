@@ -11,6 +11,7 @@ import type {
   ComputeOptions,
   MeasurementOptions,
   MixtureOptions,
+  PatienceOptions,
   SavingOptions,
   WantedSettings,
 } from "../training/mod.ts";
@@ -27,6 +28,7 @@ export interface SftOptions
     ChatcoreRunOptions,
     MeasurementOptions,
     MixtureOptions,
+    PatienceOptions,
     SavingOptions,
     Partial<WantedSettings> {
   /** Name of the run, kept with the metrics. */
@@ -45,6 +47,8 @@ export interface SftOptions
   loadOptimizer: boolean;
   /** Whether a layer's activations are computed again in the backward pass, and not kept. */
   recompute: boolean;
+  /** Whether conversations that are packed into one row do not see each other. */
+  isolate: boolean;
   /** Whether to go on with the last fine-tuning run of the tag instead of beginning one. */
   resume: boolean;
   /** First learning rate as a fraction of the base one. */

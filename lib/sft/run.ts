@@ -190,7 +190,9 @@ async function fineTune(
   const { loadOptimizer: isWarm, reduceDtype } = options;
   const warmth = { isWarm, isResumed: resume, muon, reduceDtype };
   const optimizer = await openOptimizer(opened, rates, warmth, io);
-  const pass = new Pass(model, B, T, { training: true, recompute: options.recompute });
+  const separator = options.isolate ? tokenizer.bosId : undefined;
+  const { recompute } = options;
+  const pass = new Pass(model, B, T, { training: true, recompute, separator });
   const sizes = {
     stateDict: model.stateDict(),
     ...optimizerContents(optimizer, START, options),

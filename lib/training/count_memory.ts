@@ -22,6 +22,8 @@ import { added, answer, type ModelShape } from "./count_answers.ts";
 export interface WhatElse {
   /** Whether a layer's activations are computed again in the backward pass. */
   recompute?: boolean;
+  /** The token that begins each conversation, where those of a row are isolated. */
+  separator?: number;
   /** Tokens of a step, see {@link GPT}; as many as there may be unless given. */
   stepTokens?: number;
   /** Whether ChatCORE is measured in between. */
@@ -77,6 +79,7 @@ const MEASURED = { problems: 8, answer: 512 };
  * @param rows Of a micro-batch, B.
  * @param T Tokens in a row.
  * @param recompute Whether a layer's activations are computed again in the backward pass.
+ * @param separator The token that begins each conversation, where those of a row are isolated.
  * @param stepTokens Tokens of a step.
  * @param measures Whether ChatCORE is measured in between, with problems of
  * {@link LONGEST_PROBLEM} tokens.
@@ -88,14 +91,15 @@ const MEASURED = { problems: 8, answer: 512 };
 export async function countTraining(
   device: Hardware,
   { config, parts, dtype }: ModelShape,
-  { rows, T, recompute, stepTokens, measures = false, muon, ranks = SINGLE }:
+  { rows, T, recompute, separator, stepTokens, measures = false, muon, ranks = SINGLE }:
     & { rows: number; T: number }
     & WhatElse,
 ): Promise<TrainingMemory> {
   const training = true;
   const modelOn = (device: Hardware) =>
     new GPT(device, config, { parts, training, dtype, stepTokens });
-  const passOf = (model: GPT, rows: number) => new Pass(model, rows, T, { training, recompute });
+  const passOf = (model: GPT, rows: number) =>
+    new Pass(model, rows, T, { training, recompute, separator });
   // Its model is the same, and gives its parts away.
   const other = device.counting(), like = modelOn(other);
   const lossHeadOf = (rows: number) =>
@@ -159,7 +163,7 @@ class CountedRun {
   train(): void {
     const { pass, pass: { B, T } } = this, tokens = new Int32Array(B * T);
     this.#loss = this.model.device.allocate("loss of a step", [1]);
-    beginStep(this.model, [tokens], T);
+    beginStep(this.model, [tokens], pass);
     pass.batch.write(tokens, tokens);
     this.model.zeroGradients();
     pass.train(this.#loss, 1);

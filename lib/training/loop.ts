@@ -221,9 +221,9 @@ class TrainingLoop<Data> {
     const progressAhead = isPacked ? this.#progressAhead(progress) : progress;
     // One without targets has no loss to average.
     const batches = isPacked ? all.filter(({ y }) => y.some((target) => target >= 0)) : [];
-    beginStep(pass.model, all.map(({ x }) => x), pass.T);
+    beginStep(pass.model, all.map(({ x }) => x), pass);
     const exchange = optimizer instanceof ShardedOptimizer
-      ? optimizer.begin(touchedRows(pass.model, all.map(({ x }) => x), pass.T))
+      ? optimizer.begin(touchedRows(pass.model, all.map(({ x }) => x), pass))
       : undefined;
     const submitted = await this.#train(batches, exchange);
     const isWhole = isPacked && submitted.length === batches.length;

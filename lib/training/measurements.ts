@@ -19,6 +19,12 @@ export interface MeasurementOptions {
   chatcoreEvery: number;
 }
 
+/** When a run stops before its end. */
+export interface PatienceOptions {
+  /** How often bpb may be measured without being lower than before; −1 for any number. */
+  patience: number;
+}
+
 /** Measures a model when its turn has come, and remembers the last numbers. */
 export class RunMeasurements {
   /** The last measurements under nanochat's names, such as `val_bpb`. */

@@ -27,6 +27,16 @@ export interface MixtureOptions
   spellingBeeSize: number | undefined;
   /** Files of one's own conversations to mix in: `path`, or `path:epochs`. */
   data: readonly string[];
+  /** Whether these alone are trained on. */
+  dataOnly: boolean;
+  /** Other keys that own files have for the usual ones: `messages=dialog,role=speaker`. */
+  dataMap: string | undefined;
+  /** Whether messages that one role has in a row are joined. */
+  dataMerge: boolean;
+  /** A file of one's own conversations to measure on; undefined for a share of {@link data}. */
+  validation: string | undefined;
+  /** The share of one's own conversations that is kept apart to measure on. */
+  validationShare: number;
   /** A file that says what is mixed instead of the usual; undefined for the recipe's mixture. */
   mixture: string | undefined;
 }

@@ -18,7 +18,7 @@ export { isMultiple, runTrainingLoop } from "./loop.ts";
 export type { TrainingBatch, TrainingLoopOptions } from "./loop_options.ts";
 export { type LossScaleState, overflowLine } from "./loss_scale.ts";
 export { type RunEnd, type RunProgress, START } from "./run_progress.ts";
-export { type MeasurementOptions, RunMeasurements } from "./measurements.ts";
+export { type MeasurementOptions, type PatienceOptions, RunMeasurements } from "./measurements.ts";
 export { type MixtureOptions, type RunMixtures, trainingMixture } from "./mixture.ts";
 export { demoDir, holds, modelFolders, whereModelsAre } from "./model_folders.ts";
 export {

@@ -89,9 +89,9 @@ class Plan {
   /** What so many rows take. What ChatCORE takes is a guess, for which nothing asked for is refused. */
   async count(rows: number): Promise<TrainingMemory | UserError> {
     const { device, shape, io, settings, settings: { maxSeqLen: T, deviceBatchSize } } = this;
-    const { recompute, muon, ranks } = io;
+    const { recompute, separator, muon, ranks } = io;
     const isAsked = rows === deviceBatchSize && (io.rowsAsked ?? true);
-    const run = { rows, T, recompute, muon, ranks, measures: io.measures && !isAsked };
+    const run = { rows, T, recompute, separator, muon, ranks, measures: io.measures && !isAsked };
     const stepTokens = stepTokensOf(settings, ranks?.worldSize);
     const count = () => orMemoryError(countTraining(device, shape, { ...run, stepTokens }));
     return await together(io, count);
@@ -110,8 +110,8 @@ class Plan {
 
   /** The rows that fit on all ranks in a type. */
   async fitting(dtype: ComputeType): Promise<Fitting> {
-    const { device, shape, settings, io, io: { measures, muon, ranks = SINGLE } } = this;
-    const run = { measures, muon, ranks }, typed = { ...shape, dtype };
+    const { device, shape, settings, io, io: { separator, measures, muon, ranks = SINGLE } } = this;
+    const run = { separator, measures, muon, ranks }, typed = { ...shape, dtype };
     const find = () => fittingRows(device, typed, settings, run, this.#room);
     const { kept, recomputed } = await together(io, find);
     const all = await ranks.gather(Int32Array.of(kept, recomputed));

@@ -42,7 +42,7 @@ for (const { name, device } of devices) {
           }
         }
         assertEquals([...staged.keys()].sort(), [...model.parameters.keys()].sort());
-        const touched = touchedRows(model, [tokens], T);
+        const touched = touchedRows(model, [tokens], { T });
         assertEquals(
           touched.get("transformer.wte.weight"),
           new Int32Array(new Set(tokens)).sort(),

@@ -36,7 +36,7 @@ async function train(device: Device, bigram: boolean, stepTokens?: number) {
   const loss = device.allocate("loss", [1]);
   const used = device.memory.used - before;
   for (const batches of STEPS) {
-    beginStep(model, batches, T);
+    beginStep(model, batches, { T });
     for (const [i, x] of batches.entries()) {
       pass.batch.write(x, x);
       if (i === 0) model.zeroGradients();

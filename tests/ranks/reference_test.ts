@@ -102,7 +102,7 @@ async function takeStep(
   });
   const loss = device.allocate("loss", [1]), losses: number[] = [];
   model.zeroGradients();
-  const exchange = optimizer.begin(touchedRows(model, batches.map(({ x }) => x), pass.T));
+  const exchange = optimizer.begin(touchedRows(model, batches.map(({ x }) => x), pass));
   for (const [i, { x, y }] of batches.entries()) {
     device.zero({ x: loss });
     pass.batch.write(x, y);

@@ -57,7 +57,7 @@ async function lossesOf(ranks: Ranks, device: Device, saved: string[], { batches
     const own = all.slice(rank * count, (rank + 1) * count);
     model.zeroGradients();
     const exchange = optimizer instanceof ShardedOptimizer
-      ? optimizer.begin(touchedRows(model, own.map(({ x }) => x), T))
+      ? optimizer.begin(touchedRows(model, own.map(({ x }) => x), { T }))
       : undefined;
     const ofStep: number[] = [];
     for (const { x, y } of own) {
