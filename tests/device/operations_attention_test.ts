@@ -114,11 +114,11 @@ const packedCases: Case[] = [
 ];
 
 testOperation("attention of packed conversations", both, async (device) => {
-  for (const packed of packedCases) await checkForward(device, packed);
+  for (const given of packedCases) await checkForward(device, given);
 });
 
 testOperation("attentionBackward of packed conversations", both, async (device) => {
-  for (const packed of packedCases) await checkBackward(device, packed);
+  for (const given of packedCases) await checkBackward(device, given);
 });
 
 /** What is checked of other kernels. */
