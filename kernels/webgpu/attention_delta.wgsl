@@ -1,4 +1,6 @@
 // delta[b, h, t] = dout[b, t, h] · out[b, t, h], which every query's softmax gradient subtracts.
+// STARTS: beside it the query's start, since those that read both have no buffer left of the eight that
+// every adapter has.
 
 struct Args {
   count: u32,
@@ -9,7 +11,12 @@ struct Args {
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
+//# if STARTS
+@group(0) @binding(1) var<storage, read_write> delta: array<vec2f>;
+@group(0) @binding(4) var<storage, read> starts: array<u32>;
+//# else
 @group(0) @binding(1) var<storage, read_write> delta: array<f32>;
+//# end
 @group(0) @binding(2) var<storage, read> dout: array<Element>;
 @group(0) @binding(3) var<storage, read> out: array<$OUT>;
 
@@ -29,5 +36,9 @@ fn main(
   for (var c = 0u; c < args.columns; c += 1u) {
     sum += total(dout[first + c] * $OUT_WIDEN(out[first + c]));
   }
+//# if STARTS
+  delta[i] = vec2f(sum, f32(starts[b * args.T + t]));
+//# else
   delta[i] = sum;
+//# end
 }

@@ -23,12 +23,23 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let queryHead = (b * args.T * args.H + h) * $[D / WIDTH]u;
     let statistics = (b * args.H + h) * args.T;
     for (var firstQuery = firstKey / $[C * LANES]u * $[C * LANES]u; firstQuery < end; firstQuery += $[C * LANES]u) {
+//# if STARTS
+      // Nor do the queries after it see any of these keys, where this one does not.
+      if (u32(delta[statistics + firstQuery].y) >= firstKey + $[R * LANES]u) { break; }
+//# end
       let isFirst = h == kvHead * sharing && firstQuery <= firstKey;
 //# for c < SUBGROUPS * C
       let t$c = min(firstQuery + $[c * LANES]u + lane, args.T - 1u);
       let query$c = queryHead + t$c * queryRow;
       let lse$c = lse[statistics + t$c];
+//# if STARTS
+      let statistics$c = delta[statistics + t$c];
+      let delta$c = statistics$c.x;
+      // How far back the query sees.
+      let reach$c = min(args.window, t$c - u32(statistics$c.y));
+//# else
       let delta$c = delta[statistics + t$c];
+//# end
 //# end
 //# for r < R
 //# for j < C * LANES
@@ -64,14 +75,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 //# if SUBGROUPS
       let lse_$j = subgroupShuffle(lse$[j / LANES], $[j % LANES]u);
       let delta_$j = subgroupShuffle(delta$[j / LANES], $[j % LANES]u);
+//# if STARTS
+      let reach_$j = subgroupShuffle(reach$[j / LANES], $[j % LANES]u);
+//# end
 //# else
       let at_$j = statistics + min(firstQuery + $[j]u, args.T - 1u);
       let lse_$j = lse[at_$j];
+//# if STARTS
+      let delta_$j = delta[at_$j].x;
+      let reach_$j = min(args.window, firstQuery + $[j]u - u32(delta[at_$j].y));
+//# else
       let delta_$j = delta[at_$j];
+//# end
 //# end
 //# for r < R
       // The distance: a query before the key is very far away.
+//# if STARTS
+      let seen$[r]_$j = firstQuery + $[j]u - key$r <= reach_$j && firstQuery + $[j]u < args.T;
+//# else
       let seen$[r]_$j = firstQuery + $[j]u - key$r <= args.window && firstQuery + $[j]u < args.T;
+//# end
       let p$[r]_$j = select(0.0, exp(args.scale * s$[r]_$j - lse_$j), seen$[r]_$j);
       let ds$[r]_$j = args.scale * p$[r]_$j * (dp$[r]_$j - delta_$j);
 //# end

@@ -15,14 +15,27 @@ fn main(
   let keyHead = (b * args.T * args.Hkv + h / (args.H / args.Hkv)) * $[D / WIDTH]u;
   let keyRow = args.Hkv * $[D / WIDTH]u;
   let lastQuery = min(firstQuery + $[R * LANES]u, args.T) - 1u;
+//# if STARTS
+  // None of the tile's queries sees further back than the first.
+  let earliest = u32(delta[(b * args.H + h) * args.T + firstQuery].y);
+  let first = firstQuery - min(args.window, firstQuery - earliest);
+//# else
   let first = select(firstQuery - args.window, 0u, firstQuery < args.window);
+//# end
 
 //# for r < R
   let t$r = firstQuery + $[r * LANES]u + lane;
   let clamped$r = min(t$r, args.T - 1u);
   let row$r = ((b * args.T + clamped$r) * args.H + h) * $[D / WIDTH]u;
   let lse$r = lse[(b * args.H + h) * args.T + clamped$r];
+//# if STARTS
+  let statistics$r = delta[(b * args.H + h) * args.T + clamped$r];
+  let delta$r = statistics$r.x;
+  // How far back the query sees.
+  let reach$r = min(args.window, t$r - u32(statistics$r.y));
+//# else
   let delta$r = delta[(b * args.H + h) * args.T + clamped$r];
+//# end
 //# end
   for (var firstKey = first / $[C * LANES]u * $[C * LANES]u; firstKey <= lastQuery; firstKey += $[C * LANES]u) {
     let isFirst = firstKey <= first;
@@ -62,7 +75,11 @@ fn main(
 //# for r < R
 //# for j < C * LANES
     // The distance: a key after the query is very far away.
+//# if STARTS
+    let seen$[r]_$j = t$r - (firstKey + $[j]u) <= reach$r;
+//# else
     let seen$[r]_$j = t$r - (firstKey + $[j]u) <= args.window;
+//# end
     let p$[r]_$j = select(0.0, exp(args.scale * s$[r]_$j - lse$r), seen$[r]_$j);
     let ds$[r]_$j = args.scale * p$[r]_$j * (dp$[r]_$j - delta$r);
 //# end

@@ -18,7 +18,12 @@ fn main(
 //# end
   let lastQuery = position + min(firstQuery + $[R * LANES]u, args.T) - 1u;
   let nearest = position + firstQuery;
+//# if STARTS
+  // None of the tile's queries sees further back than the first.
+  let first = nearest - min(args.window, nearest - starts[b * args.T + firstQuery]);
+//# else
   let first = select(nearest - args.window, 0u, nearest < args.window);
+//# end
 
 //# for r < R
   let t$r = firstQuery + $[r * LANES]u + lane;
@@ -26,6 +31,10 @@ fn main(
   var out$r: array<Element, $[D / WIDTH]>;
   var highest$r = LOWEST;
   var total$r = 0.0;
+//# if STARTS
+  // How far back the query sees.
+  let reach$r = min(args.window, t$r - starts[b * args.T + min(t$r, args.T - 1u)]);
+//# end
 //# end
   for (var firstKey = first / $[C * LANES]u * $[C * LANES]u; firstKey <= lastQuery; firstKey += $[C * LANES]u) {
 //# for c < SUBGROUPS * C
@@ -59,7 +68,11 @@ fn main(
 //# for j < C * LANES
     let distance$[r]_$j = position + t$r - (firstKey + $[j]u);
     // A key after the query is very far away.
+//# if STARTS
+    let seen$[r]_$j = distance$[r]_$j <= reach$r;
+//# else
     let seen$[r]_$j = distance$[r]_$j <= args.window;
+//# end
     let score$[r]_$j = select(LOWEST, args.scale * s$[r]_$j, seen$[r]_$j);
     highest$r = max(highest$r, score$[r]_$j);
 //# end

@@ -1,5 +1,6 @@
 // What attention reads and writes. CACHE: keys and values are in caches of S rows and sequence b's
-// queries start at positions[b]; no lse is kept then.
+// queries start at positions[b]; no lse is kept then. STARTS: query t of sequence b sees no key before
+// starts[b·T + t].
 
 struct Args {
   T: u32,
@@ -21,5 +22,8 @@ struct Args {
 @group(0) @binding(5) var<storage, read> positions: array<u32>;
 //# else
 @group(0) @binding(6) var<storage, read_write> lse: array<f32>;
+//# end
+//# if STARTS
+@group(0) @binding(7) var<storage, read> starts: array<u32>;
 //# end
 

@@ -61,14 +61,29 @@ fn main(
     queryHead = (b * args.T * args.H + h) * $[D / WIDTH]u;
     let statistics = (b * args.H + h) * args.T;
     for (var firstQuery = firstRow; firstQuery < end; firstQuery += $[4 * SIDE]u) {
+//# if STARTS
+      // Nor do the queries after it see any of these keys, where this one does not.
+      if (u32(delta[statistics + firstQuery].y) >= firstRow + $[4 * SIDE]u) { break; }
+//# end
       let s = product(0u, firstQuery, local);
       let t = vec4u(firstQuery + local.x * 4u) + vec4u(0u, 1u, 2u, 3u);
       let at = vec4u(statistics) + min(t, vec4u(args.T - 1u));
       let lse_t = vec4f(lse[at.x], lse[at.y], lse[at.z], lse[at.w]);
+//# if STARTS
+      let delta_t = vec4f(delta[at.x].x, delta[at.y].x, delta[at.z].x, delta[at.w].x);
+      let start_t = vec4u(vec4f(delta[at.x].y, delta[at.y].y, delta[at.z].y, delta[at.w].y));
+      // How far back the queries see.
+      let reach_t = min(vec4u(args.window), t - start_t);
+//# else
       let delta_t = vec4f(delta[at.x], delta[at.y], delta[at.z], delta[at.w]);
+//# end
 //# for i < 4
       // The distance: a query before the key is very far away.
+//# if STARTS
+      let seen$i = (t - vec4u(firstRow + local.y * 4u + $[i]u) <= reach_t) & (t < vec4u(args.T));
+//# else
       let seen$i = (t - vec4u(firstRow + local.y * 4u + $[i]u) <= vec4u(args.window)) & (t < vec4u(args.T));
+//# end
       let p$i = select(vec4f(), exp(args.scale * s[$i] - lse_t), seen$i);
 //# end
       share_weights(mat4x4f(p0, p1, p2, p3), local);

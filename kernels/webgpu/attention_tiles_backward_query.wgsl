@@ -50,13 +50,25 @@ fn main(
   queryHead = (b * args.T * args.H + h) * $[D / WIDTH]u;
   keyHead = (b * args.T * args.Hkv + h / (args.H / args.Hkv)) * $[D / WIDTH]u;
   let lastQuery = min(firstRow + $[4 * SIDE]u, args.T) - 1u;
+//# if STARTS
+  // None of the tile's queries sees further back than the first.
+  let earliest = u32(delta[(b * args.H + h) * args.T + firstRow].y);
+  let first = firstRow - min(args.window, firstRow - earliest);
+//# else
   let first = select(firstRow - args.window, 0u, firstRow < args.window);
+//# end
 
 //# for i < 4
   let t$i = firstRow + local.y * 4u + $[i]u;
   let statistic$i = (b * args.H + h) * args.T + min(t$i, args.T - 1u);
   let lse$i = lse[statistic$i];
+//# if STARTS
+  let delta$i = delta[statistic$i].x;
+  // How far back the query sees.
+  let reach$i = min(args.window, t$i - u32(delta[statistic$i].y));
+//# else
   let delta$i = delta[statistic$i];
+//# end
 //# end
 //# for n < (D + 4 * SIDE - 1) / (4 * SIDE)
   var sum$n = mat4x4f();
@@ -67,7 +79,11 @@ fn main(
     let key = vec4u(firstKey + local.x * 4u) + vec4u(0u, 1u, 2u, 3u);
 //# for i < 4
     // The distance: a key after the query is very far away.
+//# if STARTS
+    let seen$i = vec4u(t$i) - key <= vec4u(reach$i);
+//# else
     let seen$i = vec4u(t$i) - key <= vec4u(args.window);
+//# end
     let p$i = select(vec4f(), exp(args.scale * s[$i] - lse$i), seen$i);
     let ds$i = args.scale * p$i * (dp[$i] - delta$i);
 //# end

@@ -55,7 +55,12 @@ fn main(
 //# end
   let lastQuery = position + min(firstRow + $[4 * SIDE]u, args.T) - 1u;
   let nearest = position + firstRow;
+//# if STARTS
+  // None of the tile's queries sees further back than the first.
+  let first = nearest - min(args.window, nearest - starts[b * args.T + firstRow]);
+//# else
   let first = select(nearest - args.window, 0u, nearest < args.window);
+//# end
 
 //# if STAGED
 //# for c < (D + 4 * SIDE - 1) / (4 * SIDE)
@@ -68,12 +73,22 @@ fn main(
   var sum$n = mat4x4f();
 //# end
   let query = position + firstRow + local.y * 4u;
+//# if STARTS
+//# for i < 4
+  // How far back the query sees.
+  let reach$i = min(args.window, query + $[i]u - starts[b * args.T + min(query + $[i]u, args.T - 1u)]);
+//# end
+//# end
   for (var firstKey = first / $[4 * SIDE]u * $[4 * SIDE]u; firstKey <= lastQuery; firstKey += $[4 * SIDE]u) {
     let s = product(0u, firstKey, local);
     let key = vec4u(firstKey + local.x * 4u) + vec4u(0u, 1u, 2u, 3u);
 //# for i < 4
     // A key after the query is very far away.
+//# if STARTS
+    let seen$i = vec4u(query + $[i]u) - key <= vec4u(reach$i);
+//# else
     let seen$i = vec4u(query + $[i]u) - key <= vec4u(args.window);
+//# end
     let score$i = select(vec4f(LOWEST), args.scale * s[$i], seen$i);
     let max$i = max(max(score$i.x, score$i.y), max(score$i.z, score$i.w));
 //# end

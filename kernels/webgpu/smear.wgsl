@@ -1,5 +1,5 @@
 // out_t = x_t + lambda · sigmoid(gate · x_t[0:G]) · x_{t−1}, a workgroup per row.
-// PREVIOUS: whether there is a row before the first.
+// PREVIOUS: whether there is a row before the first. STARTS: before row t there is none where starts_t = t.
 
 alias Reduced = f32;
 
@@ -19,6 +19,9 @@ struct Args {
 //# if PREVIOUS
 @group(0) @binding(5) var<storage, read> previous: array<Element>;
 //# end
+//# if STARTS
+@group(0) @binding(6) var<storage, read> starts: array<u32>;
+//# end
 
 @compute @workgroup_size(64)
 fn main(
@@ -35,7 +38,11 @@ fn main(
     products += total(gate[c] * x[first + c]);
   }
   let weight = lambda[0] / (1.0 + exp(-workgroup_sum(products, invocation)));
+//# if STARTS
+  let start = row % args.T == starts[row];
+//# else
   let start = row % args.T == 0u;
+//# end
   for (var c = thread; c < args.columns; c += 64u) {
     var before = Element();
     if (!start) { before = x[first - args.columns + c]; }

@@ -1,5 +1,5 @@
 // For each row of smear: its gate s_t = sigmoid(gate · x_t[0:G]) and dout_t · x_{t−1}, both 0 for
-// t = 0. A workgroup per row.
+// t = 0, or (STARTS) for t = starts_t. A workgroup per row.
 
 alias Reduced = vec2f;
 
@@ -16,6 +16,9 @@ struct Args {
 @group(0) @binding(2) var<storage, read> x: array<Element>;
 @group(0) @binding(3) var<storage, read> dout: array<Element>;
 @group(0) @binding(4) var<storage, read> gate: array<Element>;
+//# if STARTS
+@group(0) @binding(5) var<storage, read> starts: array<u32>;
+//# end
 
 @compute @workgroup_size(64)
 fn main(
@@ -26,7 +29,11 @@ fn main(
   let thread = invocation.thread;
   let row = flat_index(group, groups);
   if (row >= args.rows) { return; }
+//# if STARTS
+  let start = row % args.T == starts[row];
+//# else
   let start = row % args.T == 0u;
+//# end
   let first = row * args.columns;
   var sums = vec2f();
   if (!start) {

@@ -12,10 +12,10 @@
  *
  * `B` batch, `T` time, `N = B·T` rows, `C` channels, `H` query heads, `Hkv` key/value heads, `D` head
  * size, `V` vocabulary rows, `starts` int32 (B, T) where in its row the packed conversation of each
- * token begins: starts_t ≤ t, and no less than that of t−1. A shape such as (N, C) may be given with its leading dimensions split, as (B, T, C). `=` says
- * that the output is overwritten, `+=` that it is added to. Outputs do not alias inputs except
- * where the contract says "in place". Operations are deterministic: the same inputs give the same
- * bits.
+ * token begins: starts_t ≤ t, and no less than that of t−1. A shape such as (N, C) may be given with
+ * its leading dimensions split, as (B, T, C). `=` says that the output is overwritten, `+=` that it is
+ * added to. Outputs do not alias inputs except where the contract says "in place". Operations are
+ * deterministic: the same inputs give the same bits.
  *
  * @module
  */
@@ -224,10 +224,10 @@ export interface Operations {
 
   /**
    * Causal softmax attention with scale 1/√D over q (B, T, H, D), k and v (B, T, Hkv, D): query t
-   * sees keys s with 0 ≤ t−s ≤ window, and of those none before starts_t if `starts` are given; query heads h·r … h·r+r−1 share kv head h (r = H/Hkv).
-   * out (B, T, H, D) =; lse (B, H, T) = log Σ exp of the scaled scores. Tiled with an online
-   * softmax (Dao et al., FlashAttention-2): no T×T matrix is stored. out, q, k and v or half, of one
-   * type; in float16 a device may multiply in it.
+   * sees keys s with 0 ≤ t−s ≤ window, and of those none before starts_t if `starts` are given; query
+   * heads h·r … h·r+r−1 share kv head h (r = H/Hkv). out (B, T, H, D) =; lse (B, H, T) = log Σ exp of
+   * the scaled scores. Tiled with an online softmax (Dao et al., FlashAttention-2): no T×T matrix is
+   * stored. out, q, k and v or half, of one type; in float16 a device may multiply in it.
    */
   attention(
     args: {

@@ -59,7 +59,8 @@ export class Pass {
    * Plans a pass. Without `training`, layers share their activations and only {@link forward} and
    * {@link evaluate} may be used. With `recompute` they share them in training too, but for their
    * inputs, and the backward pass computes each layer's once more: the same bits, for a third more
-   * products. With a `separator`, the conversations of a row, which begin with that token, are isolated.
+   * products. With a `separator`, the conversations of a row, which begin with that token, are
+   * isolated.
    *
    * @throws {UserError} when the device cannot hold the activations; nothing stays allocated.
    */

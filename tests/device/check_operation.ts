@@ -81,6 +81,22 @@ export function ints(values: Iterable<number>): Spec {
   return new Spec([array.length], array);
 }
 
+/**
+ * int32 (B, T): where the conversations begin that are packed into rows, given by their lengths. Each
+ * token behind them stands alone.
+ */
+export function packed(rows: readonly (readonly number[])[], T: number): Spec {
+  const starts = rows.flatMap((lengths) => {
+    let start = 0;
+    const packed = lengths.flatMap((length) => {
+      start += length;
+      return Array<number>(length).fill(start - length);
+    });
+    return [...packed, ...Array.from({ length: T - start }, (_, i) => start + i)];
+  });
+  return new Spec([rows.length, T], Int32Array.from(starts));
+}
+
 /** `count` random integers below `limit`. */
 export function randomInts(count: number, limit: number): Int32Array {
   const next = randomNumbers(++seed);

@@ -36,8 +36,7 @@ function forward(
   kT: Tensor,
   vT: Tensor,
   window: number,
-  lse?: Float64Array,
-  positions?: Float64Array,
+  { lse, positions, starts }: Partial<Record<"lse" | "positions" | "starts", Float64Array>>,
 ): void {
   const { B, T, S, H, Hkv, D } = attentionSizes(qT, kT);
   const [out, q, k, v] = [outT, qT, kT, vT].map(data);
@@ -47,7 +46,7 @@ function forward(
       for (let t = 0; t < T; t++) {
         const qBase = ((b * T + t) * H + h) * D;
         const last = (positions?.[b] ?? 0) + t;
-        const first = Math.max(0, last - window);
+        const first = Math.max(0, last - window, starts?.[b * T + t] ?? 0);
         const row = probabilities(q, qBase, k, kBase, Hkv * D, D, first, last);
         for (let d = 0; d < D; d++) {
           let sum = 0;
@@ -61,18 +60,20 @@ function forward(
 }
 
 export function attention(args: Args<"attention">): void {
-  forward(args.out, args.q, args.k, args.v, args.window, data(args.lse));
+  const { out, lse, q, k, v, window, starts } = args;
+  forward(out, q, k, v, window, { lse: data(lse), starts: starts && data(starts) });
 }
 
 export function attentionWithCache(args: Args<"attentionWithCache">): void {
   const { out, q, kCache, vCache, window, positions } = args;
-  forward(out, q, kCache, vCache, window, undefined, data(positions));
+  forward(out, q, kCache, vCache, window, { positions: data(positions) });
 }
 
 export function attentionBackward(args: Args<"attentionBackward">): void {
   const { B, T, H, Hkv, D } = attentionSizes(args.q, args.k);
   const [q, k, v, dout, out] = [args.q, args.k, args.v, args.dout, args.out].map(data);
   const [dq, dk, dv] = [args.dq, args.dk, args.dv].map(data);
+  const starts = args.starts && data(args.starts);
   dq.fill(0), dk.fill(0), dv.fill(0);
   for (let b = 0; b < B; b++) {
     for (let h = 0; h < H; h++) {
@@ -80,7 +81,7 @@ export function attentionBackward(args: Args<"attentionBackward">): void {
       const stride = Hkv * D;
       for (let t = 0; t < T; t++) {
         const qBase = ((b * T + t) * H + h) * D;
-        const first = Math.max(0, t - args.window);
+        const first = Math.max(0, t - args.window, starts?.[b * T + t] ?? 0);
         const { p } = probabilities(q, qBase, k, kBase, stride, D, first, t);
         const dp = p.map((_, i) => {
           let dot = 0;

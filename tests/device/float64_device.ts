@@ -148,22 +148,23 @@ export class Float64Device implements Device {
     });
   }
 
-  smear({ out, x, gate, lambda, previous }: Args<"smear">): void {
+  smear({ out, x, gate, lambda, previous, starts }: Args<"smear">): void {
     const T = x.shape[1], G = gate.size;
     const xs = rows(x);
     rows(out).forEach((row, n) => {
-      const before = n % T > 0 ? xs[n - 1] : previous && rows(previous)[Math.floor(n / T)];
+      const t = n % T, isFirst = starts && data(starts)[n] === t;
+      const before = isFirst ? undefined : t > 0 ? xs[n - 1] : previous && rows(previous)[n / T];
       const s = data(lambda)[0] * sigmoid(dot(data(gate), xs[n].subarray(0, G)));
       xs[n].forEach((e, c) => row[c] = e + (before ? s * before[c] : 0));
     });
   }
   smearBackward(args: Args<"smearBackward">): void {
-    const { dx, dgate, dlambda, dout, x, gate, lambda } = args;
+    const { dx, dgate, dlambda, dout, x, gate, lambda, starts } = args;
     const T = x.shape[1], G = gate.size, w = data(gate), l = data(lambda)[0];
     const xs = rows(x), douts = rows(dout), dxs = rows(dx);
     data(dx).set(data(dout));
     xs.forEach((row, n) => {
-      if (n % T === 0) return;
+      if (n % T === (starts ? data(starts)[n] : 0)) return;
       const s = sigmoid(dot(w, row.subarray(0, G)));
       const inner = dot(douts[n], xs[n - 1]);
       data(dlambda)[0] += s * inner;

@@ -1,5 +1,12 @@
 import { attended } from "./attended.ts";
-import { checkOperation, ints, random, testOperation } from "./check_operation.ts";
+import {
+  checkOperation,
+  ints,
+  packed,
+  random,
+  type Spec,
+  testOperation,
+} from "./check_operation.ts";
 import type { Device, DType } from "../../lib/device/mod.ts";
 import { devices, type DeviceUnderTest, webGpu } from "./devices.ts";
 
@@ -14,6 +21,8 @@ const isGpu = ({ name }: DeviceUnderTest) => name !== "cpu";
 /** As adapters are that have no operations of subgroups. */
 const threads = await webGpu("webgpu, attention without subgroups", {
   features: { subgroups: false },
+  // Each row of the batch by itself.
+  maxWork: 4096,
 });
 
 const cases = [
@@ -26,85 +35,114 @@ const cases = [
 ];
 const windows = [0, 1, 40, 1 << 20];
 
+/** A case of attention. */
+interface Case {
+  sizes: typeof cases[number];
+  window: number;
+  starts?: Spec;
+  dtype?: DType;
+  /** Error of products that a device makes in such a type. */
+  products?: number;
+}
+
 /** Keys and queries of the size that normed ones have, values and gradients. */
-function inputs({ B, T, H, Hkv, D }: typeof cases[number], dtype: DType = "float32") {
+function inputs({ B, T, H, Hkv, D }: Case["sizes"], dtype: DType = "float32") {
   const query = () => random([B, T, H, D], 2, dtype);
   const key = () => random([B, T, Hkv, D], 2, dtype);
   return { query, key };
 }
 
-testOperation("attention, windows and grouped queries", both, async (device) => {
-  for (const sizes of cases) {
-    for (const window of windows) {
-      const { query, key } = inputs(sizes);
-      const { B, T, H } = sizes;
-      const lse = random([B, H, T]);
-      const args = { out: query(), lse, q: query(), k: key(), v: key(), window };
-      await checkOperation(device, "attention", args);
-    }
-  }
-});
+async function checkForward(device: Device, { sizes, window, starts, dtype, products }: Case) {
+  const { query, key } = inputs(sizes, dtype), { B, T, H } = sizes;
+  const args = { out: query(), lse: random([B, H, T]), q: query(), k: key(), v: key() };
+  await checkOperation(device, "attention", { ...args, window, starts }, products);
+}
 
-testOperation("attentionBackward, windows and grouped queries", both, async (device) => {
-  // A query that sees one key has no gradient but rounding errors: leave those cases out.
-  for (const sizes of cases.slice(1)) {
-    for (const window of windows.slice(1)) {
-      const { query, key } = inputs(sizes);
-      const [q, k, v] = [query(), key(), key()];
-      await checkOperation(
-        device,
-        "attentionBackward",
-        {
-          dq: query(),
-          dk: key(),
-          dv: key(),
-          delta: random([sizes.B, sizes.H, sizes.T]),
-          dout: query(),
-          ...attended(q, k, v, window),
-          q,
-          k,
-          v,
-          window,
-        },
-        1e-5,
-        ["delta"],
-      );
-    }
-  }
-});
-
-/** Checks both passes of one size of heads, where products have such an error. */
-async function checkBoth(device: Device, dtype: DType, products?: number) {
-  const sizes = { B: 2, T: 70, H: 4, Hkv: 2, D: 20 }, { B, T, H } = sizes;
-  const { query, key } = inputs(sizes, dtype), gradient = inputs(sizes);
-  const [q, k, v] = [query(), key(), key()], window = 40;
-  const results = { out: query(), lse: random([B, H, T]) };
-  await checkOperation(device, "attention", { ...results, q, k, v, window }, products);
+async function checkBackward(device: Device, { sizes, window, starts, dtype, products }: Case) {
+  const { query, key } = inputs(sizes, dtype), gradient = inputs(sizes), { B, T, H } = sizes;
+  const [q, k, v] = [query(), key(), key()];
   const args = {
     dq: gradient.query(),
     dk: gradient.key(),
     dv: gradient.key(),
     delta: random([B, H, T]),
     dout: gradient.query(),
-    ...attended(q, k, v, window),
+    ...attended(q, k, v, window, starts),
     q,
     k,
     v,
     window,
+    starts,
   };
   await checkOperation(device, "attentionBackward", args, products ?? 1e-5, ["delta"]);
 }
 
-testOperation("attention and its gradients", [threads], (device) => checkBoth(device, "float32"));
+testOperation("attention, windows and grouped queries", both, async (device) => {
+  for (const sizes of cases) {
+    for (const window of windows) await checkForward(device, { sizes, window });
+  }
+});
+
+testOperation("attentionBackward, windows and grouped queries", both, async (device) => {
+  // A query that sees one key has no gradient but rounding errors: leave those cases out.
+  for (const sizes of cases.slice(1)) {
+    for (const window of windows.slice(1)) await checkBackward(device, { sizes, window });
+  }
+});
+
+/**
+ * Rows of packed conversations: one that fills its row, short ones of which some begin within a tile
+ * of any device, long ones of several tiles, and each with fillings behind. The last window is shorter
+ * than most of them.
+ */
+const packedCases: Case[] = [
+  {
+    sizes: { B: 3, T: 97, H: 4, Hkv: 2, D: 20 },
+    starts: packed([[97], [10, 5, 1, 30, 40], [70, 20]], 97),
+    window: 1 << 20,
+  },
+  {
+    sizes: { B: 2, T: 300, H: 2, Hkv: 1, D: 20 },
+    starts: packed([[20, 150, 97], [3, 290]], 300),
+    window: 1 << 20,
+  },
+  {
+    sizes: { B: 2, T: 200, H: 2, Hkv: 1, D: 20 },
+    starts: packed([[20, 137, 40], [1, 1, 7, 64]], 200),
+    window: 6,
+  },
+];
+
+testOperation("attention of packed conversations", both, async (device) => {
+  for (const given of packedCases) await checkForward(device, given);
+});
+
+testOperation("attentionBackward of packed conversations", both, async (device) => {
+  for (const given of packedCases) await checkBackward(device, given);
+});
+
+/** What is checked of other kernels. */
+const few: Case = { sizes: { B: 2, T: 70, H: 4, Hkv: 2, D: 20 }, window: 40 };
+const fewPacked: Case = { ...few, starts: packed([[5, 44, 20], [70]], 70) };
+
+testOperation("attention and its gradients", [threads], async (device) => {
+  for (const given of [few, fewPacked]) {
+    await checkForward(device, given);
+    await checkBackward(device, given);
+  }
+});
 
 testOperation("attention in 16 bits", both.filter(isGpu), async (device) => {
   const byTiles = device === tiles.device;
   for (const dtype of ["bfloat16", "float16"] as const) {
     // Where products are in float16, weights and gradients are rounded to it: by 2⁻¹¹.
     const products = byTiles && dtype === "float16" ? 1e-3 : undefined;
-    await checkBoth(device, dtype, products);
+    const isPacked = byTiles === (dtype === "float16");
+    const given = { ...isPacked ? fewPacked : few, dtype, products };
+    await checkForward(device, given);
+    await checkBackward(device, given);
 
-    const tokens = byTiles === (dtype === "float16") ? 40 : 1;
+    const tokens = isPacked ? 40 : 1;
     const rows = (T: number, heads: number) => random([2, T, heads, 20], 2, dtype);
     const cached = { kCache: rows(300, 2), vCache: rows(300, 2), positions: ints([250, 3]) };
     const args = { ...cached, out: rows(tokens, 4), q: rows(tokens, 4), window: 270 };

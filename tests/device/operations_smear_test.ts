@@ -1,4 +1,4 @@
-import { checkOperation, random, testOperation } from "./check_operation.ts";
+import { checkOperation, packed, random, testOperation } from "./check_operation.ts";
 import { devices } from "./devices.ts";
 
 testOperation("smear and its gradient", devices, async (device) => {
@@ -18,4 +18,18 @@ testOperation("smear and its gradient", devices, async (device) => {
       lambda,
     });
   }
+});
+
+testOperation("smear of packed conversations and its gradient", devices, async (device) => {
+  // Rows of one conversation, of some that leave a filling, and of fillings alone.
+  const T = 17, starts = packed([[T], [1, 4, 1, 9], []], T), shape = [3, T, 36], G = 12;
+  const inputs = { x: random(shape), gate: random([1, G]), lambda: random([1]), starts };
+  await checkOperation(device, "smear", { out: random(shape), ...inputs });
+  await checkOperation(device, "smearBackward", {
+    dx: random(shape),
+    dgate: random([1, G]),
+    dlambda: random([1]),
+    dout: random(shape),
+    ...inputs,
+  });
 });

@@ -26,6 +26,8 @@ interface Given {
   /** Optimizer steps; −1 for an epoch. */
   steps: number;
   accumulationSteps?: number;
+  /** The token that begins each conversation, where those of a row are isolated. */
+  separator?: number;
   /** Changes a rank's micro-batch of this number, from 1. */
   onBatch?: (rank: number, number: number, batch: TrainingBatch) => void;
   /** Called when a rank's micro-batch of this number is about to be computed. */
@@ -54,7 +56,7 @@ async function watch(ranks: Ranks, given: Given): Promise<Watched> {
   await using devices = new AsyncDisposableStack();
   const device: Device = await createCpuDevice({ threads: 1 });
   devices.defer(() => device.close());
-  const { steps, accumulationSteps = 1, onBatch, onTraining, controllers } = given;
+  const { steps, accumulationSteps = 1, separator, onBatch, onTraining, controllers } = given;
   const model = new GPT(device, CONFIG, { training: true });
   await model.load(initialParameters(CONFIG, 1));
   const groups = parameterGroups([...model.parameters.values()], CONFIG.nEmbd, RATES);
@@ -69,7 +71,7 @@ async function watch(ranks: Ranks, given: Given): Promise<Watched> {
       yield* super.training(...args);
     }
   }
-  const pass = new WatchedPass(model, B, T, { training: true });
+  const pass = new WatchedPass(model, B, T, { training: true, separator });
   const watched: Watched = { reported: [], rests: [], weights: [] };
   const controller = controllers?.[rank] ?? new AbortController();
   try {
@@ -122,13 +124,15 @@ function assertClose(actual: Float32Array[], expected: Float32Array[]): void {
 }
 
 Deno.test("ranks take the steps of one process with all their micro-batches", async () => {
-  const alone = await watch(SINGLE, { steps: 3, accumulationSteps: 4 });
-  const [first, second] = await onRanks(2, { steps: 3, accumulationSteps: 2 });
-  assertEquals(first.reported, second.reported);
-  assertEquals(first.weights, second.weights);
-  assertEquals(first.reported.map(({ lrm }) => lrm), alone.reported.map(({ lrm }) => lrm));
-  for (const [i, { loss }] of alone.reported.entries()) {
-    assertAlmostEquals(first.reported[i].loss, loss, 1e-4);
+  for (const separator of [undefined, 40]) {
+    const alone = await watch(SINGLE, { steps: 3, accumulationSteps: 4, separator });
+    const [first, second] = await onRanks(2, { steps: 3, accumulationSteps: 2, separator });
+    assertEquals(first.reported, second.reported);
+    assertEquals(first.weights, second.weights);
+    assertEquals(first.reported.map(({ lrm }) => lrm), alone.reported.map(({ lrm }) => lrm));
+    for (const [i, { loss }] of alone.reported.entries()) {
+      assertAlmostEquals(first.reported[i].loss, loss, 1e-4);
+    }
   }
 });
 

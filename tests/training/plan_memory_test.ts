@@ -69,13 +69,15 @@ Deno.test("a run that does not fit is refused with the rows that would", async (
   const { total } = await countTraining(unlimited, shape, { rows: 4, T });
   const small = await createCpuDevice({ threads: 1, maxMemoryBytes: total });
   const settings = { ...rates, maxSeqLen: T, totalBatchSize: 32 * T };
-  const refused = async (deviceBatchSize: number | "auto", device = small) => {
-    const wanted = { ...settings, deviceBatchSize };
-    return await assertRejects(() => planTraining(device, shape, wanted, { terminal }), UserError);
+  const refused = async (rows: number | "auto", device = small, separator?: number) => {
+    const wanted = { ...settings, deviceBatchSize: rows }, io = { terminal, separator };
+    return await assertRejects(() => planTraining(device, shape, wanted, io), UserError);
   };
   const error = await refused(32);
   assertMatch(error.message, /^Training 32 rows of 64 tokens takes .* MiB of memory, and the CPU /);
   assertMatch(wordError(error, "sft"), / has .* MiB; --device-batch-size 4 would fit$/);
+  // Where conversations begin takes some more.
+  assertMatch(wordError(await refused(32, small, 0), "sft"), /; --device-batch-size 2 would fit$/);
 
   const tiny = await createCpuDevice({ threads: 1, maxMemoryBytes: 2 ** 20 });
   for (const wanted of [1, "auto"] as const) {

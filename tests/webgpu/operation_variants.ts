@@ -5,6 +5,7 @@ import {
   floats,
   groupsOf,
   ints,
+  packed,
   positive,
   random,
   type SpecifiedArgs,
@@ -42,6 +43,9 @@ const heads = [
 
 /** Shapes of what attention works on. */
 const B = 1, H = 2, Hkv = 1;
+
+/** Rows of three tokens that are one text, and that are packed. */
+const packings = [undefined, packed([[1, 2]], 3)] as const;
 
 /** A tensor's element as a coefficient. */
 const coefficients = [1, { tensor: random([1]), index: 0 }] as const;
@@ -181,14 +185,17 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       sin: random([3, half]),
       scale: 1,
     })),
-    smear: choices({ C: columns, continued: yesOrNo }).map(({ C, continued }) => ({
+    smear: choices({ C: columns, continued: yesOrNo, starts: packings }).map((
+      { C, continued, starts },
+    ) => ({
       out: random([1, 3, C]),
       x: random([1, 3, C]),
       gate: random([1, 4]),
       lambda: random([1]),
       previous: continued ? random([1, C]) : undefined,
+      starts,
     })),
-    smearBackward: columns.map((C) => ({
+    smearBackward: choices({ C: columns, starts: packings }).map(({ C, starts }) => ({
       dx: random([1, 3, C]),
       dgate: random([1, 4]),
       dlambda: random([1]),
@@ -196,6 +203,7 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       x: random([1, 3, C]),
       gate: random([1, 4]),
       lambda: random([1]),
+      starts,
     })),
 
     combine: choices({ C: columns, a: coefficients, b: coefficients, inPlace: yesOrNo })
@@ -236,15 +244,17 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
 
     checkFinite: kept.map(({ C, dtype }) => ({ x: random([C], 1, dtype), flag: ints([0]) })),
 
-    attention: heads.map(({ D, dtype }) => ({
+    attention: choices({ head: heads, starts: packings }).map(({ head: { D, dtype }, starts }) => ({
       out: random([B, 3, H, D], 1, dtype),
       lse: random([B, H, 3]),
       q: random([B, 3, H, D], 1, dtype),
       k: random([B, 3, Hkv, D], 1, dtype),
       v: random([B, 3, Hkv, D], 1, dtype),
       window: 3,
+      starts,
     })),
-    attentionBackward: heads.map(({ D, dtype }) => {
+    attentionBackward: choices({ head: heads, starts: packings }).map(({ head, starts }) => {
+      const { D, dtype } = head;
       const q = random([B, 3, H, D], 1, dtype);
       const [k, v] = [1, 2].map(() => random([B, 3, Hkv, D], 1, dtype));
       return {
@@ -253,11 +263,12 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
         dv: random([B, 3, Hkv, D]),
         delta: random([B, H, 3]),
         dout: random([B, 3, H, D]),
-        ...attended(q, k, v, 3),
+        ...attended(q, k, v, 3, starts),
         q,
         k,
         v,
         window: 3,
+        starts,
       };
     }),
     attentionWithCache: [

@@ -29,6 +29,7 @@ class Arguments {
   k: usize;
   v: usize;
   positions: usize;
+  starts: usize;
   batch: i32;
   time: i32;
   keys: i32;
@@ -46,6 +47,8 @@ const args = changetype<Arguments>(ARGUMENTS);
 let packedQueries: usize = 0;
 let scores: usize = 0;
 let sums: usize = 0;
+/** The first key that each query of a tile sees; ascending. */
+let firstSeen: usize = 0;
 let outputs: usize = 0;
 let packedKeys: usize = 0;
 let packedValues: usize = 0;
@@ -56,12 +59,13 @@ let endKey: i32 = 0;
 /** Bytes of workspace that {@link attention} needs for `keys` keys. */
 export function attentionWorkspace(keys: i32, headSize: i32): u32 {
   const depth = roundUp(headSize, 2), width = roundUp(headSize, 16);
-  return <u32> (4 * (QUERIES * (depth + KEYS + 8 + width) + roundUp(keys + 8, 8) * (depth + width)));
+  return <u32> (4 * (QUERIES * (depth + KEYS + 4 + width) + roundUp(keys + 8, 8) * (depth + width)));
 }
 
 /**
  * Queries (batch, time, heads, headSize) at positions positions[b] + t (positions may be null)
- * over keys and values (batch, keys, kvHeads, headSize). `lse` may be null.
+ * over keys and values (batch, keys, kvHeads, headSize). `lse` may be null, and so may `starts`
+ * (batch, time), before which a query sees nothing.
  */
 export function attention(
   out: usize,
@@ -70,6 +74,7 @@ export function attention(
   k: usize,
   v: usize,
   positions: usize,
+  starts: usize,
   batch: i32,
   time: i32,
   keys: i32,
@@ -84,6 +89,7 @@ export function attention(
   args.k = k;
   args.v = v;
   args.positions = positions;
+  args.starts = starts;
   args.batch = batch;
   args.time = time;
   args.keys = keys;
@@ -107,13 +113,20 @@ function attentionItem(item: i32): void {
   const position = args.positions ? load<i32>(args.positions + (<usize> b << 2)) : 0;
   const first = chunk * args.chunkSize, end = min(args.time, first + args.chunkSize);
   if (position < 0 || position + end > args.keys) unreachable();
-  packKeys(b, kvHead, max(0, position + first - args.window), position + end);
+  packKeys(b, kvHead, max(0, firstKeyOf(b, first, position)), position + end);
   const group = args.heads / args.kvHeads;
   for (let head = kvHead * group; head < (kvHead + 1) * group; head++) {
     for (let t = first; t < end; t += QUERIES) {
       attend(b, head, t, min(QUERIES, end - t), position);
     }
   }
+}
+
+/** The first key that query t sees; none before it has a later one. Below 0 where it sees all. */
+@inline
+function firstKeyOf(b: i32, t: i32, position: i32): i32 {
+  const first = position + t - args.window;
+  return args.starts ? max(first, load<i32>(args.starts + (<usize> (b * args.time + t) << 2))) : first;
 }
 
 /** Lays out the workspace and packs keys and values first … end−1. */
@@ -126,7 +139,8 @@ function packKeys(b: i32, kvHead: i32, first: i32, end: i32): void {
   packedQueries = workspace();
   scores = packedQueries + (<usize> (QUERIES * depth) << 2);
   sums = scores + (<usize> (QUERIES * KEYS) << 2);
-  outputs = sums + (<usize> (QUERIES * 8) << 2);
+  firstSeen = sums + (<usize> (QUERIES * 3) << 2);
+  outputs = firstSeen + (<usize> QUERIES << 2);
   packedKeys = outputs + (<usize> (QUERIES * width) << 2);
   packedValues = packedKeys + (<usize> (count * depth) << 2);
 
@@ -150,7 +164,11 @@ function attend(b: i32, head: i32, t: i32, count: i32, position: i32): void {
   const scale = <f32> (1 / sqrt<f64>(headSize));
   packAcross<f32>(packedQueries, QUERIES, args.q + offset, stride, count, headSize, depth, scale);
   const query = position + t;
-  const low = max(firstKey, (query - args.window) & ~7);
+  for (let i = 0; i < QUERIES; i++) {
+    store<i32>(firstSeen + (<usize> i << 2), firstKeyOf(b, t + min(i, count - 1), position));
+  }
+  const earliest = load<i32>(firstSeen), latest = load<i32>(firstSeen, 4 * (QUERIES - 1));
+  const low = max(firstKey, earliest & ~7);
   const high = min(endKey, roundUp(query + QUERIES, 8));
   for (let key = low; key < high; key += KEYS) {
     const keys = min(KEYS, high - key);
@@ -158,10 +176,7 @@ function attend(b: i32, head: i32, t: i32, count: i32, position: i32): void {
       const panel = packedKeys + (<usize> ((key + i - firstKey) * depth) << 2);
       const tile = scores + (<usize> i << 6);
       multiplyTile(panel, 32, packedQueries, 64, depth, 0, 0, tile, 64);
-      const last = key + i + 7;
-      if (last > query || last - 7 + args.window < query + QUERIES - 1) {
-        hideUnseen(tile, key + i, query);
-      }
+      if (key + i + 7 > query || key + i < latest) hideUnseen(tile, key + i, query);
     }
     softmaxStep(keys, key == low);
     addValues(key, keys, key == low);
@@ -173,11 +188,12 @@ function attend(b: i32, head: i32, t: i32, count: i32, position: i32): void {
 function hideUnseen(tile: usize, key: i32, query: i32): void {
   const unseen = splat(UNSEEN);
   for (let i = 0; i < 8; i++) {
-    const first = i32x4.splat(key + i), last = i32x4.splat(key + i + args.window);
+    const k = i32x4.splat(key + i);
     for (let j = 0; j < QUERIES; j += 4) {
       const at = tile + (<usize> i << 6) + (<usize> j << 2);
       const t = i32x4.add(i32x4.splat(query + j), i32x4(0, 1, 2, 3));
-      const seen = v128.and(i32x4.ge_s(t, first), i32x4.le_s(t, last));
+      const first = v128.load(firstSeen + (<usize> j << 2));
+      const seen = v128.and(i32x4.le_s(k, t), i32x4.ge_s(k, first));
       v128.store(at, v128.bitselect(v128.load(at), unseen, seen));
     }
   }

@@ -30,6 +30,7 @@ class Arguments {
   q: usize;
   k: usize;
   v: usize;
+  starts: usize;
   time: i32;
   heads: i32;
   kvHeads: i32;
@@ -46,6 +47,10 @@ let ds: usize = 0;
 let dsTransposed: usize = 0;
 let lse: usize = 0;
 let delta: usize = 0;
+/** The first key that each query sees; ascending, and below 0 where it sees all. */
+let firstSeen: usize = 0;
+/** For each group of keys, the end of the queries that see some of it; ascending. */
+let ends: usize = 0;
 let queriesAcross: usize = 0;
 let queriesAlong: usize = 0;
 let doutAcross: usize = 0;
@@ -63,11 +68,11 @@ let width: i32 = 0;
 /** Bytes of workspace that {@link attentionBackward} needs. */
 export function attentionBackwardWorkspace(time: i32, headSize: i32): u32 {
   const positions = roundUp(time, 16), width = roundUp(headSize, 16);
-  const small = 2 * BLOCK * GROUP * 4 + BLOCK * STRIDE + 2 * 4 * positions;
+  const small = 2 * BLOCK * GROUP * 4 + BLOCK * STRIDE + 3 * 4 * positions + 4 * positions / GROUP;
   return <u32> (small + 10 * 4 * positions * width);
 }
 
-/** dq, dk, dv = the gradients for dout. */
+/** dq, dk, dv = the gradients for dout; `starts` (batch, time) may be null. */
 export function attentionBackward(
   dq: usize,
   dk: usize,
@@ -79,6 +84,7 @@ export function attentionBackward(
   q: usize,
   k: usize,
   v: usize,
+  starts: usize,
   batch: i32,
   time: i32,
   heads: i32,
@@ -96,6 +102,7 @@ export function attentionBackward(
   args.q = q;
   args.k = k;
   args.v = v;
+  args.starts = starts;
   args.time = time;
   args.heads = heads;
   args.kvHeads = kvHeads;
@@ -108,6 +115,7 @@ export function attentionBackward(
 function backwardItem(item: i32): void {
   const b = item / args.kvHeads, kvHead = item % args.kvHeads;
   layOut();
+  findSeen(b);
   const kvStride = <usize> (args.kvHeads * args.headSize) << 2;
   const kvOffset = <usize> (b * args.time) * kvStride + (<usize> (kvHead * args.headSize) << 2);
   const scale = <f32> (1 / sqrt<f64>(args.headSize));
@@ -128,8 +136,8 @@ function backwardItem(item: i32): void {
     loadRowSums(b, head, offset, stride);
     memory.fill(dq, 0, bytes);
     for (let key = 0; key < args.time; key += BLOCK) {
-      const last = min(args.time - 1, key + BLOCK - 1 + args.window);
-      for (let query = key; query <= last; query += BLOCK) block(query, key);
+      const end = endOf(min(time, key + BLOCK) - GROUP);
+      for (let query = key; query < end; query += BLOCK) block(query, key);
     }
     storeRows(args.dq + offset, stride, dq);
   }
@@ -146,7 +154,8 @@ function layOut(): void {
   dsTransposed = ds + BLOCK * GROUP * 4;
   lse = dsTransposed + BLOCK * STRIDE;
   delta = lse + (<usize> time << 2);
-  queriesAcross = delta + (<usize> time << 2);
+  firstSeen = delta + (<usize> time << 2);
+  queriesAcross = firstSeen + (<usize> time << 2);
   queriesAlong = queriesAcross + bytes;
   doutAcross = queriesAlong + bytes;
   doutAlong = doutAcross + bytes;
@@ -156,6 +165,34 @@ function layOut(): void {
   dq = valuesAcross + bytes;
   dk = dq + bytes;
   dv = dk + bytes;
+  ends = dv + bytes;
+}
+
+/** Which keys each query of a batch row sees, and the other way round. */
+function findSeen(b: i32): void {
+  const starts = args.starts + (<usize> (b * args.time) << 2);
+  for (let t = 0; t < time; t++) {
+    let first = t - args.window;
+    if (args.starts) first = max(first, load<i32>(starts + (<usize> min(t, args.time - 1) << 2)));
+    store<i32>(firstSeen + (<usize> t << 2), first);
+  }
+  let end = 0;
+  for (let s = 0; s < time; s += GROUP) {
+    while (end < time && firstOf(end) < s + GROUP) end++;
+    store<i32>(ends + (<usize> (s / GROUP) << 2), end);
+  }
+}
+
+/** See {@link firstSeen}. */
+@inline
+function firstOf(t: i32): i32 {
+  return load<i32>(firstSeen + (<usize> t << 2));
+}
+
+/** See {@link ends}, for the group from key s on. */
+@inline
+function endOf(s: i32): i32 {
+  return load<i32>(ends + (<usize> (s / GROUP) << 2));
 }
 
 /** Panels of `panel` positions; terms are the head's elements. */
@@ -198,7 +235,7 @@ function block(query: i32, key: i32): void {
   const endQuery = min(time, query + BLOCK), endKey = min(time, key + BLOCK);
   for (let s = key; s < endKey; s += GROUP) {
     const low = max(query, s);
-    const high = min(endQuery, roundUp(s + GROUP + args.window, 8));
+    const high = min(endQuery, roundUp(endOf(s), 8));
     if (low >= high) continue;
     for (let t = low; t < high; t += 8) scoreTile(t, s, t - low, s - key, t - query);
     addKeyGradients(dv, doutAlong, p, s, low, high);
@@ -217,11 +254,11 @@ function scoreTile(t: i32, s: i32, row: i32, key: i32, column: i32): void {
   const queryPanel = <usize> (t * width) << 2, keyPanel = <usize> (s * width) << 2;
   multiplyTile(queriesAcross + queryPanel, 32, keysAcross + keyPanel, 64, depth, 0, 0, pTile, 64);
   multiplyTile(doutAcross + queryPanel, 32, valuesAcross + keyPanel, 64, depth, 0, 0, dsTile, 64);
-  const masks = s + GROUP - 1 > t || s + args.window < t + 7;
+  const masks = s + GROUP - 1 > t || s < firstOf(t + 7);
   for (let i = 0; i < 8; i++) {
     const at = <usize> i << 6, number = <usize> (t + i) << 2;
     const logSum = splat(load<f32>(lse + number)), mean = splat(load<f32>(delta + number));
-    const first = i32x4.splat(t + i - args.window), last = i32x4.splat(t + i);
+    const first = i32x4.splat(firstOf(t + i)), last = i32x4.splat(t + i);
     for (let j = 0; j < GROUP; j += 4) {
       const lanes = <usize> j << 2;
       let probability = exp4(f32x4.sub(v128.load(pTile + at + lanes), logSum));
@@ -273,7 +310,7 @@ function addKeyGradients(
 
 /** dq[8 queries from t on] += ds · keys, over the block's keys that they see. */
 function addQueryGradients(t: i32, query: i32, key: i32, endKey: i32): void {
-  const low = max(key, (t - args.window) & ~15);
+  const low = max(key, firstOf(t) & ~15);
   const high = min(endKey, ((t + 7) & ~15) + GROUP);
   if (low >= high) return;
   const stride = <usize> width << 2;

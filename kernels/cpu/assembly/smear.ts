@@ -10,6 +10,7 @@ class Arguments {
   x: usize;
   gate: usize;
   previous: usize;
+  starts: usize;
   partials: usize;
   rows: i32;
   columns: i32;
@@ -22,12 +23,16 @@ class Arguments {
 
 const args = changetype<Arguments>(ARGUMENTS);
 
-/** out_t = x_t + lambda · sigmoid(gate · x_t) · x_{t−1}; `previous` (B, C) may be null. */
+/**
+ * out_t = x_t + lambda · sigmoid(gate · x_t) · x_{t−1}; `previous` (B, C) and `starts` (B, T) may be
+ * null.
+ */
 export function smear(
   out: usize,
   x: usize,
   gate: usize,
   previous: usize,
+  starts: usize,
   lambda: usize,
   rows: i32,
   columns: i32,
@@ -38,6 +43,7 @@ export function smear(
   args.x = x;
   args.gate = gate;
   args.previous = previous;
+  args.starts = starts;
   args.lambda = load<f32>(lambda);
   args.rows = rows;
   args.columns = columns;
@@ -53,12 +59,18 @@ function smearItem(item: i32): void {
     const x = args.x + <usize> row * stride, out = args.out + <usize> row * stride;
     memory.copy(out, x, stride);
     let before = x - stride;
-    if (row % args.time == 0) {
-      if (args.previous == 0) continue;
+    if (isFirst(row)) {
+      if (args.previous == 0 || args.starts != 0) continue;
       before = args.previous + <usize> (row / args.time) * stride;
     }
     addScaled(out, args.lambda * gateOf(x), before, columns);
   }
+}
+
+/** Whether no row comes before one in its conversation. */
+@inline
+function isFirst(row: i32): bool {
+  return row % args.time == (args.starts ? load<i32>(args.starts + (<usize> row << 2)) : 0);
 }
 
 @inline
@@ -67,8 +79,8 @@ function gateOf(x: usize): f32 {
 }
 
 /**
- * dx =, dgate +=, dlambda[0] += the gradients for dout. `partials` holds gateSize + 1 numbers for
- * each item.
+ * dx =, dgate +=, dlambda[0] += the gradients for dout. `starts` may be null; `partials` holds
+ * gateSize + 1 numbers for each item.
  */
 export function smearBackward(
   dx: usize,
@@ -78,6 +90,7 @@ export function smearBackward(
   x: usize,
   gate: usize,
   lambda: usize,
+  starts: usize,
   partials: usize,
   rows: i32,
   columns: i32,
@@ -89,6 +102,7 @@ export function smearBackward(
   args.x = x;
   args.gate = gate;
   args.lambda = load<f32>(lambda);
+  args.starts = starts;
   args.partials = partials;
   args.rows = rows;
   args.columns = columns;
@@ -114,10 +128,10 @@ function smearBackwardItem(item: i32): void {
     const at = <usize> row * stride;
     const x = args.x + at, dout = args.dout + at, dx = args.out + at;
     memory.copy(dx, dout, stride);
-    if (row % args.time < args.time - 1) {
+    if (row + 1 < args.rows && !isFirst(row + 1)) {
       addScaled(dx, lambda * gateOf(x + stride), dout + stride, columns);
     }
-    if (row % args.time == 0) continue;
+    if (isFirst(row)) continue;
     const s = gateOf(x);
     const inner = <f32> dot(dout, x - stride, columns);
     const slope = lambda * s * (1 - s) * inner;

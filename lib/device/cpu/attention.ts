@@ -25,22 +25,24 @@ export function attentionOperations(pool: Pool): Pick<Operations, Names> {
   const rotaryNorm = pool.kernel("rotaryNorm");
 
   return {
-    attention: ({ out, lse, q, k, v, window }) => {
+    attention: ({ out, lse, q, k, v, window, starts }) => {
       const { B, T, S, H, Hkv, D } = attentionSizes(q, k);
-      const fits = T === S && out.size === q.size && v.size === k.size && lse.size === B * H * T;
+      const fits = T === S && out.size === q.size && v.size === k.size && lse.size === B * H * T &&
+        (starts?.size ?? B * T) === B * T;
       checkShapes(fits, "attention", out, lse, q, k, v);
       pool.reserveWorkspace(attentionWorkspace(S, D) >>> 0);
       const tensors = [out, lse, q, k, v].map(at);
-      attention(...tensors, 0, B, T, S, H, Hkv, D, Math.min(window, S));
+      attention(...tensors, 0, at(starts), B, T, S, H, Hkv, D, Math.min(window, S));
     },
-    attentionBackward: ({ dq, dk, dv, delta, dout, out, lse, q, k, v, window }) => {
+    attentionBackward: ({ dq, dk, dv, delta, dout, out, lse, q, k, v, window, starts }) => {
       const { B, T, S, H, Hkv, D } = attentionSizes(q, k);
       const fits = T === S && [dq, dout, out].every((x) => x.size === q.size) &&
         [dk, dv, v].every((x) => x.size === k.size) &&
-        [delta, lse].every((x) => x.size === B * H * T);
+        [delta, lse].every((x) => x.size === B * H * T) &&
+        (starts?.size ?? B * T) === B * T;
       checkShapes(fits, "attentionBackward", dq, dk, dv, delta, dout, out, lse, q, k, v);
       pool.reserveWorkspace(attentionBackwardWorkspace(T, D) >>> 0);
-      const tensors = [dq, dk, dv, delta, dout, out, lse, q, k, v].map(at);
+      const tensors = [dq, dk, dv, delta, dout, out, lse, q, k, v, starts].map(at);
       attentionBackward(...tensors, B, T, H, Hkv, D, Math.min(window, T));
     },
     attentionWithCache: ({ out, q, kCache, vCache, positions, window }) => {
@@ -54,7 +56,7 @@ export function attentionOperations(pool: Pool): Pick<Operations, Names> {
         attentionDecode(at(out), ...inputs, ...sizes);
       } else {
         pool.reserveWorkspace(attentionWorkspace(S, D) >>> 0);
-        attention(at(out), 0, ...inputs, ...sizes);
+        attention(at(out), 0, ...inputs, 0, ...sizes);
       }
     },
     appendCache: ({ q, k, v, kCache, vCache, positions, cos, sin, scale }) => {

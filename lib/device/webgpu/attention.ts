@@ -45,32 +45,38 @@ export function attentionOperations(
 ): Pick<Operations, "attention" | "attentionBackward" | "attentionWithCache" | "appendCache"> {
   const kernels = attentionKernels(gpu, products);
   return {
-    attention({ out, lse, q, k, v, window }) {
+    attention({ out, lse, q, k, v, window, starts }) {
       const { B, T, S, H, Hkv, D } = attentionSizes(q, k);
-      checkShapes(S === T && D % 2 === 0, "attention", q, k);
-      const { kernel, rows } = kernels.forward(q, false);
+      const fits = S === T && D % 2 === 0 && (starts?.size ?? B * T) === B * T;
+      checkShapes(fits, "attention", q, k);
+      const { kernel, rows } = kernels.forward(q, { CACHE: false, STARTS: !!starts });
       const uniforms = { T, S, H, Hkv, ...headUniforms(D), window: Math.min(window, T) };
       const work = H * T * uniforms.window * D;
-      for (const { count, slices } of gpu.split(B, { out, lse, q, k, v }, gpu.maxWork / work)) {
+      const tensors = { out, lse, q, k, v, starts };
+      for (const { count, slices } of gpu.split(B, tensors, gpu.maxWork / work)) {
         gpu.run(kernel, slices, uniforms, [H, count, Math.ceil(T / rows)], count * work);
       }
     },
 
-    attentionBackward({ dq, dk, dv, delta: deltas, dout, out, lse, q, k, v, window }) {
+    attentionBackward({ dq, dk, dv, delta: deltas, dout, out, lse, q, k, v, window, starts }) {
       const { B, T, S, H, Hkv, D } = attentionSizes(q, k);
-      checkShapes(S === T && D % 2 === 0, "attentionBackward", q, k);
-      const WIDTH = widthFor(D);
-      const deltaKernel = gpu.kernel(DELTA, { WIDTH, ...storage("OUT", out, WIDTH) });
-      const query = kernels.backwardQuery(q), key = kernels.backwardKey(q);
+      const fits = S === T && D % 2 === 0 && (starts?.size ?? B * T) === B * T;
+      checkShapes(fits, "attentionBackward", q, k);
+      const WIDTH = widthFor(D), STARTS = !!starts, seen = { CACHE: false, STARTS };
+      const deltaKernel = gpu.kernel(DELTA, { WIDTH, STARTS, ...storage("OUT", out, WIDTH) });
+      const query = kernels.backwardQuery(q, seen), key = kernels.backwardKey(q, seen);
       const uniforms = { T, H, Hkv, ...headUniforms(D), window: Math.min(window, T) };
-      const tensors = { dq, dk, dv, delta: deltas, dout, out, lse, q, k, v };
+      const tensors = { dq, dk, dv, delta: deltas, dout, out, lse, q, k, v, starts };
       const work = 2 * H * T * uniforms.window * D;
       for (const { count, slices } of gpu.split(B, tensors, gpu.maxWork / work)) {
         const sizes = { ...uniforms, count: count * H * T };
-        gpu.run(deltaKernel, slices, sizes, Math.ceil(sizes.count / WORKGROUP));
+        // With starts, each delta has one beside it.
+        const delta = starts ? gpu.scratch(2 * sizes.count) : slices.delta;
+        const bindings = { ...slices, delta };
+        gpu.run(deltaKernel, bindings, sizes, Math.ceil(sizes.count / WORKGROUP));
         const groups = (rows: number) => Math.ceil(T / rows);
-        gpu.run(query.kernel, slices, uniforms, [H, count, groups(query.rows)], count * work);
-        gpu.run(key.kernel, slices, uniforms, [Hkv, count, groups(key.rows)], count * work);
+        gpu.run(query.kernel, bindings, uniforms, [H, count, groups(query.rows)], count * work);
+        gpu.run(key.kernel, bindings, uniforms, [Hkv, count, groups(key.rows)], count * work);
       }
     },
 
@@ -94,7 +100,7 @@ export function attentionOperations(
           gpu.run(combine, { out, partials }, { count }, Math.ceil(count / WORKGROUP));
         }
       } else {
-        const { kernel, rows } = kernels.forward(q, true);
+        const { kernel, rows } = kernels.forward(q, { CACHE: true, STARTS: false });
         gpu.run(kernel, bindings, uniforms, [H, B, Math.ceil(T / rows)]);
       }
     },

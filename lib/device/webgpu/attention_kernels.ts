@@ -49,12 +49,19 @@ export interface RowsKernel {
   readonly rows: number;
 }
 
+/** Where the keys are that queries see: values of the kernels' template. */
+export type SeenKeys = Readonly<{
+  /** Whether they are in caches. */
+  CACHE: boolean;
+  /** Whether none is seen before a start that each query has. */
+  STARTS: boolean;
+}>;
+
 /** The kernels for queries such as `q` (B, T, H, D), with keys and values of its type. */
 export interface AttentionKernels {
-  /** @param cache Whether keys and values are in caches. */
-  forward(q: Tensor, cache: boolean): RowsKernel;
-  backwardQuery(q: Tensor): RowsKernel;
-  backwardKey(q: Tensor): RowsKernel;
+  forward(q: Tensor, seen: SeenKeys): RowsKernel;
+  backwardQuery(q: Tensor, seen: SeenKeys): RowsKernel;
+  backwardKey(q: Tensor, seen: SeenKeys): RowsKernel;
 }
 
 /** The kernels that take their products so. */
@@ -75,16 +82,16 @@ function directKernels(gpu: Gpu): AttentionKernels {
   // Lavapipe has 8 threads or more. With as many scores a thread, SwiftShader's compiler, which has 4,
   // takes minutes and gigabytes.
   const [R, columns] = SUBGROUPS && LANES >= 8 ? [4, 32] : [2, 8];
-  const kernel = (source: string, q: Tensor, values: { CACHE?: boolean } = {}): RowsKernel => {
+  const kernel = (source: string, q: Tensor, seen: SeenKeys): RowsKernel => {
     const D = q.shape[3], WIDTH = widthFor(D);
     const tile = { R, C: columns / LANES, LANES, SUBGROUPS };
     const part = { ...storage("PART", q, WIDTH), D, WIDTH };
-    return { kernel: gpu.kernel(source, { ...values, ...tile, ...part }), rows: R * LANES };
+    return { kernel: gpu.kernel(source, { ...seen, ...tile, ...part }), rows: R * LANES };
   };
   return {
-    forward: (q, CACHE) => kernel(DIRECT_FORWARD, q, { CACHE }),
-    backwardQuery: (q) => kernel(DIRECT_BACKWARD_QUERY, q),
-    backwardKey: (q) => kernel(DIRECT_BACKWARD_KEY, q),
+    forward: (q, seen) => kernel(DIRECT_FORWARD, q, seen),
+    backwardQuery: (q, seen) => kernel(DIRECT_BACKWARD_QUERY, q, seen),
+    backwardKey: (q, seen) => kernel(DIRECT_BACKWARD_KEY, q, seen),
   };
 }
 
@@ -105,22 +112,18 @@ function tileKernels(gpu: Gpu): AttentionKernels {
     const STAGED = tensors === 1 && bytes(SIDE, whole) <= memory;
     return { FLOAT: float16 ? "f16" : "f32", HALF: float16, SIDE, STAGED, MATRICES: 0 };
   };
-  const kernel = (
-    main: string,
-    q: Tensor,
-    { tensors, ...values }: { tensors: number; CACHE?: boolean },
-  ): RowsKernel => {
+  const kernel = (main: string, tensors: number, q: Tensor, seen: SeenKeys): RowsKernel => {
     const D = q.shape[3], WIDTH = widthFor(D);
     const float16 = features.float16 && q.dtype === "float16";
     const matrixTile = matrixTileFor(features, limits, float16);
     const tile = matrixTile ?? tileOf(D, float16, tensors);
     const source = (matrixTile ? MATRICES : TILES) + main;
     const part = { ...storage("PART", q, WIDTH), D, WIDTH };
-    return { kernel: gpu.kernel(source, { ...values, ...tile, ...part }), rows: 4 * tile.SIDE };
+    return { kernel: gpu.kernel(source, { ...seen, ...tile, ...part }), rows: 4 * tile.SIDE };
   };
   return {
-    forward: (q, CACHE) => kernel(forward + tilesForwardMain, q, { tensors: 1, CACHE }),
-    backwardQuery: (q) => kernel(backward + tilesBackwardQueryMain, q, { tensors: 2 }),
-    backwardKey: (q) => kernel(backward + tilesBackwardKeyMain, q, { tensors: 2 }),
+    forward: (q, seen) => kernel(forward + tilesForwardMain, 1, q, seen),
+    backwardQuery: (q, seen) => kernel(backward + tilesBackwardQueryMain, 2, q, seen),
+    backwardKey: (q, seen) => kernel(backward + tilesBackwardKeyMain, 2, q, seen),
   };
 }

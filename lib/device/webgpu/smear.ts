@@ -10,7 +10,7 @@ import gateMain from "../../../kernels/webgpu/smear_backward_gate.wgsl" with { t
 import inputMain from "../../../kernels/webgpu/smear_backward_input.wgsl" with { type: "text" };
 import rowsMain from "../../../kernels/webgpu/smear_backward_rows.wgsl" with { type: "text" };
 import type { Operations } from "../operations.ts";
-import { rowsOf } from "../shapes.ts";
+import { checkShapes, rowsOf } from "../shapes.ts";
 import { widthFor, WORKGROUP } from "./elementwise.ts";
 import type { Gpu } from "./gpu.ts";
 
@@ -22,22 +22,26 @@ const BACKWARD_GATE = reduce + gateMain;
 /** See {@link Operations}. */
 export function smearOperations(gpu: Gpu): Pick<Operations, "smear" | "smearBackward"> {
   return {
-    smear({ out, x, gate, lambda, previous }) {
+    smear({ out, x, gate, lambda, previous, starts }) {
       const [rows, C] = rowsOf(x);
+      checkShapes((starts?.size ?? rows) === rows, "smear", x);
       const WIDTH = widthFor(C, gate.size);
       const sizes = { columns: C / WIDTH, gateColumns: gate.size / WIDTH, T: x.shape[1] };
-      const kernel = gpu.kernel(SMEAR, { WIDTH, PREVIOUS: previous !== undefined });
-      const bindings = { out, x, gate, lambda, previous };
+      // Where there are starts, a row's first token is one.
+      const STARTS = !!starts, PREVIOUS = !!previous && !STARTS;
+      const kernel = gpu.kernel(SMEAR, { WIDTH, PREVIOUS, STARTS });
+      const bindings = { out, x, gate, lambda, previous, starts };
       gpu.run(kernel, bindings, { rows, ...sizes }, rows);
     },
 
-    smearBackward({ dx, dgate, dlambda, dout, x, gate, lambda }) {
+    smearBackward({ dx, dgate, dlambda, dout, x, gate, lambda, starts }) {
       const [rows, C] = rowsOf(x);
+      checkShapes((starts?.size ?? rows) === rows, "smearBackward", x);
       const WIDTH = widthFor(C, gate.size);
       const sizes = { columns: C / WIDTH, gateColumns: gate.size / WIDTH, T: x.shape[1] };
       const gates = gpu.scratch(2 * rows);
-      const rowsKernel = gpu.kernel(BACKWARD_ROWS, { WIDTH });
-      gpu.run(rowsKernel, { gates, x, dout, gate }, { rows, ...sizes }, rows);
+      const rowsKernel = gpu.kernel(BACKWARD_ROWS, { WIDTH, STARTS: !!starts });
+      gpu.run(rowsKernel, { gates, x, dout, gate, starts }, { rows, ...sizes }, rows);
       const count = dx.size / WIDTH;
       const bindings = { dx, dout, gates, gate, lambda };
       const inputKernel = gpu.kernel(BACKWARD_INPUT, { WIDTH });
