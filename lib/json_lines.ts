@@ -95,21 +95,21 @@ function concat(parts: Uint8Array[]): Uint8Array {
  *
  * @param stream The lines, in UTF-8.
  * @param name What to call the file in errors.
- * @param convert What is yielded of each value; it also gets the line's bytes.
+ * @param convert What is yielded of each value; it also gets the line's bytes and its number.
  * @throws {UserError} Names the line that is not JSON or that `convert` finds fault with, or after
  *   which the stream breaks off.
  */
 export async function* readJsonLines<T>(
   stream: ReadableStream<Uint8Array>,
   name: string,
-  convert: (value: unknown, bytes: Uint8Array) => T,
+  convert: (value: unknown, bytes: Uint8Array, line: number) => T,
 ): AsyncGenerator<T> {
   let values = 0;
   for await (const { number, text, bytes } of readLines(stream, name)) {
     if (text.trim() === "") continue;
     let converted: T;
     try {
-      converted = convert(parseLine(text, values++ === 0), bytes);
+      converted = convert(parseLine(text, values++ === 0), bytes, number);
     } catch (error) {
       throw new UserError(`${placeOf(name, number)}: ${(error as Error).message}`, {
         cause: error,
