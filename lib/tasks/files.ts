@@ -51,12 +51,14 @@ export async function readParquetRows(
  *
  * @param columns The columns that are read; all unless given.
  * @param signal Breaks it off when aborted: its reason is thrown.
+ * @param bytesAreText Whether a column of bytes that does not say what they are is text in UTF-8.
  * @throws {UserError} If the file is damaged or lacks a column.
  */
 export async function* readParquet(
   path: string,
   columns?: string[],
   signal?: AbortSignal,
+  bytesAreText = true,
 ): AsyncGenerator<Row> {
   try {
     const file = await asyncBufferFromFile(path);
@@ -76,7 +78,15 @@ export async function* readParquet(
         checkPages(await file.slice(start, end), metadata, group, column);
       }
       const rowEnd = rowStart + Number(group.num_rows);
-      yield* await parquetReadObjects({ file, metadata, compressors, columns, rowStart, rowEnd });
+      yield* await parquetReadObjects({
+        file,
+        metadata,
+        compressors,
+        columns,
+        rowStart,
+        rowEnd,
+        utf8: bytesAreText,
+      });
       rowStart = rowEnd;
     }
   } catch (error) {

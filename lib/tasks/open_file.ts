@@ -4,11 +4,12 @@ import { isAbort } from "../pause.ts";
 import { containerOf, HEAD_BYTES } from "./containers.ts";
 import { isZstandard, unpackZstandard } from "./zstandard.ts";
 
-type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>;
+/** The bytes of a file. */
+export type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>;
 
 /** A stream of which the first bytes are known. */
-interface Begun {
-  /** The first {@linkcode HEAD_BYTES} bytes, fewer if there are no more. */
+export interface Begun {
+  /** The first bytes, as many as were asked for, fewer if there are no more. */
   head: Uint8Array;
   /** All bytes, the first included. */
   stream: Bytes;
@@ -26,7 +27,7 @@ interface Begun {
 export async function openFile(
   path: string,
   signal?: AbortSignal,
-): Promise<ReadableStream<Uint8Array>> {
+): Promise<Bytes> {
   const file = await open(path, signal);
   const unpack = unpackerOf(file.head);
   const suffix = /\.(gz|zst)$/.exec(path)?.[0];
@@ -34,7 +35,7 @@ export async function openFile(
   let text = file;
   if (unpack) {
     try {
-      text = await begin(ReadableStream.from(unpack(file.stream)), signal);
+      text = await begin(ReadableStream.from(unpack(file.stream)), HEAD_BYTES, signal);
     } catch (error) {
       if (isAbort(error)) throw error;
       throw new UserError(`${path}: ${(error as Error).message}`, { cause: error });
@@ -59,7 +60,7 @@ export async function isParquet(path: string): Promise<boolean> {
 
 async function open(path: string, signal?: AbortSignal): Promise<Begun> {
   try {
-    return await begin((await Deno.open(path)).readable, signal);
+    return await begin((await Deno.open(path)).readable, HEAD_BYTES, signal);
   } catch (error) {
     throw new UserError(`cannot open ${path}: ${(error as Error).message}`, { cause: error });
   }
@@ -70,16 +71,25 @@ async function refuse(path: string, { stream }: Begun, why: string): Promise<nev
   throw new UserError(`cannot read ${path}: ${why}`);
 }
 
-/** Reads the first bytes. */
-async function begin(stream: Bytes, signal?: AbortSignal): Promise<Begun> {
+/**
+ * Reads a stream's first bytes.
+ *
+ * @param count How many.
+ * @param signal Once it is aborted, the stream that is returned breaks off with its reason.
+ */
+export async function begin(
+  stream: Bytes,
+  count: number,
+  signal?: AbortSignal,
+): Promise<Begun> {
   const reader = stream.getReader();
-  const chunks: Uint8Array<ArrayBuffer>[] = [], head = new Uint8Array(HEAD_BYTES);
+  const chunks: Uint8Array<ArrayBuffer>[] = [], head = new Uint8Array(count);
   let length = 0;
-  while (length < HEAD_BYTES) {
+  while (length < count) {
     const { done, value } = await reader.read();
     if (done) break;
-    head.set(value.subarray(0, HEAD_BYTES - length), length);
-    length = Math.min(HEAD_BYTES, length + value.length);
+    head.set(value.subarray(0, count - length), length);
+    length = Math.min(count, length + value.length);
     chunks.push(value);
   }
   const whole = new ReadableStream({
@@ -109,7 +119,9 @@ function unpackerOf(head: Uint8Array): Unpacker | undefined {
  * Unpacks with Node's decompressor: `DecompressionStream` refuses files of several members. What was
  * unpacked before a fault is yielded before it is thrown, so that the fault's line can be named.
  */
-async function* unpackGzip(packed: Bytes): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+async function* unpackGzip(
+  packed: Bytes,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const gunzip = createGunzip();
   const unpacked: Uint8Array<ArrayBuffer>[] = [];
   gunzip.on("data", (piece) => unpacked.push(piece));
