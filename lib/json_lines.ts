@@ -4,7 +4,7 @@
  * @module
  */
 import { UserError } from "./errors.ts";
-import { parseJson } from "./json.ts";
+import { findJsonFault, parseJson } from "./json.ts";
 import { isAbort, pause } from "./pause.ts";
 
 const NEWLINE = 0x0a;
@@ -116,11 +116,12 @@ export async function* readJsonLines<T>(
   name: string,
   convert: (value: unknown, bytes: Uint8Array, line: number) => T,
 ): AsyncGenerator<T> {
+  let values = 0;
   for await (const { number, text, bytes } of readLines(stream, name)) {
     if (text.trim() === "") continue;
     let converted: T;
     try {
-      converted = convert(parseLine(text), bytes, number);
+      converted = convert(parseLine(text, values++ === 0), bytes, number);
     } catch (error) {
       throw new UserError(`${placeOf(name, number)}: ${(error as Error).message}`, {
         cause: error,
@@ -130,11 +131,13 @@ export async function* readJsonLines<T>(
   }
 }
 
-function parseLine(text: string): unknown {
+function parseLine(text: string, isFirst: boolean): unknown {
   try {
     return parseJson(text);
   } catch (error) {
-    if (/^\s*[[{](.*[[{,:])?\s*$/s.test(text)) {
+    const goesOn = isFirst && /^\s*[[{](.*[[{,:])?\s*$/s.test(text) &&
+      findJsonFault(text)!.at >= text.trimEnd().length;
+    if (goesOn) {
       throw new UserError(
         "begins JSON that goes on over several lines; expected JSON Lines, a whole value a line " +
           "(the program jq writes an array so: jq -c '.[]')",

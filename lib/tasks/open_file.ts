@@ -4,6 +4,9 @@ import { isAbort } from "../pause.ts";
 import { containerOf, HEAD_BYTES } from "./containers.ts";
 import { isZstandard, unpackZstandard } from "./zstandard.ts";
 
+/** What `containerOf` calls a file that others than this module read. */
+const PARQUET = "a parquet file";
+
 /** The bytes of a file. */
 export type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>;
 
@@ -43,7 +46,12 @@ export async function openFile(
   }
   const container = containerOf(text.head);
   if (container) {
-    return await refuse(path, text, `it ${unpack ? "holds" : "is"} ${container}, not text`);
+    const advice = unpack && container === PARQUET ? "; unpack it first" : "";
+    return await refuse(
+      path,
+      text,
+      `it ${unpack ? "holds" : "is"} ${container}, not text${advice}`,
+    );
   }
   const encoding = encodingOf(text.head);
   if (encoding === "utf-8") return text.stream;
@@ -55,7 +63,7 @@ export async function openFile(
 export async function isParquet(path: string): Promise<boolean> {
   const { head, stream } = await open(path);
   await stream.cancel();
-  return containerOf(head) === "a parquet file";
+  return containerOf(head) === PARQUET;
 }
 
 async function open(path: string, signal?: AbortSignal): Promise<Begun> {
