@@ -10,7 +10,7 @@ import { isAbort, pause } from "./pause.ts";
 const NEWLINE = 0x0a;
 const DECODER = new TextDecoder("utf-8", { fatal: true });
 /** Most bytes that are decoded at once: the engine's strings have at most 2^29 characters. */
-const LONGEST_TEXT = 1 << 28;
+export const LONGEST_TEXT = 1 << 28;
 /** Most keys that {@linkcode wordsFor} names, and most characters of one. */
 const MOST_KEYS = 12, LONGEST_KEY = 40;
 

@@ -1,6 +1,7 @@
 import {
   asyncBufferFromFile,
   parquetMetadataAsync,
+  type ParquetParsers,
   parquetReadObjects,
   parquetSchema,
 } from "hyparquet";
@@ -51,14 +52,14 @@ export async function readParquetRows(
  *
  * @param columns The columns that are read; all unless given.
  * @param signal Breaks it off when aborted: its reason is thrown.
- * @param bytesAreText Whether a column of bytes that does not say what they are is text in UTF-8.
+ * @param parsers How values are read, where not as hyparquet does.
  * @throws {UserError} If the file is damaged or lacks a column.
  */
 export async function* readParquet(
   path: string,
   columns?: string[],
   signal?: AbortSignal,
-  bytesAreText = true,
+  parsers?: Partial<ParquetParsers>,
 ): AsyncGenerator<Row> {
   try {
     const file = await asyncBufferFromFile(path);
@@ -85,7 +86,7 @@ export async function* readParquet(
         columns,
         rowStart,
         rowEnd,
-        utf8: bytesAreText,
+        parsers,
       });
       rowStart = rowEnd;
     }

@@ -59,8 +59,10 @@ export async function openFile(
     .pipeThrough(new TextEncoderStream());
 }
 
-/** Whether a file is parquet, by its first bytes. */
+/** Whether a file is parquet, by its first bytes. A pipe is not, and is not read: it can be once. */
 export async function isParquet(path: string): Promise<boolean> {
+  const info = await Deno.stat(path).catch(() => undefined);
+  if (info && !info.isFile) return false;
   const { head, stream } = await open(path);
   await stream.cancel();
   return containerOf(head) === PARQUET;

@@ -283,6 +283,11 @@ Deno.test("values of parquet that JSON lacks are named with row and column", asy
       "column out",
   );
   assertEquals(
+    await read("pyarrow_latin1.parquet"),
+    'pyarrow_latin1.parquet, row 1: the column "prompt" has bytes that are no text in UTF-8; take the ' +
+      "column out",
+  );
+  assertEquals(
     await read("pyarrow.parquet.gz"),
     "cannot read pyarrow.parquet.gz: it holds a parquet file, not text; unpack it first",
   );
@@ -323,4 +328,19 @@ Deno.test("reading is broken off at once, whatever the form", async () => {
       assert(isAbort(error) && count < 1000, `${path}: ${count}, ${error}`);
     }
   });
+});
+
+Deno.test({
+  name: "a pipe is read from its first byte",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    inTempDir(async (dir) => {
+      const pipe = join(dir, "pipe");
+      await new Deno.Command("mkfifo", { args: [pipe] }).output();
+      const [read] = await Promise.all([
+        readFile(pipe),
+        Deno.writeTextFile(pipe, `${json(record)}\n${json(turns)}`, { create: false }),
+      ]);
+      assertEquals(read, lines(record, turns));
+    }),
 });

@@ -7,8 +7,8 @@
  */
 import { UserError } from "../../errors.ts";
 import { harmless } from "../../harmless.ts";
-import { readLines } from "../../json_lines.ts";
-import type { FileRecord } from "./mod.ts";
+import { LONGEST_TEXT, readLines } from "../../json_lines.ts";
+import type { FileRecord } from "./record.ts";
 
 /** A row of a table. */
 interface TableRow {
@@ -77,15 +77,18 @@ async function* readTable(
   name: string,
   separator: string,
 ): AsyncGenerator<TableRow> {
-  let parts: string[] = [], isOpen = false, begin = 0;
+  let parts: string[] = [], length = 0, isOpen = false, begin = 0;
   for await (const { number, text } of readLines(stream, name)) {
     if (!isOpen) {
       if (text.trim() === "") continue;
       begin = number;
+      length = 0;
     }
     parts.push(text);
+    length += text.length;
     for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at + 1)) isOpen = !isOpen;
-    if (isOpen) continue;
+    if (isOpen && length <= LONGEST_TEXT) continue;
+    if (isOpen) break;
     const cells = cellsOf(parts.join(""), separator);
     if (!cells) {
       throw new UserError(

@@ -6,14 +6,12 @@
  */
 import { UserError } from "../../errors.ts";
 import { findJsonFault, parseJson } from "../../json.ts";
-import { concat, decodeText } from "../../json_lines.ts";
+import { concat, decodeText, LONGEST_TEXT } from "../../json_lines.ts";
 import { isAbort, pause } from "../../pause.ts";
-import type { FileRecord } from "./mod.ts";
+import type { FileRecord } from "./record.ts";
 
 const NEWLINE = 0x0a, SPACE = 0x20, QUOTE = 0x22, COMMA = 0x2c, BACKSLASH = 0x5c;
 const OPENING = [0x5b, 0x7b], CLOSING = [0x5d, 0x7d];
-/** Most bytes of one value. What is longer is most likely not closed. */
-const LONGEST_VALUE = 1 << 28;
 const NOT_CLOSED = "ends too early: it is cut off, or a bracket or a quote is not closed";
 
 /** A value as it was cut out of a text. */
@@ -53,8 +51,9 @@ export async function* readJsonValues(
   } catch (error) {
     if (isAbort(error)) throw error;
     const { message } = error as Error;
-    const isPlaced = /^(item|line) \d/.test(message);
-    throw new UserError(`${name}${isPlaced ? ", " : ": "}${message}`, { cause: error });
+    // What the stream breaks off with knows no place.
+    const place = /^(item|line) \d/.test(message) ? "" : `line ${splitter.line}: `;
+    throw new UserError(`${name}, ${place}${message}`, { cause: error });
   }
 }
 
@@ -111,6 +110,11 @@ export class ValueSplitter {
   /** Begins a text of values, or of one array with items. */
   constructor(of: "values" | "items") {
     this.#level = of === "values" ? 0 : 1;
+  }
+
+  /** The line that was come to, from 1. */
+  get line(): number {
+    return this.#line;
   }
 
   /**
@@ -171,11 +175,11 @@ export class ValueSplitter {
     if (this.#isDone) return;
     this.#parts.push(chunk.subarray(start));
     this.#length += chunk.length - start;
-    if (this.#length > LONGEST_VALUE) {
+    if (this.#length > LONGEST_TEXT) {
+      const most = `${LONGEST_TEXT >> 20} MB`;
       throw new UserError(
-        `${this.#place()}: is longer than ${
-          LONGEST_VALUE >> 20
-        } MB; is a bracket or a quote not closed?`,
+        `${this.#place()}: is longer than ${most}; is a bracket or a quote not closed? ` +
+          "Otherwise write it as JSON lines",
       );
     }
   }

@@ -11,23 +11,10 @@ import { begin, type Begun, isParquet, openFile } from "../open_file.ts";
 import { readCsv } from "./csv.ts";
 import { readJsonValues } from "./json_values.ts";
 import { readParquetRecords } from "./parquet.ts";
+import type { FileRecord, RecordFile } from "./record.ts";
 import { DECIDING_BYTES, recogniseText, recordsIn, type TextForm } from "./recognise.ts";
 
-/** A record of a file. */
-export interface FileRecord {
-  /** What it is, as JSON has it. */
-  value: unknown;
-  /** Where it is, for people: `line 3`, `item 3`, `row 3`, each counted from 1. */
-  place: string;
-}
-
-/** A file's records, and what it was recognised as. */
-export interface RecordFile {
-  /** In words that continue `20 conversations in`. */
-  kind: "JSON lines" | "JSON" | "a JSON array" | "CSV" | "parquet";
-  /** They in their order. They can be read once. */
-  records: AsyncIterable<FileRecord>;
-}
+export type { FileRecord, RecordFile } from "./record.ts";
 
 /**
  * Reads the records of a file: {@linkcode recogniseText} says how text is recognised. No file is held

@@ -1,7 +1,11 @@
 import { UserError } from "../../errors.ts";
 import { harmless } from "../../harmless.ts";
+import { pause } from "../../pause.ts";
 import { readParquet } from "../files.ts";
-import type { FileRecord } from "./mod.ts";
+import type { FileRecord } from "./record.ts";
+
+/** Leaves bytes as they are; hyparquet would put U+FFFD in the place of those that are no text. */
+const RAW_TEXT = { stringFromBytes: (bytes: Uint8Array) => bytes };
 
 /**
  * Reads the rows of a parquet file with values as JSON has them: whole numbers that fit, times as text
@@ -15,7 +19,8 @@ export async function* readParquetRecords(
   signal?: AbortSignal,
 ): AsyncGenerator<FileRecord> {
   let rows = 0;
-  for await (const row of readParquet(path, undefined, signal, false)) {
+  for await (const row of readParquet(path, undefined, signal, RAW_TEXT)) {
+    await pause(signal);
     const place = `row ${++rows}`;
     const value: Record<string, unknown> = {};
     for (const [column, cell] of Object.entries(row)) {

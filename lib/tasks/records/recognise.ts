@@ -85,12 +85,13 @@ export function recogniseText(head: Uint8Array): TextForm | undefined {
  */
 export function recordsIn(value: unknown): unknown[] | undefined {
   if (!isRecord(value)) return undefined;
-  const [[key, list], ...others] = [...Object.entries(value), ["", undefined]];
-  if (others.length > 1 || !Array.isArray(list) || list.length === 0) return undefined;
+  const [key, ...others] = Object.keys(value);
+  const list = value[key];
+  if (others.length > 0 || !Array.isArray(list) || list.length === 0) return undefined;
   const [first] = list;
   if (isMessage(first)) return undefined;
   const hasList = isRecord(first) && Object.values(first).some(Array.isArray);
-  return Array.isArray(first) || hasList || WRAPPERS.includes(key as string) ? list : undefined;
+  return Array.isArray(first) || hasList || WRAPPERS.includes(key) ? list : undefined;
 }
 
 /** Whether an item of a list is a message: its list is a conversation then, and no array of records. */
