@@ -172,6 +172,10 @@ Deno.test("what is no form that is read is refused with how it begins", async ()
       `: begins with "${begin}", which is no form that is read${forms}`,
     );
   }
+  const wide = Uint8Array.from('{"\0a\0"\0', (c) => c.charCodeAt(0));
+  assertStringIncludes(await refused(wide.subarray(1)), ": has a NUL character, so it is not text");
+  const latin1 = Uint8Array.from("Gr\xfc\xdfe", (c) => c.charCodeAt(0));
+  assertEquals(await refused(latin1), ": is not UTF-8 text; save the file in UTF-8");
   for (const empty of ["", "\ufeff", " \n\n"]) assertEquals(await refused(empty), ": is empty");
 });
 

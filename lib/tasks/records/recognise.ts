@@ -15,6 +15,7 @@
 import { UserError } from "../../errors.ts";
 import { harmless } from "../../harmless.ts";
 import { findJsonFault, isRecord, parseJson } from "../../json.ts";
+import { decodeText } from "../../json_lines.ts";
 import { cellsOf } from "./csv.ts";
 import { ValueSplitter } from "./json_values.ts";
 
@@ -50,7 +51,8 @@ const MOST_SHOWN = 40;
  *
  * @param head Its first {@linkcode DECIDING_BYTES} bytes, or all.
  * @returns Nothing if there is but white space.
- * @throws {UserError} If it is of no form that is read: says how it begins and which forms there are.
+ * @throws {UserError} If it is of no form that is read: says that it is not UTF-8, or else how it begins
+ *   and which forms there are.
  */
 export function recogniseText(head: Uint8Array): TextForm | undefined {
   const isWhole = head.length < DECIDING_BYTES;
@@ -58,8 +60,8 @@ export function recogniseText(head: Uint8Array): TextForm | undefined {
   if (text === "") return undefined;
   const end = text.indexOf("\n");
   const line = (end < 0 ? text : text.slice(0, end)).trimEnd();
+  const isLineWhole = end >= 0 || isWhole;
   if (JSON_BEGINS.test(text)) {
-    const isLineWhole = end >= 0 || isWhole;
     const hasMore = !isWhole || end >= 0 && text.slice(end).trim() !== "";
     const fault = isLineWhole ? findJsonFault(line) : { at: line.length };
     const goesOn = fault !== undefined && fault.at >= line.length;
@@ -72,7 +74,8 @@ export function recogniseText(head: Uint8Array): TextForm | undefined {
     return { form: goesOn ? "values" : "lines" };
   }
   const separator = separatorOf(line);
-  if (separator !== undefined && (end >= 0 || isWhole)) return { form: "csv", separator };
+  if (separator !== undefined && isLineWhole) return { form: "csv", separator };
+  if (isWhole) decodeText(head);
   const shown = text.slice(0, MOST_SHOWN).replace(/\s+/g, " ").trimEnd();
   const begin = harmless(JSON.stringify(shown + (text.length > MOST_SHOWN ? "…" : "")));
   throw new UserError(`begins with ${begin}, which is no form that is read; these are: ${FORMS}`);
