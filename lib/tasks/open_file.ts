@@ -4,11 +4,15 @@ import { isAbort } from "../pause.ts";
 import { containerOf, HEAD_BYTES } from "./containers.ts";
 import { isZstandard, unpackZstandard } from "./zstandard.ts";
 
-type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>;
+/** What `containerOf` calls a file that others than this module read. */
+const PARQUET = "a parquet file";
+
+/** The bytes of a file. */
+export type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>;
 
 /** A stream of which the first bytes are known. */
-interface Begun {
-  /** The first {@linkcode HEAD_BYTES} bytes, fewer if there are no more. */
+export interface Begun {
+  /** The first bytes, as many as were asked for, fewer if there are no more. */
   head: Uint8Array;
   /** All bytes, the first included. */
   stream: Bytes;
@@ -26,7 +30,7 @@ interface Begun {
 export async function openFile(
   path: string,
   signal?: AbortSignal,
-): Promise<ReadableStream<Uint8Array>> {
+): Promise<Bytes> {
   const file = await open(path, signal);
   const unpack = unpackerOf(file.head);
   const suffix = /\.(gz|zst)$/.exec(path)?.[0];
@@ -34,7 +38,7 @@ export async function openFile(
   let text = file;
   if (unpack) {
     try {
-      text = await begin(ReadableStream.from(unpack(file.stream)), signal);
+      text = await begin(ReadableStream.from(unpack(file.stream)), HEAD_BYTES, signal);
     } catch (error) {
       if (isAbort(error)) throw error;
       throw new UserError(`${path}: ${(error as Error).message}`, { cause: error });
@@ -42,7 +46,12 @@ export async function openFile(
   }
   const container = containerOf(text.head);
   if (container) {
-    return await refuse(path, text, `it ${unpack ? "holds" : "is"} ${container}, not text`);
+    const advice = unpack && container === PARQUET ? "; unpack it first" : "";
+    return await refuse(
+      path,
+      text,
+      `it ${unpack ? "holds" : "is"} ${container}, not text${advice}`,
+    );
   }
   const encoding = encodingOf(text.head);
   if (encoding === "utf-8") return text.stream;
@@ -50,16 +59,18 @@ export async function openFile(
     .pipeThrough(new TextEncoderStream());
 }
 
-/** Whether a file is parquet, by its first bytes. */
+/** Whether a file is parquet, by its first bytes. A pipe is not, and is not read: it can be once. */
 export async function isParquet(path: string): Promise<boolean> {
+  const info = await Deno.stat(path).catch(() => undefined);
+  if (info && !info.isFile) return false;
   const { head, stream } = await open(path);
   await stream.cancel();
-  return containerOf(head) === "a parquet file";
+  return containerOf(head) === PARQUET;
 }
 
 async function open(path: string, signal?: AbortSignal): Promise<Begun> {
   try {
-    return await begin((await Deno.open(path)).readable, signal);
+    return await begin((await Deno.open(path)).readable, HEAD_BYTES, signal);
   } catch (error) {
     throw new UserError(`cannot open ${path}: ${(error as Error).message}`, { cause: error });
   }
@@ -70,16 +81,25 @@ async function refuse(path: string, { stream }: Begun, why: string): Promise<nev
   throw new UserError(`cannot read ${path}: ${why}`);
 }
 
-/** Reads the first bytes. */
-async function begin(stream: Bytes, signal?: AbortSignal): Promise<Begun> {
+/**
+ * Reads a stream's first bytes.
+ *
+ * @param count How many.
+ * @param signal Once it is aborted, the stream that is returned breaks off with its reason.
+ */
+export async function begin(
+  stream: Bytes,
+  count: number,
+  signal?: AbortSignal,
+): Promise<Begun> {
   const reader = stream.getReader();
-  const chunks: Uint8Array<ArrayBuffer>[] = [], head = new Uint8Array(HEAD_BYTES);
+  const chunks: Uint8Array<ArrayBuffer>[] = [], head = new Uint8Array(count);
   let length = 0;
-  while (length < HEAD_BYTES) {
+  while (length < count) {
     const { done, value } = await reader.read();
     if (done) break;
-    head.set(value.subarray(0, HEAD_BYTES - length), length);
-    length = Math.min(HEAD_BYTES, length + value.length);
+    head.set(value.subarray(0, count - length), length);
+    length = Math.min(count, length + value.length);
     chunks.push(value);
   }
   const whole = new ReadableStream({
@@ -109,7 +129,9 @@ function unpackerOf(head: Uint8Array): Unpacker | undefined {
  * Unpacks with Node's decompressor: `DecompressionStream` refuses files of several members. What was
  * unpacked before a fault is yielded before it is thrown, so that the fault's line can be named.
  */
-async function* unpackGzip(packed: Bytes): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+async function* unpackGzip(
+  packed: Bytes,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const gunzip = createGunzip();
   const unpacked: Uint8Array<ArrayBuffer>[] = [];
   gunzip.on("data", (piece) => unpacked.push(piece));
