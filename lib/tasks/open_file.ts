@@ -55,8 +55,7 @@ export async function openFile(
   }
   const encoding = encodingOf(text.head);
   if (encoding === "utf-8") return text.stream;
-  return text.stream.pipeThrough(new TextDecoderStream(encoding, { fatal: true }))
-    .pipeThrough(new TextEncoderStream());
+  return ReadableStream.from(toUtf8(text.stream, encoding));
 }
 
 /** Whether a file is parquet, by its first bytes. A pipe is not, and is not read: it can be once. */
@@ -153,6 +152,21 @@ async function* unpackGzip(
   if (fault) {
     const kind = /end of file/.test(fault.message) ? "cut off" : "damaged";
     throw new UserError(`the gzip data is ${kind}: ${fault.message}`, { cause: fault });
+  }
+}
+
+/** Turns text of another encoding into UTF-8. */
+async function* toUtf8(text: Bytes, encoding: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const decoder = new TextDecoder(encoding, { fatal: true }), encoder = new TextEncoder();
+  try {
+    for await (const chunk of text) yield encoder.encode(decoder.decode(chunk, { stream: true }));
+    yield encoder.encode(decoder.decode());
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const name = encoding.slice(0, 6).toUpperCase();
+    throw new UserError(`the text is not ${name}, as its mark says, or is cut off`, {
+      cause: error,
+    });
   }
 }
 

@@ -5,11 +5,10 @@
  * @module
  */
 import { UserError } from "../../errors.ts";
-import { readJsonLines } from "../../json_lines.ts";
 import { isAbort } from "../../pause.ts";
 import { begin, type Begun, isParquet, openFile } from "../open_file.ts";
 import { readCsv } from "./csv.ts";
-import { readJsonValues } from "./json_values.ts";
+import { readJsonValues, readValueLines } from "./json_values.ts";
 import { readParquetRecords } from "./parquet.ts";
 import type { FileRecord, RecordFile } from "./record.ts";
 import { DECIDING_BYTES, recogniseText, recordsIn, type TextForm } from "./recognise.ts";
@@ -29,14 +28,7 @@ export async function readRecords(path: string, signal?: AbortSignal): Promise<R
   const text = recognise(head, path);
   switch (text.form) {
     case "lines":
-      return {
-        kind: "JSON lines",
-        records: readJsonLines(
-          stream,
-          path,
-          (value, _, line) => ({ value, place: `line ${line}` }),
-        ),
-      };
+      return { kind: "JSON lines", records: readValueLines(stream, path) };
     case "array":
       return { kind: "a JSON array", records: readJsonValues(stream, path, "items", signal) };
     case "values":
