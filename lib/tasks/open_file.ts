@@ -27,10 +27,7 @@ export interface Begun {
  * @throws {UserError} If it cannot be opened, is not packed although its name says so, or is a
  *   container such as a zip archive. A packed file that is damaged is noticed while it is read.
  */
-export async function openFile(
-  path: string,
-  signal?: AbortSignal,
-): Promise<Bytes> {
+export async function openFile(path: string, signal?: AbortSignal): Promise<Bytes> {
   const file = await open(path, signal);
   const unpack = unpackerOf(file.head);
   const suffix = /\.(gz|zst)$/.exec(path)?.[0];
@@ -128,9 +125,7 @@ function unpackerOf(head: Uint8Array): Unpacker | undefined {
  * Unpacks with Node's decompressor: `DecompressionStream` refuses files of several members. What was
  * unpacked before a fault is yielded before it is thrown, so that the fault's line can be named.
  */
-async function* unpackGzip(
-  packed: Bytes,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+async function* unpackGzip(packed: Bytes): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const gunzip = createGunzip();
   const unpacked: Uint8Array<ArrayBuffer>[] = [];
   gunzip.on("data", (piece) => unpacked.push(piece));
@@ -155,7 +150,7 @@ async function* unpackGzip(
   }
 }
 
-/** Turns text of another encoding into UTF-8. */
+/** Turns UTF-16 into UTF-8. */
 async function* toUtf8(text: Bytes, encoding: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const decoder = new TextDecoder(encoding, { fatal: true }), encoder = new TextEncoder();
   try {
@@ -163,10 +158,8 @@ async function* toUtf8(text: Bytes, encoding: string): AsyncGenerator<Uint8Array
     yield encoder.encode(decoder.decode());
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    const name = encoding.slice(0, 6).toUpperCase();
-    throw new UserError(`the text is not ${name}, as its mark says, or is cut off`, {
-      cause: error,
-    });
+    const message = "the text is not UTF-16, as its mark says, or is cut off";
+    throw new UserError(message, { cause: error });
   }
 }
 

@@ -24,8 +24,8 @@ export type { FileRecord, RecordFile } from "./record.ts";
  */
 export async function readRecords(path: string, signal?: AbortSignal): Promise<RecordFile> {
   if (await isParquet(path)) return { kind: "parquet", records: readParquetRecords(path, signal) };
-  const { head, stream } = await beginText(path, signal);
-  const text = recognise(head, path);
+  const begun = await beginText(path, signal), { stream } = begun;
+  const text = await recognise(begun, path);
   switch (text.form) {
     case "lines":
       return { kind: "JSON lines", records: readValueLines(stream, path) };
@@ -48,15 +48,15 @@ async function beginText(path: string, signal?: AbortSignal): Promise<Begun> {
   }
 }
 
-function recognise(head: Uint8Array, path: string): TextForm {
-  let text: TextForm | undefined;
+async function recognise({ head, stream }: Begun, path: string): Promise<TextForm> {
   try {
-    text = recogniseText(head);
+    const text = recogniseText(head);
+    if (text) return text;
+    throw new UserError("is empty");
   } catch (error) {
+    await stream.cancel();
     throw new UserError(`${path}: ${(error as Error).message}`, { cause: error });
   }
-  if (!text) throw new UserError(`${path}: is empty`);
-  return text;
 }
 
 /** Values over several lines; one alone may wrap a list of records. */
