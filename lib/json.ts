@@ -83,7 +83,7 @@ function faultOf(json: string): { at?: number; reason: string } | undefined {
     return undefined;
   } catch (error) {
     const { message } = error as Error;
-    const reason = harmless(message.replace(/, [".].*| in JSON at position .*/s, ""));
+    const reason = harmless(message.replace(/, [".].*|( in JSON)? at position .*/s, ""));
     const isCut = /^Unexpected end|^Unterminated/.test(message);
     const at = isCut ? json.length : Number(/ at position (\d+)/.exec(message)?.[1] ?? NaN);
     return { at: Number.isNaN(at) ? undefined : at, reason };

@@ -4,7 +4,7 @@
  * @module
  */
 import { UserError } from "./errors.ts";
-import { findJsonFault, parseJson } from "./json.ts";
+import { parseJson } from "./json.ts";
 import { isAbort, pause } from "./pause.ts";
 
 const NEWLINE = 0x0a;
@@ -107,21 +107,21 @@ export function concat(parts: Uint8Array[]): Uint8Array {
  *
  * @param stream The lines, in UTF-8.
  * @param name What to call the file in errors.
- * @param convert What is yielded of each value; it also gets the line's bytes and its number.
+ * @param convert What is yielded of each value; it also gets the line's bytes.
  * @throws {UserError} Names the line that is not JSON or that `convert` finds fault with, or after
  *   which the stream breaks off.
  */
 export async function* readJsonLines<T>(
   stream: ReadableStream<Uint8Array>,
   name: string,
-  convert: (value: unknown, bytes: Uint8Array, line: number) => T,
+  convert: (value: unknown, bytes: Uint8Array) => T,
 ): AsyncGenerator<T> {
   let values = 0;
   for await (const { number, text, bytes } of readLines(stream, name)) {
     if (text.trim() === "") continue;
     let converted: T;
     try {
-      converted = convert(parseLine(text, values++ === 0), bytes, number);
+      converted = convert(parseLine(text, values++ === 0), bytes);
     } catch (error) {
       throw new UserError(`${placeOf(name, number)}: ${(error as Error).message}`, {
         cause: error,
@@ -135,9 +135,7 @@ function parseLine(text: string, isFirst: boolean): unknown {
   try {
     return parseJson(text);
   } catch (error) {
-    const goesOn = isFirst && /^\s*[[{](.*[[{,:])?\s*$/s.test(text) &&
-      findJsonFault(text)!.at >= text.trimEnd().length;
-    if (goesOn) {
+    if (isFirst && /^\s*[[{](.*[[{,:])?\s*$/s.test(text)) {
       throw new UserError(
         "begins JSON that goes on over several lines; expected JSON Lines, a whole value a line " +
           "(the program jq writes an array so: jq -c '.[]')",

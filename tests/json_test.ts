@@ -72,6 +72,5 @@ Deno.test("the first fault of a text is found, also where the engine does not sa
   ];
   for (const [text, at] of faults) assertEquals(findJsonFault(text)?.at, at, text);
   assertEquals(findJsonFault("[x]"), { at: 1, reason: "Unexpected token 'x'" });
-  assertEquals(findJsonFault('{"\u001b": y}')?.reason, "Unexpected token 'y'");
-  assertEquals(findJsonFault("{\u001b}")?.reason.includes("\u001b"), false);
+  assertEquals(findJsonFault("[\u001b]"), { at: 1, reason: "Unexpected token '\\u001b'" });
 });

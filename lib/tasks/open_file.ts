@@ -27,10 +27,7 @@ export interface Begun {
  * @throws {UserError} If it cannot be opened, is not packed although its name says so, or is a
  *   container such as a zip archive. A packed file that is damaged is noticed while it is read.
  */
-export async function openFile(
-  path: string,
-  signal?: AbortSignal,
-): Promise<Bytes> {
+export async function openFile(path: string, signal?: AbortSignal): Promise<Bytes> {
   const file = await open(path, signal);
   const unpack = unpackerOf(file.head);
   const suffix = /\.(gz|zst)$/.exec(path)?.[0];
@@ -55,8 +52,7 @@ export async function openFile(
   }
   const encoding = encodingOf(text.head);
   if (encoding === "utf-8") return text.stream;
-  return text.stream.pipeThrough(new TextDecoderStream(encoding, { fatal: true }))
-    .pipeThrough(new TextEncoderStream());
+  return ReadableStream.from(toUtf8(text.stream, encoding));
 }
 
 /** Whether a file is parquet, by its first bytes. A pipe is not, and is not read: it can be once. */
@@ -129,9 +125,7 @@ function unpackerOf(head: Uint8Array): Unpacker | undefined {
  * Unpacks with Node's decompressor: `DecompressionStream` refuses files of several members. What was
  * unpacked before a fault is yielded before it is thrown, so that the fault's line can be named.
  */
-async function* unpackGzip(
-  packed: Bytes,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+async function* unpackGzip(packed: Bytes): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const gunzip = createGunzip();
   const unpacked: Uint8Array<ArrayBuffer>[] = [];
   gunzip.on("data", (piece) => unpacked.push(piece));
@@ -153,6 +147,19 @@ async function* unpackGzip(
   if (fault) {
     const kind = /end of file/.test(fault.message) ? "cut off" : "damaged";
     throw new UserError(`the gzip data is ${kind}: ${fault.message}`, { cause: fault });
+  }
+}
+
+/** Turns UTF-16 into UTF-8. */
+async function* toUtf8(text: Bytes, encoding: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const decoder = new TextDecoder(encoding, { fatal: true }), encoder = new TextEncoder();
+  try {
+    for await (const chunk of text) yield encoder.encode(decoder.decode(chunk, { stream: true }));
+    yield encoder.encode(decoder.decode());
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const message = "the text is not UTF-16, as its mark says, or is cut off";
+    throw new UserError(message, { cause: error });
   }
 }
 

@@ -88,6 +88,8 @@ Deno.test("UTF-16 with its mark is read, a mark of UTF-8 is passed on", async ()
   assertEquals(await read("x.txt", little), "zwei ü 🙂\n");
   assertEquals(await read("x.txt", big), "zwei ü 🙂\n");
   assertEquals(await read("x.txt", new TextEncoder().encode("\ufeffzwei")), "zwei");
+  const cut = await read("x.txt", little.subarray(0, -1));
+  assertEquals(cut, "the text is not UTF-16, as its mark says, or is cut off");
 });
 
 Deno.test("containers are refused by name, packed or not, and text that begins alike is not", async () => {

@@ -141,8 +141,10 @@ Deno.test("a fault in JSON is named with its item, line and column", async () =>
     await refused('[\n{"a":1,\n{"a":2}\n]'),
     ", item 1, line 3 column 1: Expected",
   );
-  assertStringIncludes(await refused('{"a":1}\n{"a":}\n'), ", line 2: Unexpected token '}'");
-  assertStringIncludes(await refused('{"a":1},\n{"a":2}\n'), ", line 1: is not valid JSON");
+  assertEquals(await refused('{"a":1}\n{"a":}\n'), ", line 2 column 6: Unexpected token '}'");
+  const after = "Unexpected non-whitespace character after JSON";
+  assertEquals(await refused('{"a":1},\n{"a":2}\n'), `, line 1 column 8: ${after}`);
+  assertEquals(await refused('{"a":1}\n{"a":[2\n'), `, line 2: ${closed}`);
   const latin1 = Uint8Array.from('[{"a":1},\n{"a":"é"}]', (c) => c.charCodeAt(0));
   assertEquals(await refused(latin1), ", item 2: is not UTF-8 text; save the file in UTF-8");
   assertStringIncludes(await refused('[\n{"a":"\0"}]'), ", item 1: has a NUL character");

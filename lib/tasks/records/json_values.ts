@@ -1,12 +1,12 @@
 /**
  * JSON values of a text that is too long to be parsed at once: where each begins and ends is found,
- * and `JSON.parse` reads it.
+ * and `JSON.parse` reads it. Faults are named with line and column.
  *
  * @module
  */
 import { UserError } from "../../errors.ts";
 import { findJsonFault, parseJson } from "../../json.ts";
-import { concat, decodeText, LONGEST_TEXT } from "../../json_lines.ts";
+import { concat, decodeText, LONGEST_TEXT, readLines } from "../../json_lines.ts";
 import { isAbort, pause } from "../../pause.ts";
 import type { FileRecord } from "./record.ts";
 
@@ -14,16 +14,43 @@ const NEWLINE = 0x0a, SPACE = 0x20, QUOTE = 0x22, COMMA = 0x2c, BACKSLASH = 0x5c
 const OPENING = [0x5b, 0x7b], CLOSING = [0x5d, 0x7d];
 const NOT_CLOSED = "ends too early: it is cut off, or a bracket or a quote is not closed";
 
-/** A value as it was cut out of a text. */
-export interface Piece {
-  /** It in UTF-8, with the white space before it. */
-  bytes: Uint8Array;
-  /** The line of the text in which its bytes begin, from 1. */
+/** A place in a text. */
+interface Place {
+  /** Its line, from 1. */
   line: number;
   /** How many characters of that line are before it. */
   column: number;
+}
+
+/** A value as it was cut out of a text, and where its bytes begin. */
+export interface Piece extends Place {
+  /** It in UTF-8, with the white space before it. */
+  bytes: Uint8Array;
   /** Which value or item it is, from 1. */
   number: number;
+}
+
+/**
+ * Reads the values of a text that has one a line. Empty lines are passed over.
+ *
+ * @param stream The text, in UTF-8.
+ * @param name What to call the file in errors.
+ * @throws {UserError} Names the line and column of what is no JSON, or that the stream breaks off.
+ */
+export async function* readValueLines(
+  stream: ReadableStream<Uint8Array>,
+  name: string,
+): AsyncGenerator<FileRecord> {
+  for await (const { number, text } of readLines(stream, name)) {
+    if (text.trim() === "") continue;
+    let record: FileRecord;
+    try {
+      record = parseValue(text, { line: number, column: 0 });
+    } catch (error) {
+      throw new UserError(`${name}, ${(error as Error).message}`, { cause: error });
+    }
+    yield record;
+  }
 }
 
 /**
@@ -57,36 +84,46 @@ export async function* readJsonValues(
   }
 }
 
-/** Parses a piece. The place of a value that is no item is the line it begins in. */
+/** Decodes and parses a piece. */
 function parsePiece(piece: Piece, of: "values" | "items"): FileRecord {
-  const item = `item ${piece.number}`;
+  const item = of === "items" ? `item ${piece.number}` : undefined;
   let text: string;
   try {
     text = decodeText(piece.bytes);
   } catch (error) {
-    const place = of === "items" ? item : `line ${piece.line}`;
-    throw new UserError(`${place}: ${(error as Error).message}`);
+    throw new UserError(`${item ?? `line ${piece.line}`}: ${(error as Error).message}`);
   }
-  const { line } = positionIn(piece, text, text.length - text.trimStart().length);
-  const place = of === "items" ? item : `line ${line}`;
+  return parseValue(text, piece, item);
+}
+
+/**
+ * Parses a value.
+ *
+ * @param begin Where its text begins.
+ * @param item Its place; else it is the line that the value begins in.
+ * @throws {UserError} Names the place of the fault, not the file.
+ */
+function parseValue(text: string, begin: Place, item?: string): FileRecord {
+  const start = placeIn(begin, text, text.length - text.trimStart().length);
+  const place = item ?? `line ${start.line}`;
   if (text.trim() === "") throw new UserError(`${place}: is empty; there is a comma too many`);
   try {
     return { value: parseJson(text), place };
   } catch {
     const { at, reason } = findJsonFault(text)!;
     if (at >= text.trimEnd().length) throw new UserError(`${place}: ${NOT_CLOSED}`);
-    const fault = positionIn(piece, text, at);
+    const fault = placeIn(begin, text, at);
     const where = `line ${fault.line} column ${fault.column + 1}`;
-    throw new UserError(`${of === "items" ? `${item}, ${where}` : where}: ${reason}`);
+    throw new UserError(`${item ? `${item}, ` : ""}${where}: ${reason}`);
   }
 }
 
-/** Where in the whole text a character of a piece is. */
-function positionIn(piece: Piece, text: string, at: number): { line: number; column: number } {
+/** Where a character of a text is. */
+function placeIn(begin: Place, text: string, at: number): Place {
   const lines = text.slice(0, at).split("\n");
   const column = lines.at(-1)!.length;
-  if (lines.length === 1) return { line: piece.line, column: piece.column + column };
-  return { line: piece.line + lines.length - 1, column };
+  if (lines.length === 1) return { line: begin.line, column: begin.column + column };
+  return { line: begin.line + lines.length - 1, column };
 }
 
 /** Cuts a text into its JSON values, or one array into its items. It may come in any parts. */

@@ -5,11 +5,10 @@
  * @module
  */
 import { UserError } from "../../errors.ts";
-import { readJsonLines } from "../../json_lines.ts";
 import { isAbort } from "../../pause.ts";
 import { begin, type Begun, isParquet, openFile } from "../open_file.ts";
 import { readCsv } from "./csv.ts";
-import { readJsonValues } from "./json_values.ts";
+import { readJsonValues, readValueLines } from "./json_values.ts";
 import { readParquetRecords } from "./parquet.ts";
 import type { FileRecord, RecordFile } from "./record.ts";
 import { DECIDING_BYTES, recogniseText, recordsIn, type TextForm } from "./recognise.ts";
@@ -25,18 +24,11 @@ export type { FileRecord, RecordFile } from "./record.ts";
  */
 export async function readRecords(path: string, signal?: AbortSignal): Promise<RecordFile> {
   if (await isParquet(path)) return { kind: "parquet", records: readParquetRecords(path, signal) };
-  const { head, stream } = await beginText(path, signal);
-  const text = recognise(head, path);
+  const begun = await beginText(path, signal), { stream } = begun;
+  const text = await recognise(begun, path);
   switch (text.form) {
     case "lines":
-      return {
-        kind: "JSON lines",
-        records: readJsonLines(
-          stream,
-          path,
-          (value, _, line) => ({ value, place: `line ${line}` }),
-        ),
-      };
+      return { kind: "JSON lines", records: readValueLines(stream, path) };
     case "array":
       return { kind: "a JSON array", records: readJsonValues(stream, path, "items", signal) };
     case "values":
@@ -56,15 +48,15 @@ async function beginText(path: string, signal?: AbortSignal): Promise<Begun> {
   }
 }
 
-function recognise(head: Uint8Array, path: string): TextForm {
-  let text: TextForm | undefined;
+async function recognise({ head, stream }: Begun, path: string): Promise<TextForm> {
   try {
-    text = recogniseText(head);
+    const text = recogniseText(head);
+    if (text) return text;
+    throw new UserError("is empty");
   } catch (error) {
+    await stream.cancel();
     throw new UserError(`${path}: ${(error as Error).message}`, { cause: error });
   }
-  if (!text) throw new UserError(`${path}: is empty`);
-  return text;
 }
 
 /** Values over several lines; one alone may wrap a list of records. */
