@@ -63,8 +63,41 @@ export function benchOnDevice(
   benchRate(`${device.kind}: ${name}`, unit, work, waited, { group, n: 5, warmup: 1 });
 }
 
+/** The least seconds of what is compared, and of what it is compared with. */
+const pairs = new Map<string, [seconds: number, other: number]>();
+
+/**
+ * Registers a benchmark of what `run` records on the device beside `other`, in turns. At the end the
+ * ratio of their least times is printed under `name`.
+ */
+export function benchBeside(
+  device: Device,
+  name: string,
+  run: () => void,
+  other: () => void,
+): void {
+  const group = `${device.kind}: ${device.name}`, line = `${device.kind}: ${name}`;
+  const secondsOf = async (run: () => void) => {
+    const begin = performance.now();
+    run();
+    await device.synchronize();
+    return (performance.now() - begin) / 1000;
+  };
+  Deno.bench({ name: line, group, n: 5, warmup: 1 }, async (bench) => {
+    const others = await secondsOf(other);
+    bench.start();
+    const seconds = await secondsOf(run);
+    bench.end();
+    const before = pairs.get(line) ?? [Infinity, Infinity];
+    pairs.set(line, [Math.min(before[0], seconds), Math.min(before[1], others)]);
+  });
+}
+
 globalThis.addEventListener("unload", () => {
   for (const [name, { rate, unit }] of best) console.log(`${name}: ${rate.toFixed(1)} ${unit}`);
+  for (const [name, [seconds, other]] of pairs) {
+    console.log(`${name}: ${(seconds / other).toFixed(2)} of the time without`);
+  }
 });
 
 /** A tensor of numbers in ±scale. */

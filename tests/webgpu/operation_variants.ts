@@ -47,6 +47,12 @@ const B = 1, H = 2, Hkv = 1;
 /** Rows of three tokens that are one text, and that are packed. */
 const packings = [undefined, packed([[1, 2]], 3)] as const;
 
+/** Rows of heads of every kind, and packed ones of whole vec4s and others. */
+const rowsOfHeads = [
+  ...choices({ head: heads, starts: [undefined] }),
+  ...choices({ head: heads.slice(0, 2), starts: packings.slice(1) }),
+].map(({ head, starts }) => ({ ...head, starts }));
+
 /** A tensor's element as a coefficient. */
 const coefficients = [1, { tensor: random([1]), index: 0 }] as const;
 
@@ -244,7 +250,7 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
 
     checkFinite: kept.map(({ C, dtype }) => ({ x: random([C], 1, dtype), flag: ints([0]) })),
 
-    attention: choices({ head: heads, starts: packings }).map(({ head: { D, dtype }, starts }) => ({
+    attention: rowsOfHeads.map(({ D, dtype, starts }) => ({
       out: random([B, 3, H, D], 1, dtype),
       lse: random([B, H, 3]),
       q: random([B, 3, H, D], 1, dtype),
@@ -253,8 +259,7 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       window: 3,
       starts,
     })),
-    attentionBackward: choices({ head: heads, starts: packings }).map(({ head, starts }) => {
-      const { D, dtype } = head;
+    attentionBackward: rowsOfHeads.map(({ D, dtype, starts }) => {
       const q = random([B, 3, H, D], 1, dtype);
       const [k, v] = [1, 2].map(() => random([B, 3, Hkv, D], 1, dtype));
       return {
