@@ -8,28 +8,32 @@ import { GPT, type ModelParts, NEWEST_PARTS, Pass } from "../../lib/model/mod.ts
 import { randomNumbers } from "../device/check_operation.ts";
 import { devices } from "../device/devices.ts";
 
-/** Its short window sees 128 tokens back. */
+/** Its short window sees 64 tokens back. */
 const CONFIG = {
-  sequenceLen: 300,
+  sequenceLen: 128,
   vocabSize: 64,
   nLayer: 3,
-  nHead: 4,
-  nKvHead: 2,
-  nEmbd: 64,
+  nHead: 2,
+  nKvHead: 1,
+  nEmbd: 32,
   windowPattern: "SL",
 };
 const SEPARATOR = 0;
 
 /** Lengths of the conversations in each row; separators fill it up. */
-const ROWS = [[20, 200, 50], [3, 90, 1, 150]], T = 290;
+const ROWS = [[20, 140], [3, 70, 1, 90]], T = 170;
 const LENGTHS = ROWS.flat(), LONGEST = Math.max(...LENGTHS);
 
+const PARTS: ModelParts = { ...NEWEST_PARTS, windows: "half" };
 /** Models that together have every part that a place in the row could matter to. */
 const MODELS: Record<string, ModelParts> = {
-  "smear, backout": NEWEST_PARTS,
+  "smear, backout": PARTS,
   bigrams: {
-    ...NEWEST_PARTS,
-    ...{ smear: false, backout: false, bigram: true, valueGate: { channels: 32, scale: 2 } },
+    ...PARTS,
+    smear: false,
+    backout: false,
+    bigram: true,
+    valueGate: { channels: 32, scale: 2 },
   },
 };
 
