@@ -33,12 +33,7 @@ export function parseJson(text: string): unknown {
     // Either Python's, or none.
   }
   try {
-    let isText = false;
-    const strict = json.replace(QUOTES_AND_NUMBERS, (found) => {
-      if (found === '"') isText = !isText;
-      return isText ? found : STAND_INS.get(found) ?? found;
-    });
-    return JSON.parse(strict, (_, value: unknown, context?: { source?: string }) => {
+    return JSON.parse(withStandIns(json), (_, value: unknown, context?: { source?: string }) => {
       return context?.source === STAND_INS.get("NaN") ? NaN : value;
     });
   } catch (error) {
@@ -46,6 +41,52 @@ export function parseJson(text: string): unknown {
     const reason = harmless((error as Error).message.replace(/\s+/g, " "));
     const says = reason.endsWith("is not valid JSON");
     throw new UserError(says ? reason : `is not valid JSON: ${reason}`, { cause: error });
+  }
+}
+
+/** The text with what stands for numbers that JSON lacks. */
+function withStandIns(json: string): string {
+  let isText = false;
+  return json.replace(QUOTES_AND_NUMBERS, (found) => {
+    if (found === '"') isText = !isText;
+    return isText ? found : STAND_INS.get(found) ?? found;
+  });
+}
+
+/** Where a text is no JSON, and why. */
+export interface JsonFault {
+  /** Position of the character at fault; the text's length if it only ends too early. */
+  at: number;
+  /** The engine's words. */
+  reason: string;
+}
+
+/** The first fault of a text that {@linkcode parseJson} refuses; nothing if it does not. */
+export function findJsonFault(text: string): JsonFault | undefined {
+  const json = withStandIns(text.replace(/^\ufeff/, " "));
+  const fault = faultOf(json);
+  if (!fault || fault.at !== undefined) return fault as JsonFault | undefined;
+  // The engine does not say where a token is that it did not expect: what ends before it is cut off.
+  let low = 0, high = json.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const part = faultOf(json.slice(0, middle + 1));
+    if (!part || part.at === middle + 1) low = middle + 1;
+    else high = middle;
+  }
+  return { ...fault, at: low };
+}
+
+function faultOf(json: string): { at?: number; reason: string } | undefined {
+  try {
+    JSON.parse(json);
+    return undefined;
+  } catch (error) {
+    const { message } = error as Error;
+    const reason = harmless(message.replace(/, [".].*|( in JSON)? at position .*/s, ""));
+    const isCut = /^Unexpected end|^Unterminated/.test(message);
+    const at = isCut ? json.length : Number(/ at position (\d+)/.exec(message)?.[1] ?? NaN);
+    return { at: Number.isNaN(at) ? undefined : at, reason };
   }
 }
 

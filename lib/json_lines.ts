@@ -8,6 +8,9 @@ import { parseJson } from "./json.ts";
 import { isAbort, pause } from "./pause.ts";
 
 const NEWLINE = 0x0a;
+const DECODER = new TextDecoder("utf-8", { fatal: true });
+/** Most bytes that are decoded at once: the engine's strings have at most 2^29 characters. */
+export const LONGEST_TEXT = 1 << 28;
 /** Most keys that {@linkcode wordsFor} names, and most characters of one. */
 const MOST_KEYS = 12, LONGEST_KEY = 40;
 
@@ -34,12 +37,11 @@ export async function* readLines(
   stream: ReadableStream<Uint8Array>,
   name: string,
 ): AsyncGenerator<TextLine> {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
   let number = 0;
   try {
     for await (const bytes of splitLines(stream)) {
       number++;
-      yield { number, text: decodeLine(decoder, bytes), bytes };
+      yield { number, text: decodeText(bytes), bytes };
     }
   } catch (error) {
     if (isAbort(error)) throw error;
@@ -51,10 +53,18 @@ function placeOf(name: string, line: number): string {
   return line === 0 ? name : `${name}, line ${line}`;
 }
 
-function decodeLine(decoder: TextDecoder, bytes: Uint8Array): string {
+/**
+ * The text that bytes are in UTF-8.
+ *
+ * @throws {UserError} If they are no text, or too many for one; says what to do.
+ */
+export function decodeText(bytes: Uint8Array): string {
+  if (bytes.length > LONGEST_TEXT) {
+    throw new UserError(`is longer than ${LONGEST_TEXT >> 20} MB, so it cannot be read at once`);
+  }
   let text: string;
   try {
-    text = decoder.decode(bytes);
+    text = DECODER.decode(bytes);
   } catch {
     throw new UserError("is not UTF-8 text; save the file in UTF-8");
   }
@@ -72,7 +82,7 @@ async function* splitLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<U
     let start = 0;
     for (let end; (end = chunk.indexOf(NEWLINE, start) + 1) > 0; start = end) {
       parts.push(chunk.subarray(start, end));
-      yield parts.length === 1 ? parts[0] : concat(parts);
+      yield concat(parts);
       parts = [];
     }
     if (start < chunk.length) parts.push(chunk.subarray(start));
@@ -80,7 +90,9 @@ async function* splitLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<U
   if (parts.length > 0) yield concat(parts);
 }
 
-function concat(parts: Uint8Array[]): Uint8Array {
+/** Bytes that came in parts; a single part is given as it is. */
+export function concat(parts: Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0];
   const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UserError } from "../lib/errors.ts";
-import { formatJson, parseJson } from "../lib/json.ts";
+import { findJsonFault, formatJson, parseJson } from "../lib/json.ts";
 
 Deno.test("numbers that Python writes and JSON lacks are read, and left alone inside strings", () => {
   assertEquals(parseJson("[NaN,Infinity , -Infinity]"), [NaN, Infinity, -Infinity]);
@@ -52,4 +52,25 @@ Deno.test("what was read is written so that Python reads it back", () => {
   assertEquals(parseJson(json), value);
   assertEquals(json.match(/: Infinity,|-Infinity,| NaN\n/g)?.length, 3);
   assertEquals(formatJson({ a: [1, null, "x"], b: undefined }), '{"a":[1,null,"x"]}');
+});
+
+Deno.test("the first fault of a text is found, also where the engine does not say its place", () => {
+  const faults: [text: string, at: number | undefined][] = [
+    ['{"a": NaN}', undefined],
+    ['{"a": 1, "b" 2}', 13],
+    ['\ufeff{"a": NaN, b}', 12],
+    ['{"a": "x", "b": ?, "c": [[]]}', 16],
+    ["[1, 2,]", 6],
+    ["[truu]", 4],
+    ["{'a': 1}", 1],
+    ['"a\nb"', 2],
+    // Only cut off.
+    ["", 0],
+    ['{"a": 1', 7],
+    ['{"a": "x', 8],
+    ['{"a": -Infinity', 15],
+  ];
+  for (const [text, at] of faults) assertEquals(findJsonFault(text)?.at, at, text);
+  assertEquals(findJsonFault("[x]"), { at: 1, reason: "Unexpected token 'x'" });
+  assertEquals(findJsonFault("[\u001b]"), { at: 1, reason: "Unexpected token '\\u001b'" });
 });

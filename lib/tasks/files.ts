@@ -1,6 +1,7 @@
 import {
   asyncBufferFromFile,
   parquetMetadataAsync,
+  type ParquetParsers,
   parquetReadObjects,
   parquetSchema,
 } from "hyparquet";
@@ -51,12 +52,14 @@ export async function readParquetRows(
  *
  * @param columns The columns that are read; all unless given.
  * @param signal Breaks it off when aborted: its reason is thrown.
+ * @param parsers How values are read, where not as hyparquet does.
  * @throws {UserError} If the file is damaged or lacks a column.
  */
 export async function* readParquet(
   path: string,
   columns?: string[],
   signal?: AbortSignal,
+  parsers?: Partial<ParquetParsers>,
 ): AsyncGenerator<Row> {
   try {
     const file = await asyncBufferFromFile(path);
@@ -76,7 +79,15 @@ export async function* readParquet(
         checkPages(await file.slice(start, end), metadata, group, column);
       }
       const rowEnd = rowStart + Number(group.num_rows);
-      yield* await parquetReadObjects({ file, metadata, compressors, columns, rowStart, rowEnd });
+      yield* await parquetReadObjects({
+        file,
+        metadata,
+        compressors,
+        columns,
+        rowStart,
+        rowEnd,
+        parsers,
+      });
       rowStart = rowEnd;
     }
   } catch (error) {

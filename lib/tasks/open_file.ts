@@ -4,11 +4,15 @@ import { isAbort } from "../pause.ts";
 import { containerOf, HEAD_BYTES } from "./containers.ts";
 import { isZstandard, unpackZstandard } from "./zstandard.ts";
 
-type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>;
+/** What `containerOf` calls a file that others than this module read. */
+const PARQUET = "a parquet file";
+
+/** The bytes of a file. */
+export type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>;
 
 /** A stream of which the first bytes are known. */
-interface Begun {
-  /** The first {@linkcode HEAD_BYTES} bytes, fewer if there are no more. */
+export interface Begun {
+  /** The first bytes, as many as were asked for, fewer if there are no more. */
   head: Uint8Array;
   /** All bytes, the first included. */
   stream: Bytes;
@@ -23,10 +27,7 @@ interface Begun {
  * @throws {UserError} If it cannot be opened, is not packed although its name says so, or is a
  *   container such as a zip archive. A packed file that is damaged is noticed while it is read.
  */
-export async function openFile(
-  path: string,
-  signal?: AbortSignal,
-): Promise<ReadableStream<Uint8Array>> {
+export async function openFile(path: string, signal?: AbortSignal): Promise<Bytes> {
   const file = await open(path, signal);
   const unpack = unpackerOf(file.head);
   const suffix = /\.(gz|zst)$/.exec(path)?.[0];
@@ -34,7 +35,7 @@ export async function openFile(
   let text = file;
   if (unpack) {
     try {
-      text = await begin(ReadableStream.from(unpack(file.stream)), signal);
+      text = await begin(ReadableStream.from(unpack(file.stream)), HEAD_BYTES, signal);
     } catch (error) {
       if (isAbort(error)) throw error;
       throw new UserError(`${path}: ${(error as Error).message}`, { cause: error });
@@ -42,24 +43,30 @@ export async function openFile(
   }
   const container = containerOf(text.head);
   if (container) {
-    return await refuse(path, text, `it ${unpack ? "holds" : "is"} ${container}, not text`);
+    const advice = unpack && container === PARQUET ? "; unpack it first" : "";
+    return await refuse(
+      path,
+      text,
+      `it ${unpack ? "holds" : "is"} ${container}, not text${advice}`,
+    );
   }
   const encoding = encodingOf(text.head);
   if (encoding === "utf-8") return text.stream;
-  return text.stream.pipeThrough(new TextDecoderStream(encoding, { fatal: true }))
-    .pipeThrough(new TextEncoderStream());
+  return ReadableStream.from(toUtf8(text.stream, encoding));
 }
 
-/** Whether a file is parquet, by its first bytes. */
+/** Whether a file is parquet, by its first bytes. A pipe is not, and is not read: it can be once. */
 export async function isParquet(path: string): Promise<boolean> {
+  const info = await Deno.stat(path).catch(() => undefined);
+  if (info && !info.isFile) return false;
   const { head, stream } = await open(path);
   await stream.cancel();
-  return containerOf(head) === "a parquet file";
+  return containerOf(head) === PARQUET;
 }
 
 async function open(path: string, signal?: AbortSignal): Promise<Begun> {
   try {
-    return await begin((await Deno.open(path)).readable, signal);
+    return await begin((await Deno.open(path)).readable, HEAD_BYTES, signal);
   } catch (error) {
     throw new UserError(`cannot open ${path}: ${(error as Error).message}`, { cause: error });
   }
@@ -70,16 +77,25 @@ async function refuse(path: string, { stream }: Begun, why: string): Promise<nev
   throw new UserError(`cannot read ${path}: ${why}`);
 }
 
-/** Reads the first bytes. */
-async function begin(stream: Bytes, signal?: AbortSignal): Promise<Begun> {
+/**
+ * Reads a stream's first bytes.
+ *
+ * @param count How many.
+ * @param signal Once it is aborted, the stream that is returned breaks off with its reason.
+ */
+export async function begin(
+  stream: Bytes,
+  count: number,
+  signal?: AbortSignal,
+): Promise<Begun> {
   const reader = stream.getReader();
-  const chunks: Uint8Array<ArrayBuffer>[] = [], head = new Uint8Array(HEAD_BYTES);
+  const chunks: Uint8Array<ArrayBuffer>[] = [], head = new Uint8Array(count);
   let length = 0;
-  while (length < HEAD_BYTES) {
+  while (length < count) {
     const { done, value } = await reader.read();
     if (done) break;
-    head.set(value.subarray(0, HEAD_BYTES - length), length);
-    length = Math.min(HEAD_BYTES, length + value.length);
+    head.set(value.subarray(0, count - length), length);
+    length = Math.min(count, length + value.length);
     chunks.push(value);
   }
   const whole = new ReadableStream({
@@ -131,6 +147,19 @@ async function* unpackGzip(packed: Bytes): AsyncGenerator<Uint8Array<ArrayBuffer
   if (fault) {
     const kind = /end of file/.test(fault.message) ? "cut off" : "damaged";
     throw new UserError(`the gzip data is ${kind}: ${fault.message}`, { cause: fault });
+  }
+}
+
+/** Turns UTF-16 into UTF-8. */
+async function* toUtf8(text: Bytes, encoding: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const decoder = new TextDecoder(encoding, { fatal: true }), encoder = new TextEncoder();
+  try {
+    for await (const chunk of text) yield encoder.encode(decoder.decode(chunk, { stream: true }));
+    yield encoder.encode(decoder.decode());
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const message = "the text is not UTF-16, as its mark says, or is cut off";
+    throw new UserError(message, { cause: error });
   }
 }
 
