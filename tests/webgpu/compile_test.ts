@@ -54,6 +54,9 @@ function withPlaces(source: string): string {
   return output.join("\n");
 }
 
+/** Storage buffers that every adapter lets a kernel have; the one of nothing lets it have more. */
+const MOST_BUFFERS = 8;
+
 /** Compiles the kernels that operations ask for, and runs none. */
 class Compiler extends Gpu {
   readonly #kernels = new Map<string, Kernel>();
@@ -75,6 +78,7 @@ class Compiler extends Gpu {
       this.device.pushErrorScope("validation");
       this.#kernels.set(key, kernel = super.kernel(marked, values));
       this.errors.push(this.device.popErrorScope());
+      assert(kernel.bindings.length <= MOST_BUFFERS, `${kernel.bindings.length} of ${code}`);
     }
     return kernel;
   }
