@@ -72,7 +72,10 @@ export const DATA = {
     value: "share:number",
     rule: fraction,
     words: "Share of own conversations kept apart to measure bpb on.",
-    of: { sft: 0.05, inspect: 0.05 },
+    of: {
+      sft: absent("0.05; of a mixture file's 0"),
+      inspect: absent("0.05; of a mixture file's 0"),
+    },
   },
   mixture: {
     value: "file:string",

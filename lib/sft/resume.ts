@@ -5,6 +5,7 @@
  * @module
  */
 import { resolve } from "@std/path";
+import { runIdentity } from "../checkpoint/disk/mod.ts";
 import type { CheckpointMeta } from "../checkpoint/mod.ts";
 import { UserError } from "../errors.ts";
 import type { Terminal } from "../tracking/mod.ts";
@@ -44,7 +45,10 @@ export function resumedOptions(
   const resumed: Record<string, unknown> = { ...options };
   for (const name of Object.keys(options) as (keyof SftOptions)[]) {
     const key = snakeCase(name), saved = config[key];
-    if (OF_A_START.includes(name) || !(key in config)) continue;
+    if (OF_A_START.includes(name)) continue;
+    // A run of before there was such a share trained on all.
+    if (name === "validationShare" && !(key in config)) resumed[name] = 0;
+    if (!(key in config)) continue;
     const value = saved ?? undefined, said = options[name];
     if (!options.given.includes(name)) {
       const isKnown = name !== "recipe" || RECIPE_NAMES.some((known) => known === value);
@@ -75,17 +79,19 @@ function say(value: unknown): string {
 
 /** Options with the paths of files as they are seen from every folder: a run may go on in another. */
 export function withAbsolutePaths(options: SftOptions): SftOptions {
-  const { data, mixture } = options;
+  const { data, mixture, validation } = options;
   return {
     ...options,
     data: absolute("data", data) as readonly string[],
     mixture: absolute("mixture", mixture) as string | undefined,
+    validation: absolute("validation", validation) as string | undefined,
   };
 }
 
 function absolute(name: keyof SftOptions, value: unknown): unknown {
   if (name === "data") return (value as readonly string[]).map((path) => resolve(path));
-  return name === "mixture" && typeof value === "string" ? resolve(value) : value;
+  const isPath = name === "mixture" || name === "validation";
+  return isPath && typeof value === "string" ? resolve(value) : value;
 }
 
 /**
@@ -110,4 +116,29 @@ export function standing(
     );
   }
   return { ...at, progress };
+}
+
+/** Whether a saved run has nothing more to do, by what it is told now. */
+export function hasEnded(
+  { raw }: CheckpointMeta,
+  at: RunProgress,
+  { patience, numIterations }: SftOptions,
+): boolean {
+  const ended = runIdentity(raw)?.ended;
+  if (!ended) return at.progress >= 1 && typeof raw.val_bpb === "number";
+  const { step, patience: had } = ended;
+  return had === undefined ? !(numIterations > step) : patience > 0 && patience <= had;
+}
+
+/** Says that a run has ended, and of one whose best checkpoint was kept, when and why. */
+export function finished(
+  directory: string,
+  { step }: RunProgress,
+  { raw }: CheckpointMeta,
+): string {
+  const ended = runIdentity(raw)?.ended;
+  const line = `The run in ${directory} is finished: it ended with step ${ended?.step ?? step}`;
+  if (!ended) return line;
+  const why = ended.patience ? `, after ${ended.patience} measurements that were no better` : "";
+  return `${line}${why}; its best, step ${step}, is what was kept`;
 }

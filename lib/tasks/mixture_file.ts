@@ -20,6 +20,8 @@ export interface MixtureFile {
   train: Task[];
   /** What to measure bits per byte on; undefined if the file does not say. */
   validation: Task[] | undefined;
+  /** The tasks of {@link train} that are files of conversations, with their paths. */
+  files: ReadonlyMap<Task, string>;
 }
 
 /** Values that a field of an entry may have, in words and as a test. */
@@ -152,7 +154,13 @@ export async function loadMixtureFile(
   }
   const repeat = (list: Entry[]) =>
     list.flatMap((entry) => repeatTask(tasks.get(entry)!, entry.epochs));
-  return { train: repeat(train), validation: validation && repeat(validation) };
+  const files = train.filter(({ kind }) => kind === FILE)
+    .map((entry) => [tasks.get(entry)!, entry.fields.file!] as const);
+  return {
+    train: repeat(train),
+    validation: validation && repeat(validation),
+    files: new Map(files),
+  };
 }
 
 async function readEntries(

@@ -22,7 +22,7 @@
  */
 
 export type { ContentPart, Conversation, Message } from "../conversation.ts";
-export { EvalTask, Task, TaskMixture, TaskSequence, type TaskSlice } from "./task.ts";
+export { EvalTask, repeatTask, Task, TaskMixture, TaskSequence, type TaskSlice } from "./task.ts";
 export { CompactRows, type Row, type Rows, shuffleRows } from "./rows.ts";
 export type { DatasetSource } from "./source.ts";
 export { LocalSource } from "./local_source.ts";
@@ -46,6 +46,7 @@ export { HumanEval, type HumanEvalProblem, humanEvalProgram, type RunPython } fr
 export { SimpleSpelling } from "./simple_spelling.ts";
 export { SpellingBee } from "./spelling_bee.ts";
 export { loadWords, type SpellingOptions } from "./words.ts";
-export { loadOwnData, type OwnData, parseOwnData } from "./own_data.ts";
+export { loadOwnData, loadOwnFile, type OwnData, parseOwnData } from "./own_data.ts";
 export { loadMixtureFile, type MixtureFile } from "./mixture_file.ts";
+export { SPLIT_SEED, splitTasks, type TaskSplit, VALIDATION_SHARE } from "./split.ts";
 export { TRAIN_MIXTURE, trainMixture, type TrainMixtureOptions, valMixture } from "./mixture.ts";

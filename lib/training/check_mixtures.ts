@@ -13,16 +13,22 @@ import { type CheckOptions, checkTask, type TaskCheck } from "./check_task.ts";
 import type { RunIo } from "./io.ts";
 import type { RunMixtures } from "./mixture.ts";
 
+type MixtureName = "training" | "validation" | "own validation";
+
 /** What was found in a run's mixtures, a task counted as often as it is mixed in. */
 export interface CheckedMixtures {
   /** What is trained on. */
   train: TaskCheck;
   /** What is measured; undefined if there is no text to measure on. */
   validation: TaskCheck | undefined;
+  /** Own conversations that are measured; undefined if there are none, or no text in them. */
+  own: TaskCheck | undefined;
+  /** Tells what is trained on, and own conversations that are measured, from all others. */
+  checksum: string;
 }
 
 /**
- * Renders every conversation of the training and the validation mixture, with progress shown, and
+ * Renders every conversation of a run's mixtures, with progress shown, and
  * warns of what is cut to a row or left out. What was found in a large dataset is remembered in the
  * base directory.
  *
@@ -30,14 +36,15 @@ export interface CheckedMixtures {
  * @throws The signal's reason, once it is aborted.
  */
 export async function checkMixtures(
-  { train, validation }: RunMixtures,
+  mixtures: RunMixtures,
   options: CheckOptions,
   { baseDir, terminal, signal }: Pick<RunIo, "baseDir" | "terminal" | "signal">,
 ): Promise<CheckedMixtures> {
+  const { train, validation, own } = mixtures;
   const memory = await CheckMemory.open(baseDir, options);
   const checks = new Map<Task, TaskCheck>();
   const unknown = new Set<Task>();
-  for (const task of new Set([...train.tasks, ...validation.tasks])) {
+  for (const task of new Set([...train.tasks, ...validation.tasks, ...own?.tasks ?? []])) {
     const known = await memory.get(task);
     if (known) checks.set(task, known);
     else unknown.add(task);
@@ -60,20 +67,30 @@ export async function checkMixtures(
     progress.finish();
   }
 
-  const checked = { train: sum(train, checks), validation: sum(validation, checks) };
-  if (checked.train.conversations === checked.train.leftOut) {
-    const why = whyEmpty(checked.train, "trained text", options.T);
+  const checked = sum(train, checks);
+  if (checked.conversations === checked.leftOut) {
+    const why = whyEmpty(checked, "trained text", options.T);
     throw new UserError(`there is nothing to train on: ${why}`);
   }
-  warn("training", checked.train, options.T, terminal);
-  // Bits per byte are counted on text alone.
-  if (checked.validation.bytes === 0) {
-    const why = whyEmpty(checked.validation, "text to measure", options.T);
-    terminal.warn(`there is nothing to validate on, so validation is left out: ${why}`);
-    return { ...checked, validation: undefined };
-  }
-  warn("validation", checked.validation, options.T, terminal);
-  return checked;
+  warn("training", checked, options.T, terminal);
+  const measured = (mixture: TaskMixture, name: MixtureName): TaskCheck | undefined => {
+    const check = sum(mixture, checks);
+    // Bits per byte are counted on text alone.
+    if (check.bytes > 0) {
+      warn(name, check, options.T, terminal);
+      return check;
+    }
+    const why = whyEmpty(check, "text to measure", options.T);
+    terminal.warn(`there is nothing to validate on, so ${name} is left out: ${why}`);
+    return undefined;
+  };
+  const checkedValidation = measured(validation, "validation");
+  return {
+    train: checked,
+    validation: checkedValidation,
+    own: own && (own === validation ? checkedValidation : measured(own, "own validation")),
+    checksum: own ? joined(checked.checksum, sum(own, checks).checksum) : checked.checksum,
+  };
 }
 
 /** The checks of a mixture's tasks, added up. */
@@ -92,6 +109,10 @@ function sum(mixture: TaskMixture, checks: ReadonlyMap<Task, TaskCheck>): TaskCh
   return { ...all, checksum: hash.digest("hex") };
 }
 
+function joined(...checksums: string[]): string {
+  return createHash("sha256").update(checksums.join()).digest("hex");
+}
+
 function whyEmpty({ conversations }: TaskCheck, lacking: string, T: number): string {
   return conversations === 0
     ? "the mixture has no conversations"
@@ -99,13 +120,13 @@ function whyEmpty({ conversations }: TaskCheck, lacking: string, T: number): str
 }
 
 function warn(
-  mixture: "training" | "validation",
+  name: MixtureName,
   { cut, lostTokens, leftOut }: TaskCheck,
   T: number,
   terminal: Terminal,
 ): void {
   const conversations = (n: number) =>
-    `${count(n)} conversation${n === 1 ? "" : "s"} of the ${mixture} mixture`;
+    `${count(n)} conversation${n === 1 ? "" : "s"} of the ${name} mixture`;
   if (cut > 0) {
     terminal.warn(
       `${conversations(cut)} ${cut === 1 ? "is" : "are"} longer than a row of ${T} tokens and ` +

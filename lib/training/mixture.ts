@@ -4,39 +4,31 @@
  *
  * @module
  */
+import { optionError } from "../errors.ts";
 import {
   type DatasetSource,
   loadMixtureFile,
-  loadOwnData,
-  parseOwnData,
   TaskMixture,
   trainMixture,
   type TrainMixtureOptions,
   valMixture,
 } from "../tasks/mod.ts";
+import { loadOwnFiles, type OwnDataOptions, splitOwn } from "./own_parts.ts";
 import { type RecipeName, RECIPES } from "./recipes.ts";
 
 /** What a run's mixtures are made of. */
 export interface MixtureOptions
-  extends Omit<TrainMixtureOptions, "identityEpochs" | "simpleSpellingSize" | "spellingBeeSize"> {
+  extends
+    Omit<TrainMixtureOptions, "identityEpochs" | "simpleSpellingSize" | "spellingBeeSize">,
+    OwnDataOptions {
   /** Whose mixture it is. */
   recipe: RecipeName;
   /** How many words to spell; undefined for the recipe's. */
   simpleSpellingSize: number | undefined;
   /** How many letters to count; undefined for the recipe's. */
   spellingBeeSize: number | undefined;
-  /** Files of one's own conversations to mix in: `path`, or `path:epochs`. */
-  data: readonly string[];
-  /** Whether these alone are trained on. */
+  /** Whether own conversations alone are trained on. */
   dataOnly: boolean;
-  /** Other keys that own files have for the usual ones: `messages=dialog,role=speaker`. */
-  dataMap: string | undefined;
-  /** Whether messages that one role has in a row are joined. */
-  dataMerge: boolean;
-  /** A file of one's own conversations to measure on; undefined for a share of {@link data}. */
-  validation: string | undefined;
-  /** The share of one's own conversations that is kept apart to measure on. */
-  validationShare: number;
   /** A file that says what is mixed instead of the usual; undefined for the recipe's mixture. */
   mixture: string | undefined;
 }
@@ -45,15 +37,35 @@ export interface MixtureOptions
 export interface RunMixtures {
   /** What it trains on. */
   train: TaskMixture;
-  /** What its bits per byte are measured on. */
+  /** What its bits per byte are measured on: {@link own}, where it trains on own ones alone. */
   validation: TaskMixture;
+  /** One's own conversations that are measured; undefined where there are none. */
+  own?: TaskMixture;
+}
+
+/**
+ * Checks that there is something to train on where own conversations alone are.
+ *
+ * @throws {UserError} naming the option, where there are none, or a mixture file says what is mixed.
+ */
+export function checkDataOnly(
+  { dataOnly, data, mixture }: Pick<MixtureOptions, "dataOnly" | "data" | "mixture">,
+): void {
+  if (!dataOnly) return;
+  if (mixture !== undefined) {
+    throw optionError("dataOnly", "left out where a mixture file says what is mixed", dataOnly);
+  }
+  if (data.length > 0) return;
+  throw optionError("dataOnly", "left out where no file of own conversations is given", dataOnly);
 }
 
 /**
  * Loads what `--mixture`, `--data` and the flags of nanochat's mixture ask for. The user's own
- * files come first: their faults are found before a dataset is fetched.
+ * files come first: their faults are found before a dataset is fetched. Of own files alone, no
+ * dataset is.
  *
- * @param note Told what was mixed, a line for training and one for validation.
+ * @param note Told what was mixed: a line for training, one for each own file that was split, and
+ * one for validation.
  * @param signal Breaks the reading of the user's files off when aborted: its reason is thrown. A
  * source has its own.
  * @throws {UserError} Naming the file and line that is wrong, or if the source lacks a dataset.
@@ -64,11 +76,30 @@ export async function trainingMixture(
   note: (line: string) => void = () => {},
   signal?: AbortSignal,
 ): Promise<RunMixtures> {
-  const data = options.data.map(parseOwnData);
-  const own = await loadOwnData(data, signal);
+  checkDataOnly(options);
+  const files = await loadOwnFiles(options, signal);
   const file = options.mixture === undefined
     ? undefined
     : await loadMixtureFile(options.mixture, source, signal);
+  const own = await splitOwn(files, options, file, signal);
+  const added = files.data.map(({ path, epochs }) => `${path} x${epochs}`);
+  const noteMixtures = (
+    { train, validation }: RunMixtures,
+    mixed: string[],
+    validated: string,
+  ) => {
+    const all = [...mixed, ...added].join(", ");
+    note(`Training mixture: ${count(train.length)} conversations (${all})`);
+    own.notes.forEach(note);
+    note(`Validation mixture: ${count(validation.length)} conversations${validated}`);
+  };
+
+  if (options.dataOnly) {
+    const validation = own.held ?? new TaskMixture([]);
+    const mixtures = { train: new TaskMixture(own.train), validation, own: own.held };
+    noteMixtures(mixtures, [], " (own ones)");
+    return mixtures;
+  }
   const usual = RECIPES[options.recipe].mixture;
   const { mmluEpochs, gsm8kEpochs } = options;
   const amounts: TrainMixtureOptions = {
@@ -79,18 +110,16 @@ export async function trainingMixture(
     spellingBeeSize: options.spellingBeeSize ?? usual.spellingBeeSize,
   };
   const train = file
-    ? new TaskMixture([...file.train, ...own])
-    : await trainMixture(source, amounts, own);
+    ? new TaskMixture([...own.ofMixture, ...own.train])
+    : await trainMixture(source, amounts, own.train);
   const validation = file?.validation ? new TaskMixture(file.validation) : await valMixture(source);
-
-  const mixed = file ? `as ${options.mixture} says` : describe(amounts, usual);
-  const added = data.map(({ path, epochs }) => `, ${path} x${epochs}`).join("");
-  note(`Training mixture: ${count(train.length)} conversations (${mixed}${added})`);
-  note(
-    `Validation mixture: ${count(validation.length)} conversations` +
-      (file?.validation ? ` (as ${options.mixture} says)` : ""),
+  const mixtures = { train, validation, own: own.held };
+  noteMixtures(
+    mixtures,
+    [file ? `as ${options.mixture} says` : describe(amounts, usual)],
+    file?.validation ? ` (as ${options.mixture} says)` : "",
   );
-  return { train, validation };
+  return mixtures;
 }
 
 /** What is mixed, without what neither the recipe has nor the user asked for. */

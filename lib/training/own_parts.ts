@@ -1,0 +1,109 @@
+/**
+ * The user's own conversations: what of them is trained on, and what is kept apart to measure on.
+ *
+ * @module
+ */
+import {
+  loadOwnFile,
+  type MixtureFile,
+  parseOwnData,
+  repeatTask,
+  SPLIT_SEED,
+  splitTasks,
+  type Task,
+  TaskMixture,
+  type TaskSplit,
+  VALIDATION_SHARE,
+} from "../tasks/mod.ts";
+
+/** Which own conversations there are, and what becomes of them. */
+export interface OwnDataOptions {
+  /** Files of one's own conversations to mix in: `path`, or `path:epochs`. */
+  data: readonly string[];
+  /** Other keys that own files have for the usual ones: `messages=dialog,role=speaker`. */
+  dataMap: string | undefined;
+  /** Whether messages that one role has in a row are joined. */
+  dataMerge: boolean;
+  /** A file of one's own conversations to measure on; undefined for a share of {@link data}. */
+  validation: string | undefined;
+  /**
+   * The share of one's own conversations that is kept apart to measure on, those of a mixture file's
+   * files too; undefined for {@linkcode VALIDATION_SHARE} of those of {@link data} alone.
+   */
+  validationShare: number | undefined;
+}
+
+/** Files of own conversations that were read and checked. */
+export interface OwnFiles {
+  /** Those to mix in, each with its path and how often it is seen. */
+  data: { task: Task; path: string; epochs: number }[];
+  /** What is measured; undefined where a share is to be kept apart. */
+  validation: Task | undefined;
+}
+
+/** Reads the own files that the options name. */
+export async function loadOwnFiles(
+  { data, validation }: OwnDataOptions,
+  signal?: AbortSignal,
+): Promise<OwnFiles> {
+  const load = (path: string) => loadOwnFile(path, undefined, signal);
+  const files: OwnFiles["data"] = [];
+  for (const own of data.map(parseOwnData)) files.push({ ...own, task: await load(own.path) });
+  return { data: files, validation: validation === undefined ? undefined : await load(validation) };
+}
+
+/** Own conversations in two parts. */
+export interface OwnParts {
+  /** What to mix in, each file as often as it is seen. */
+  train: Task[];
+  /** What is trained on of a mixture file's tasks. */
+  ofMixture: Task[];
+  /** What is measured; undefined where there is nothing. */
+  held: TaskMixture | undefined;
+  /** Lines about what was kept apart. */
+  notes: string[];
+}
+
+/**
+ * Keeps a share of the own conversations apart, unless a file was given to measure on.
+ *
+ * @param mixture The mixture file, if there is one.
+ * @param signal Breaks it off when aborted: its reason is thrown.
+ */
+export async function splitOwn(
+  { data, validation }: OwnFiles,
+  options: Pick<OwnDataOptions, "validation" | "validationShare">,
+  mixture: MixtureFile | undefined,
+  signal?: AbortSignal,
+): Promise<OwnParts> {
+  const { validationShare } = options;
+  const paths = new Map<Task, string>(data.map(({ task, path }) => [task, path]));
+  if (validationShare !== undefined) mixture?.files.forEach((path, task) => paths.set(task, path));
+  const share = validation ? 0 : validationShare ?? VALIDATION_SHARE;
+  const tasks = [...paths.keys()];
+  const splits = share > 0 ? await splitTasks(tasks, share, signal) : [];
+  const trained = (task: Task) => splits[tasks.indexOf(task)]?.train ?? task;
+  const held = validation ? [validation] : splits.map(({ held }) => held);
+  const notes = splits.map((split, i) => describe(paths.get(tasks[i])!, split, share));
+  if (validation) notes.push(`${options.validation}: ${conversations(validation)} to measure on`);
+  return {
+    train: data.flatMap(({ task, epochs }) => repeatTask(trained(task), epochs)),
+    ofMixture: (mixture?.train ?? []).map(trained),
+    held: held.some(({ length }) => length > 0) ? new TaskMixture(held) : undefined,
+    notes,
+  };
+}
+
+function describe(path: string, { train, held }: TaskSplit, share: number): string {
+  const measured = held.length > 0 ? count(held.length) : "none";
+  const drawn = `a share of ${share}; seed ${SPLIT_SEED}`;
+  return `${path}: ${conversations(train)} to train on, ${measured} to measure on (${drawn})`;
+}
+
+function conversations({ length }: Task): string {
+  return `${count(length)} conversation${length === 1 ? "" : "s"}`;
+}
+
+function count(value: number): string {
+  return value.toLocaleString("en-US");
+}
