@@ -9,6 +9,9 @@ import { benchBeside, benchOnDevice, openDevices, randomTensor } from "./rates.t
 
 const [H, Hkv, D] = [4, 2, 128];
 
+/** Tokens of a batch of packed conversations. */
+const PACKED_TOKENS = 2048;
+
 /** Lengths of the packed conversations, as shares of a row; few begin where a tile does. */
 const SHARES = [3, 5, 2, 7, 4, 6, 1, 5];
 
@@ -56,7 +59,7 @@ for (const device of await openDevices()) {
   }
   for (const T of [512, 1024, 2048]) {
     for (const window of [T, T / 4]) {
-      const { isolated, ...together } = attentionOf(device, 1, T, window);
+      const { isolated, ...together } = attentionOf(device, PACKED_TOKENS / T, T, window);
       for (const pass of ["forward", "backward"] as const) {
         const name =
           `attention ${pass}, ${T} positions, window ${window}, eight conversations apart`;
