@@ -17,6 +17,7 @@ import {
   ChatcoreRun,
   type CheckedMixtures,
   checkMixtures,
+  dataLines,
   endedBy,
   gatherLoaders,
   openDataSource,
@@ -203,6 +204,7 @@ async function fineTune(
   const note = (line: string) => terminal.info(line);
   const mixtures = await together(io, () => trainingMixture(options, datasets, note, signal));
   const checked = await together(io, () => checkMixtures(mixtures, { tokenizer, T }, io));
+  if (checked.ownTrain) dataLines(checked.ownTrain).forEach(note);
   await agreeOn(ranks, "data", nameOf(checked));
   await using chatcore = chatcoreEvery > 0
     ? await ChatcoreRun.open(datasets, options, io)

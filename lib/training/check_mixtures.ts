@@ -9,16 +9,19 @@ import { UserError } from "../errors.ts";
 import type { Task, TaskMixture } from "../tasks/mod.ts";
 import { Progress, type Terminal } from "../tracking/mod.ts";
 import { CheckMemory } from "./check_memory.ts";
-import { type CheckOptions, checkTask, type TaskCheck } from "./check_task.ts";
+import { type CheckOptions, checkTask, type DataCheck, type TaskCheck } from "./check_task.ts";
+import { type DataNumbers, dataNumbers } from "./data_numbers.ts";
 import type { RunIo } from "./io.ts";
 import type { RunMixtures } from "./mixture.ts";
 
 /** What was found in a run's mixtures, a task counted as often as it is mixed in. */
 export interface CheckedMixtures {
   /** What is trained on. */
-  train: TaskCheck;
+  train: DataCheck;
   /** What is measured; undefined if there is no text to measure on. */
-  validation: TaskCheck | undefined;
+  validation: DataCheck | undefined;
+  /** Own conversations that are trained on; undefined where there are none. */
+  ownTrain: DataNumbers | undefined;
 }
 
 /**
@@ -30,7 +33,7 @@ export interface CheckedMixtures {
  * @throws The signal's reason, once it is aborted.
  */
 export async function checkMixtures(
-  { train, validation }: RunMixtures,
+  { train, validation, ownTrain = [] }: RunMixtures,
   options: CheckOptions,
   { baseDir, terminal, signal }: Pick<RunIo, "baseDir" | "terminal" | "signal">,
 ): Promise<CheckedMixtures> {
@@ -60,7 +63,12 @@ export async function checkMixtures(
     progress.finish();
   }
 
-  const checked = { train: sum(train, checks), validation: sum(validation, checks) };
+  const counted = ownTrain.map((task) => ({ task, counted: checks.get(task)! }));
+  const checked = {
+    train: sum(train, checks),
+    validation: sum(validation, checks),
+    ownTrain: await dataNumbers(counted, options.T, signal),
+  };
   if (checked.train.conversations === checked.train.leftOut) {
     const why = whyEmpty(checked.train, "trained text", options.T);
     throw new UserError(`there is nothing to train on: ${why}`);
@@ -77,7 +85,7 @@ export async function checkMixtures(
 }
 
 /** The checks of a mixture's tasks, added up. */
-function sum(mixture: TaskMixture, checks: ReadonlyMap<Task, TaskCheck>): TaskCheck {
+function sum(mixture: TaskMixture, checks: ReadonlyMap<Task, TaskCheck>): DataCheck {
   const all = { conversations: 0, cut: 0, lostTokens: 0, leftOut: 0, bytes: 0 };
   const hash = createHash("sha256");
   for (const task of mixture.tasks) {
@@ -92,7 +100,7 @@ function sum(mixture: TaskMixture, checks: ReadonlyMap<Task, TaskCheck>): TaskCh
   return { ...all, checksum: hash.digest("hex") };
 }
 
-function whyEmpty({ conversations }: TaskCheck, lacking: string, T: number): string {
+function whyEmpty({ conversations }: DataCheck, lacking: string, T: number): string {
   return conversations === 0
     ? "the mixture has no conversations"
     : `none of ${count(conversations)} conversations has ${lacking} in a row of ${T} tokens`;
@@ -100,7 +108,7 @@ function whyEmpty({ conversations }: TaskCheck, lacking: string, T: number): str
 
 function warn(
   mixture: "training" | "validation",
-  { cut, lostTokens, leftOut }: TaskCheck,
+  { cut, lostTokens, leftOut }: DataCheck,
   T: number,
   terminal: Terminal,
 ): void {

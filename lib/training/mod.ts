@@ -7,7 +7,15 @@
 export { ChatcoreRun, type ChatcoreRunOptions } from "./chatcore_run.ts";
 export { type ComputeOptions, computeType, computeTypes, weightType } from "./compute_type.ts";
 export { type CheckedMixtures, checkMixtures } from "./check_mixtures.ts";
-export type { CheckOptions, TaskCheck } from "./check_task.ts";
+export type { CheckOptions, DataCheck, TaskCheck } from "./check_task.ts";
+export {
+  type CountedTask,
+  dataLines,
+  type DataNumbers,
+  dataNumbers,
+  LengthTally,
+  type TaskLengths,
+} from "./data_numbers.ts";
 export { RunCheckpoints } from "./checkpoints.ts";
 export { type RunPlace, type SavingOptions, warnOfUnsaved } from "./disk_checkpoints.ts";
 export { hubConnection, openDataSource } from "./data_source.ts";
@@ -20,6 +28,7 @@ export { type LossScaleState, overflowLine } from "./loss_scale.ts";
 export { type RunEnd, type RunProgress, START } from "./run_progress.ts";
 export { type MeasurementOptions, type PatienceOptions, RunMeasurements } from "./measurements.ts";
 export { type MixtureOptions, type RunMixtures, trainingMixture } from "./mixture.ts";
+export { loadOwnFiles, type OwnDataOptions, type OwnFiles, type OwnParts, splitOwn } from "./own_parts.ts";
 export { demoDir, holds, modelFolders, whereModelsAre } from "./model_folders.ts";
 export {
   findModel,
@@ -70,6 +79,7 @@ export {
   type WantedRows,
   type WantedSettings,
 } from "./settings.ts";
+export { needsShippedBase, placeFile, placeShippedBase } from "./shipped_base.ts";
 export { openSinks } from "./sinks.ts";
 export { snakeCase, spelled } from "./spelling.ts";
 export { type DeviceIo, withDevice } from "./with_device.ts";
