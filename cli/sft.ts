@@ -18,18 +18,26 @@ export function sftCommand(run: typeof runSft = runSft) {
     run: async ({ quiet, nproc, ...given }) => {
       const options = sftOptions(given);
       await onRanks({ nproc, quiet, threads: options.threads }, async (io, threads) => {
-        const { isDemo, wasFinished, tag, at, savedStep } = await run({ ...options, threads }, io);
+        const { isDemo, wasFinished, isOutOfPatience, tag, at, savedStep } = await run(
+          { ...options, threads },
+          io,
+        );
         const { terminal, signal } = io;
         if (signal.aborted) {
           const saved = savedStep === undefined ? undefined : { tag, step: savedStep };
           terminal.print(`Stopped after step ${at.step}; ${whatIsLeft(saved, "sft")}`);
         } else if (wasFinished) {
-          terminal.print(`A larger ${flagOf("numIterations")} goes on with it`);
-        } else if (isDemo) NEXT.forEach((line) => terminal.print(line));
+          const flag = flagOf(isOutOfPatience ? "patience" : "numIterations");
+          terminal.print(`A larger ${flag} goes on with it`);
+        } else if (isDemo && options.dataOnly) TALK.forEach((line) => terminal.print(line));
+        else if (isDemo) NEXT.forEach((line) => terminal.print(line));
       });
     },
   });
 }
+
+/** What to try after own conversations were taught to the model that ships. */
+const TALK = ["", 'Next: add "chat" to the command to talk with it'];
 
 /** What to try after the demonstration. */
 const NEXT = [

@@ -153,5 +153,5 @@ function plainText({ content }: Message): string {
 }
 
 function hashOf(text: string): string {
-  return createHash("sha256").update(text).digest("latin1").slice(0, 16);
+  return createHash("sha256").update(text).digest("base64").slice(0, 22);
 }

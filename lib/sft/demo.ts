@@ -49,9 +49,11 @@ export async function needsDemo(options: SftOptions, baseDir: string): Promise<b
   return !options.resume && await needsShippedBase(options, baseDir);
 }
 
+/** No optimizer's state ships: it is larger than the model. */
+const WITHOUT_OPTIMIZER: Partial<SftOptions> = { loadOptimizer: false };
 /** Settings that make a run of a few minutes on two cores. */
 const DEMO_SETTINGS: Partial<SftOptions> = {
-  loadOptimizer: false, // None ships: it is larger than the model.
+  ...WITHOUT_OPTIMIZER,
   numIterations: 240,
   evalEvery: 60,
   evalTokens: 65536,
@@ -62,8 +64,12 @@ const DEMO_SETTINGS: Partial<SftOptions> = {
 /** How much spelling is in it, where the recipe has any. */
 const DEMO_SPELLING: Partial<SftOptions> = { simpleSpellingSize: 6000, spellingBeeSize: 3000 };
 
-/** The options of a demonstration: its own settings for whatever was not said. */
+/**
+ * The options of a demonstration: its own settings for whatever was not said, unless own conversations
+ * alone are trained on, which have others.
+ */
 export function demoOptions(options: SftOptions): SftOptions {
+  if (options.dataOnly) return { ...options, ...WITHOUT_OPTIMIZER };
   const said = Object.fromEntries(options.given.map((name) => [name, options[name]]));
   const hasSpelling = RECIPES[options.recipe].mixture.spellingBeeSize > 0;
   return { ...options, ...DEMO_SETTINGS, ...hasSpelling ? DEMO_SPELLING : {}, ...said };

@@ -44,7 +44,10 @@ export function resumedOptions(
   const resumed: Record<string, unknown> = { ...options };
   for (const name of Object.keys(options) as (keyof SftOptions)[]) {
     const key = snakeCase(name), saved = config[key];
-    if (OF_A_START.includes(name) || !(key in config)) continue;
+    if (OF_A_START.includes(name)) continue;
+    // A run of before there was such a share trained on all.
+    if (name === "validationShare" && !(key in config)) resumed[name] = 0;
+    if (!(key in config)) continue;
     const value = saved ?? undefined, said = options[name];
     if (!options.given.includes(name)) {
       const isKnown = name !== "recipe" || RECIPE_NAMES.some((known) => known === value);
@@ -75,17 +78,19 @@ function say(value: unknown): string {
 
 /** Options with the paths of files as they are seen from every folder: a run may go on in another. */
 export function withAbsolutePaths(options: SftOptions): SftOptions {
-  const { data, mixture } = options;
+  const { data, mixture, validation } = options;
   return {
     ...options,
     data: absolute("data", data) as readonly string[],
     mixture: absolute("mixture", mixture) as string | undefined,
+    validation: absolute("validation", validation) as string | undefined,
   };
 }
 
 function absolute(name: keyof SftOptions, value: unknown): unknown {
   if (name === "data") return (value as readonly string[]).map((path) => resolve(path));
-  return name === "mixture" && typeof value === "string" ? resolve(value) : value;
+  const isPath = name === "mixture" || name === "validation";
+  return isPath && typeof value === "string" ? resolve(value) : value;
 }
 
 /**

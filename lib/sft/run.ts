@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { type CheckpointFiles, fileNames, readMeta, runsIn } from "../checkpoint/disk/mod.ts";
+import {
+  type CheckpointFiles,
+  fileNames,
+  readMeta,
+  type RunIdentity,
+  runIdentity,
+  runsIn,
+} from "../checkpoint/disk/mod.ts";
 import type { CheckpointMeta } from "../checkpoint/mod.ts";
 import { dealt, PackedLoader, type PackedLoaderState } from "../dataloader/mod.ts";
 import type { Hardware } from "../device/mod.ts";
@@ -15,6 +22,7 @@ import {
   areWorthSaving,
   attempt,
   ChatcoreRun,
+  checkDataOnly,
   type CheckedMixtures,
   checkMixtures,
   dataLines,
@@ -44,6 +52,8 @@ import { describeBatches } from "./batches.ts";
 import { findBeginning, openBeginning } from "./beginning.ts";
 import { demoOptions, needsDemo, placeDemo } from "./demo.ts";
 import type { SftOptions } from "./options.ts";
+import { withOwnRecipe } from "./own_recipe.ts";
+import { OwnReport } from "./own_report.ts";
 import { resumedOptions, standing, withAbsolutePaths } from "./resume.ts";
 import { type Portrait, printPortraits, Showcase } from "./showcase.ts";
 
@@ -63,6 +73,8 @@ export interface SftResult {
   isDemo: boolean;
   /** Whether the run that was to go on had ended already. */
   wasFinished?: boolean;
+  /** Whether it ended because it was not getting better. */
+  isOutOfPatience?: boolean;
 }
 
 /**
@@ -73,6 +85,7 @@ export interface SftResult {
  */
 export async function runSft(options: SftOptions, io: RunIo): Promise<SftResult> {
   if (options.resume) return await resume(options, await whereModelsAre(io), io);
+  checkDataOnly(options);
   // A rank that lacks the model which others have says so.
   const isDemo = !await (io.ranks ?? SINGLE).any(!await needsDemo(options, io.baseDir));
   return await withDevice(options, io, async (device) => {
@@ -95,14 +108,18 @@ async function resume(given: SftOptions, io: RunIo, deviceIo: RunIo): Promise<Sf
   const options = resumedOptions(given, meta, files.meta, (line) => terminal.info(line));
   saved.at = standing(saved, options, terminal);
   const { directory } = files, { at } = saved;
-  if (at.progress >= 1 && typeof meta.raw.val_bpb === "number") {
+  const ended = runIdentity(meta.raw)?.ended;
+  const hasEnded = ended
+    ? !isToGoOn(ended, options)
+    : at.progress >= 1 && typeof meta.raw.val_bpb === "number";
+  if (hasEnded) {
     warnOfUnsaved(
       directory,
       await runsIn(directory, await fileNames(directory)),
       at.step,
       terminal,
     );
-    terminal.print(finished(directory, at));
+    terminal.print(finished(directory, at, ended));
     return {
       directory,
       tag: files.tag,
@@ -111,6 +128,7 @@ async function resume(given: SftOptions, io: RunIo, deviceIo: RunIo): Promise<Sf
       metrics: {},
       isDemo: false,
       wasFinished: true,
+      isOutOfPatience: ended?.patience !== undefined,
     };
   }
   return await withDevice(options, deviceIo, async (device) => {
@@ -122,8 +140,21 @@ async function resume(given: SftOptions, io: RunIo, deviceIo: RunIo): Promise<Sf
   });
 }
 
-function finished(directory: string, { step }: RunProgress): string {
-  return `The run in ${directory} is finished: it ended with step ${step}`;
+type RunEnding = NonNullable<RunIdentity["ended"]>;
+
+/** Whether a run whose best checkpoint was kept has more to do by what it is told now. */
+function isToGoOn(
+  { step, patience: had }: RunEnding,
+  { patience, numIterations }: SftOptions,
+): boolean {
+  return had === undefined ? numIterations > step : patience < 0 || patience > had;
+}
+
+function finished(directory: string, { step }: RunProgress, ended?: RunEnding): string {
+  const line = `The run in ${directory} is finished: it ended with step ${ended?.step ?? step}`;
+  if (!ended) return line;
+  const why = ended.patience ? `, after ${ended.patience} measurements that were no better` : "";
+  return `${line}${why}; its best, step ${step}, is what was kept`;
 }
 
 /** Fine-tunes the model that ships with the package, and shows it before and after. */
@@ -131,13 +162,16 @@ async function demonstrate(device: Hardware, options: SftOptions, io: RunIo): Pr
   const { ranks = SINGLE } = io;
   io.terminal.info(
     `No base checkpoint in ${io.baseDir}, and no model asked for: ` +
-      "fine-tuning the tiny model that ships with this package, on samples of every task",
+      "fine-tuning the tiny model that ships with this package" +
+      (options.dataOnly ? "" : ", on samples of every task"),
   );
   // One of each machine places it; the others find it there.
   await together(io, () => ranks.localRank === 0 ? placeDemo(io.baseDir) : undefined);
   const demo = { ...io, baseDir: await placeDemo(io.baseDir) };
   const ownOptions = demoOptions(options);
-  await using showcase = await Showcase.open(openDataSource(demo), ownOptions, demo);
+  await using showcase = options.dataOnly
+    ? undefined
+    : await Showcase.open(openDataSource(demo), ownOptions, demo);
   return { ...await fineTune(device, ownOptions, demo, { showcase }), isDemo: true };
 }
 
@@ -150,11 +184,12 @@ interface Beginning {
 }
 
 /** What a run draws, for a person to compare. */
-function nameOf({ train, validation }: CheckedMixtures): string {
-  const [trained, measured] = [train, validation].map((check) => (
+function nameOf({ train, validation, own }: CheckedMixtures): string {
+  const [trained, measured, ownOnes] = [train, validation, own].map((check) => (
     `${check?.conversations ?? 0} (${check?.checksum.slice(0, 8) ?? "none"})`
   ));
-  return `${trained} conversations to train on and ${measured} to measure on`;
+  const besides = own && own !== validation ? ` and ${ownOnes} own ones` : "";
+  return `${trained} conversations to train on and ${measured}${besides} to measure on`;
 }
 
 /**
@@ -164,14 +199,14 @@ function nameOf({ train, validation }: CheckedMixtures): string {
  */
 async function fineTune(
   device: Hardware,
-  options: SftOptions,
+  given: SftOptions,
   io: RunIo,
   { resumed, showcase }: Beginning,
 ): Promise<SftResult> {
   const { terminal, baseDir, signal, stop, now, ranks = SINGLE } = io;
   const { rank, worldSize } = ranks;
-  const { numIterations, modelTag, modelStep, chatcoreEvery } = options;
-  const source = resumed ? "sft" : options.source;
+  const { modelTag, modelStep } = given;
+  const source = resumed ? "sft" : given.source;
   const start = resumed?.saved.at ?? START;
   const files = resumed?.files ??
     await findBeginning({ source, tag: modelTag, step: modelStep }, io);
@@ -179,6 +214,15 @@ async function fineTune(
   const resume = resumed !== undefined;
   const place = { baseDir, source: "sft", tag, resume, step, terminal, ranks } as const;
   await using checkpoints = await RunCheckpoints.open(place);
+  const datasets = openDataSource(io);
+  const note = (line: string) => terminal.info(line);
+  const mix = () => together(io, () => trainingMixture(given, datasets, note, signal));
+  // How own conversations alone are trained on depends on how many there are.
+  const own = given.dataOnly ? await mix() : undefined;
+  const options = own && !resumed
+    ? await together(io, () => withOwnRecipe(given, own, files, io))
+    : given;
+  const { numIterations, chatcoreEvery } = options;
   const which = { source, tag, step };
   const { opened, settings } = await openBeginning(device, which, resume, options, io);
   const { model, tokenizer, meta } = opened;
@@ -200,9 +244,7 @@ async function fineTune(
   };
   await checkpoints.plan(options, sizes, start.step);
 
-  const datasets = openDataSource(io);
-  const note = (line: string) => terminal.info(line);
-  const mixtures = await together(io, () => trainingMixture(options, datasets, note, signal));
+  const mixtures = own ?? await mix();
   const checked = await together(io, () => checkMixtures(mixtures, { tokenizer, T }, io));
   if (checked.ownTrain) dataLines(checked.ownTrain).forEach(note);
   await agreeOn(ranks, "data", nameOf(checked));
@@ -212,7 +254,7 @@ async function fineTune(
   const render = tokenizer.renderConversation.bind(tokenizer);
   const { bosId, tokenBytes } = tokenizer;
   const packing = { render, bosId, tokenBytes };
-  const { checksum } = checked.train;
+  const { checksum } = checked;
   const state = resumed && dealt(resumed.saved.loaders, worldSize)[rank];
   const share = { rank, worldSize, checksum, state };
   const loader = new PackedLoader(mixtures.train, { ...packing, B, T, ...share });
@@ -222,14 +264,20 @@ async function fineTune(
   const { directory } = checkpoints;
   const sinks = openSinks(directory, io, checkpoints.log);
   const { evalTokens } = options;
-  const dataset = mixtures.validation;
-  const validation = checked.validation &&
-    { pass, dataset, loader: packing, evalTokens, tokenBytes, io };
-  const measurements = new RunMeasurements(opened, options, validation, chatcore, sinks, io);
-  const { metrics, bpbs } = measurements;
+  const measuring = { pass, loader: packing, evalTokens, tokenBytes, io };
+  const validation = checked.validation && { ...measuring, dataset: mixtures.validation };
+  const beside = !options.dataOnly && checked.own && mixtures.own;
+  const ownValidation = beside ? { ...measuring, dataset: beside } : undefined;
+  const measured = { validation, own: ownValidation, chatcore };
+  const measurements = new RunMeasurements(opened, options, measured, sinks, io);
+  const { metrics, validations } = measurements;
   const run = { model, optimizer, options: withAbsolutePaths(options), settings };
   // What a run goes on from may have been measured before it was stopped.
-  const names = chatcore ? ["val_bpb", "chatcore_metric"] : ["val_bpb"];
+  const names = [
+    ...validation ? ["val_bpb"] : [],
+    ...ownValidation ? ["val_own_bpb"] : [],
+    ...chatcore ? ["chatcore_metric"] : [],
+  ];
   const isMeasured = resume && names.every((name) => typeof meta.raw[name] === "number");
   const contents = (at: RunProgress, loaders: PackedLoaderState[]) =>
     runContents({ ...run, at, loaders });
@@ -241,8 +289,14 @@ async function fineTune(
     return portrait;
   };
 
+  const report = options.dataOnly && !resumed && worldSize === 1
+    ? new OwnReport(mixtures, opened, io)
+    : undefined;
+  const isOver = () => options.patience > 0 && checkpoints.waited >= options.patience;
+
   try {
     const before = await portray();
+    await report?.begin();
     const at = await runTrainingLoop({
       pass,
       optimizer,
@@ -274,10 +328,27 @@ async function fineTune(
         const measured = await measurements.measure(at.step, end === "finished");
         await checkpoints.measured(at.step, measured, () => contents(at, loaders));
       },
+      isOver,
     }, start);
+    const isOutOfPatience = isOver();
+    if (isOutOfPatience) {
+      terminal.print(
+        `Validation bpb was not lower ${checkpoints.waited} times in a row: ` +
+          `the run ends with step ${at.step}`,
+      );
+    }
+    if (isOutOfPatience || at.progress >= 1) {
+      await checkpoints.keepBest(at.step);
+      const { last } = checkpoints;
+      await report?.end(last?.step === at.step ? undefined : last, measurements);
+    }
     const after = before && await portray();
-    if (before && after) printPortraits(before, after, bpbs, terminal);
-    return { directory, tag, at, savedStep: checkpoints.last?.step, metrics, isDemo: false };
+    if (before && after) {
+      const bpbs = validations.flatMap(({ val_bpb }) => val_bpb ?? []);
+      printPortraits(before, after, bpbs, terminal);
+    }
+    const savedStep = checkpoints.last?.step;
+    return { directory, tag, at, savedStep, metrics, isDemo: false, isOutOfPatience };
   } catch (error) {
     throw error instanceof UserError ? endedBy(error, checkpoints.last) : error;
   } finally {

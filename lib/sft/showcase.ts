@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { ChatSession, Engine } from "../engine/mod.ts";
 import { evaluateTask } from "../eval/mod.ts";
 import { harmless } from "../harmless.ts";
 import { together } from "../ranks/mod.ts";
@@ -15,11 +14,10 @@ import {
   type OpenedModel,
   type RunIo,
 } from "../training/mod.ts";
+import { type Answer, ANSWER_TOKENS, askEach } from "./ask.ts";
 
 /** What the model is asked, beside the first spelling problem. */
 const QUESTIONS = ["Who are you?", "Who made you?"];
-/** Most tokens of an answer that is shown, and of a spelling. */
-const ANSWER_TOKENS = 48;
 /** Words that are spelled to measure how well. */
 const SPELLING_PROBLEMS = 64;
 
@@ -28,7 +26,7 @@ export interface Portrait {
   /** Measurements by name, such as `SimpleSpelling`. */
   numbers: Record<string, number>;
   /** Its likeliest answer to each question. */
-  answers: { question: string; answer: string }[];
+  answers: Answer[];
 }
 
 /** Draws portraits. */
@@ -61,7 +59,9 @@ export class Showcase implements AsyncDisposable {
     const { terminal, signal, stop, ranks } = this.io;
     const { model, tokenizer } = opened;
     // Each rank asks by itself; what one cannot answer, all leave.
-    const answers = await together(this.io, () => this.#ask(opened));
+    const spellingQuestion = this.spelling.get(0).messages[0].content as string;
+    const questions = [...QUESTIONS, spellingQuestion];
+    const answers = await together(this.io, () => askEach(opened, questions, signal));
     const bar = new Progress(terminal, {
       label: "SimpleSpelling",
       total: this.spelling.length,
@@ -85,30 +85,6 @@ export class Showcase implements AsyncDisposable {
       "ChatCORE (categorical)": chatcore.chatcore_cat,
     };
     return { numbers, answers };
-  }
-
-  /** The likeliest answers of a model. */
-  async #ask({ model, tokenizer }: OpenedModel): Promise<Portrait["answers"]> {
-    const engine = new Engine(model, tokenizer);
-    const answers: Portrait["answers"] = [];
-    const spellingQuestion = this.spelling.get(0).messages[0].content as string;
-    try {
-      for (const question of [...QUESTIONS, spellingQuestion]) {
-        const chat = new ChatSession(engine, tokenizer, {
-          temperature: 0,
-          maxNewTokens: ANSWER_TOKENS,
-        });
-        let answer = "";
-        for await (const event of chat.ask(question, this.io.signal)) {
-          if ("text" in event) answer += event.text;
-          else if (event.type === "cut") answer += "…";
-        }
-        answers.push({ question, answer: answer.replace(/\s+/g, " ").trim() });
-      }
-    } finally {
-      engine.free();
-    }
-    return answers;
   }
 
   /** Ends the sandbox that programs run in. */

@@ -66,8 +66,8 @@ export function formatStep(step: number, metrics: StepMetrics): string {
 }
 
 /** The console line of a validation: `Step 00010 | Validation bpb: 1.4789`. */
-export function formatValidation(step: number, bpb: number): string {
-  return `Step ${padStep(step)} | Validation bpb: ${bpb.toFixed(4)}`;
+export function formatValidation(step: number, bpb: number, what = "Validation"): string {
+  return `Step ${padStep(step)} | ${what} bpb: ${bpb.toFixed(4)}`;
 }
 
 /** The console line of a ChatCORE evaluation. */
@@ -81,7 +81,8 @@ function padStep(step: number): string {
 }
 
 /**
- * Prints metrics as nanochat does: a line per step, per validation (`val/bpb`) and per ChatCORE
+ * Prints metrics as nanochat does: a line per step, per validation (`val/bpb`, and `val/own_bpb` of
+ * the user's own conversations) and per ChatCORE
  * evaluation (`chatcore_metric` and `chatcore_cat`). Other metrics print nothing.
  */
 export class ConsoleSink implements MetricSink {
@@ -97,6 +98,9 @@ export class ConsoleSink implements MetricSink {
     const lines: string[] = [];
     if ("train/loss" in metrics) lines.push(formatStep(step, metrics as StepMetrics));
     if ("val/bpb" in metrics) lines.push(formatValidation(step, Number(metrics["val/bpb"])));
+    if ("val/own_bpb" in metrics) {
+      lines.push(formatValidation(step, Number(metrics["val/own_bpb"]), "Own validation"));
+    }
     if ("chatcore_metric" in metrics) {
       const { chatcore_metric, chatcore_cat } = metrics;
       lines.push(formatChatcore(step, Number(chatcore_metric), Number(chatcore_cat)));

@@ -20,12 +20,16 @@ export interface CheckedMixtures {
   train: DataCheck;
   /** What is measured; undefined if there is no text to measure on. */
   validation: DataCheck | undefined;
+  /** Own conversations that are measured; undefined if there are none, or no text in them. */
+  own: DataCheck | undefined;
   /** Own conversations that are trained on; undefined where there are none. */
   ownTrain: DataNumbers | undefined;
+  /** Tells what is trained on, and own conversations that are measured, from all others. */
+  checksum: string;
 }
 
 /**
- * Renders every conversation of the training and the validation mixture, with progress shown, and
+ * Renders every conversation of a run's mixtures, with progress shown, and
  * warns of what is cut to a row or left out. What was found in a large dataset is remembered in the
  * base directory.
  *
@@ -33,14 +37,15 @@ export interface CheckedMixtures {
  * @throws The signal's reason, once it is aborted.
  */
 export async function checkMixtures(
-  { train, validation, ownTrain = [] }: RunMixtures,
+  mixtures: RunMixtures,
   options: CheckOptions,
   { baseDir, terminal, signal }: Pick<RunIo, "baseDir" | "terminal" | "signal">,
 ): Promise<CheckedMixtures> {
+  const { train, validation, own, ownTrain = [] } = mixtures;
   const memory = await CheckMemory.open(baseDir, options);
   const checks = new Map<Task, TaskCheck>();
   const unknown = new Set<Task>();
-  for (const task of new Set([...train.tasks, ...validation.tasks])) {
+  for (const task of new Set([...train.tasks, ...validation.tasks, ...own?.tasks ?? []])) {
     const known = await memory.get(task);
     if (known) checks.set(task, known);
     else unknown.add(task);
@@ -63,25 +68,32 @@ export async function checkMixtures(
     progress.finish();
   }
 
-  const counted = ownTrain.map((task) => ({ task, counted: checks.get(task)! }));
-  const checked = {
-    train: sum(train, checks),
-    validation: sum(validation, checks),
-    ownTrain: await dataNumbers(counted, options.T, signal),
-  };
-  if (checked.train.conversations === checked.train.leftOut) {
-    const why = whyEmpty(checked.train, "trained text", options.T);
+  const checked = sum(train, checks);
+  if (checked.conversations === checked.leftOut) {
+    const why = whyEmpty(checked, "trained text", options.T);
     throw new UserError(`there is nothing to train on: ${why}`);
   }
-  warn("training", checked.train, options.T, terminal);
-  // Bits per byte are counted on text alone.
-  if (checked.validation.bytes === 0) {
-    const why = whyEmpty(checked.validation, "text to measure", options.T);
-    terminal.warn(`there is nothing to validate on, so validation is left out: ${why}`);
-    return { ...checked, validation: undefined };
-  }
-  warn("validation", checked.validation, options.T, terminal);
-  return checked;
+  warn("the training mixture", checked, options.T, terminal);
+  const measured = (mixture: TaskMixture, name: string): DataCheck | undefined => {
+    const check = sum(mixture, checks);
+    // Bits per byte are counted on text alone.
+    if (check.bytes > 0) {
+      warn(name, check, options.T, terminal);
+      return check;
+    }
+    const why = whyEmpty(check, "text to measure", options.T);
+    terminal.warn(`there is nothing to validate on, so ${name} is left out: ${why}`);
+    return undefined;
+  };
+  const counted = ownTrain.map((task) => ({ task, counted: checks.get(task)! }));
+  const checkedValidation = measured(validation, "the validation mixture");
+  return {
+    train: checked,
+    validation: checkedValidation,
+    own: own && (own === validation ? checkedValidation : measured(own, "the own part")),
+    ownTrain: await dataNumbers(counted, options.T, signal),
+    checksum: own ? joined(checked.checksum, sum(own, checks).checksum) : checked.checksum,
+  };
 }
 
 /** The checks of a mixture's tasks, added up. */
@@ -100,6 +112,10 @@ function sum(mixture: TaskMixture, checks: ReadonlyMap<Task, TaskCheck>): DataCh
   return { ...all, checksum: hash.digest("hex") };
 }
 
+function joined(...checksums: string[]): string {
+  return createHash("sha256").update(checksums.join()).digest("hex");
+}
+
 function whyEmpty({ conversations }: DataCheck, lacking: string, T: number): string {
   return conversations === 0
     ? "the mixture has no conversations"
@@ -107,13 +123,12 @@ function whyEmpty({ conversations }: DataCheck, lacking: string, T: number): str
 }
 
 function warn(
-  mixture: "training" | "validation",
+  name: string,
   { cut, lostTokens, leftOut }: DataCheck,
   T: number,
   terminal: Terminal,
 ): void {
-  const conversations = (n: number) =>
-    `${count(n)} conversation${n === 1 ? "" : "s"} of the ${mixture} mixture`;
+  const conversations = (n: number) => `${count(n)} conversation${n === 1 ? "" : "s"} of ${name}`;
   if (cut > 0) {
     terminal.warn(
       `${conversations(cut)} ${cut === 1 ? "is" : "are"} longer than a row of ${T} tokens and ` +

@@ -6,7 +6,12 @@
 import { checkpointDirectory, type CheckpointFiles } from "../checkpoint/disk/mod.ts";
 import { gatherTexts, type Ranks, SINGLE, together } from "../ranks/mod.ts";
 import type { JsonlOptions } from "../tracking/jsonl.ts";
-import { DiskCheckpoints, type RunPlace, type SavingOptions } from "./disk_checkpoints.ts";
+import {
+  DiskCheckpoints,
+  type PatienceOptions,
+  type RunPlace,
+  type SavingOptions,
+} from "./disk_checkpoints.ts";
 import { isMultiple } from "./loop.ts";
 import type { RankContents } from "./save.ts";
 
@@ -16,8 +21,9 @@ import type { RankContents } from "./save.ts";
  * ranks at once. What fails on the first one fails on all.
  */
 export class RunCheckpoints implements AsyncDisposable {
-  #options: SavingOptions | undefined;
+  #options: SavingOptions & Partial<PatienceOptions> | undefined;
   #last: CheckpointFiles | undefined;
+  #waited = 0;
 
   private constructor(
     private readonly ranks: Ranks,
@@ -58,7 +64,7 @@ export class RunCheckpoints implements AsyncDisposable {
    * @throws {UserError} if not even the model fits on the disk, with the numbers.
    */
   async plan(
-    options: SavingOptions,
+    options: SavingOptions & Partial<PatienceOptions>,
     contents: Pick<RankContents, "stateDict" | "optimizer">,
     from: number,
   ): Promise<void> {
@@ -70,6 +76,11 @@ export class RunCheckpoints implements AsyncDisposable {
   /** The newest checkpoint of this run; undefined where there is none yet. */
   get last(): CheckpointFiles | undefined {
     return this.disk ? this.disk.last : this.#last;
+  }
+
+  /** How many measurements in a row were not better, see {@link DiskCheckpoints.waited}. */
+  get waited(): number {
+    return this.#waited;
   }
 
   /** Whether a checkpoint that stays is due after a step. */
@@ -100,8 +111,14 @@ export class RunCheckpoints implements AsyncDisposable {
     contents: () => RankContents,
   ): Promise<void> {
     // Which is the best so far, the first rank knows alone.
-    const saved = this.#options?.saveBest ? contents() : undefined;
+    const { saveBest = false, patience = -1 } = this.#options ?? {};
+    const saved = saveBest || patience > 0 ? contents() : undefined;
     await this.#write(saved, (disk) => disk.measured(step, measured, () => saved ?? contents()));
+  }
+
+  /** Ends a run that has a patience with its best checkpoint, see {@link DiskCheckpoints.keepBest}. */
+  async keepBest(step: number): Promise<void> {
+    await this.#write(undefined, (disk) => disk.keepBest(step));
   }
 
   /** Lets other runs write there. */
@@ -120,11 +137,12 @@ export class RunCheckpoints implements AsyncDisposable {
     await this.#tellLast();
   }
 
-  /** Tells all ranks which checkpoint is the newest. */
+  /** Tells all ranks which checkpoint is the newest, and how long none was better. */
   async #tellLast(): Promise<void> {
     const { ranks, disk } = this, last = disk?.last;
     const own = last && { ...last, optimizers: [...last.optimizers] };
-    const files = await told(ranks, own);
+    const [files, waited] = await told(ranks, [own, disk?.waited ?? 0] as const);
+    this.#waited = waited;
     this.#last = files && { ...files, optimizers: new Map(files.optimizers) };
   }
 }

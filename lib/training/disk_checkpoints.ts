@@ -6,12 +6,14 @@
 import { join } from "@std/path";
 import {
   addToMeta,
+  type BitsPerByte,
   type CheckpointContents,
   checkpointDirectory,
   type CheckpointFiles,
   checkpointFiles,
   type CheckpointRun,
   checkpointSize,
+  decidingBpb,
   fileNames,
   freeBytes,
   removeCheckpoint,
@@ -42,6 +44,15 @@ export interface SavingOptions {
   keep: number;
 }
 
+/** When a run stops before its end. */
+export interface PatienceOptions {
+  /**
+   * How often bits per byte may be measured without being fewer than before; −1 for any number. With
+   * a limit the best checkpoint is kept, and at the end no worse one that was not asked for.
+   */
+  patience: number;
+}
+
 /** Where a run saves. */
 export interface RunPlace {
   /** nanochat's base directory. */
@@ -67,7 +78,13 @@ export interface RunPlace {
 export class DiskCheckpoints implements AsyncDisposable {
   /** Where they lie. */
   readonly directory: string;
-  #options: SavingOptions = { numIterations: -1, saveEvery: -1, saveBest: false, keep: 0 };
+  #options: SavingOptions & PatienceOptions = {
+    numIterations: -1,
+    saveEvery: -1,
+    saveBest: false,
+    keep: 0,
+    patience: -1,
+  };
   #run: RunIdentity;
   /** The steps of this run that are saved. */
   readonly #steps: Set<number>;
@@ -117,7 +134,8 @@ export class DiskCheckpoints implements AsyncDisposable {
     const from = place.resume ? place.step ?? last : undefined;
     const old = runs.find(({ steps }) => steps.some(({ step }) => step === from))?.identity;
     const isSame = old !== undefined && from === last;
-    const run = isSame ? old : newRun(runs, lock.taken);
+    // One that goes on has not ended.
+    const run = isSame ? { ...old, ended: undefined } : newRun(runs, lock.taken);
     const saved = isSame ? newest!.steps : [];
     const others = isSame ? runs.slice(0, -1) : runs;
 
@@ -142,11 +160,11 @@ export class DiskCheckpoints implements AsyncDisposable {
    * @throws {UserError} if not even the model fits on the disk, with the numbers.
    */
   async plan(
-    options: SavingOptions,
+    options: SavingOptions & Partial<PatienceOptions>,
     contents: Pick<CheckpointContents, "stateDict" | "optimizer">,
     from: number,
   ): Promise<void> {
-    this.#options = options;
+    this.#options = { patience: -1, ...options };
     const { numIterations, saveEvery, keep } = options;
     if (this.isNewRun) this.#tellOfHigher(Math.max(numIterations, from));
     // How many an epoch makes is not known before its end.
@@ -162,6 +180,11 @@ export class DiskCheckpoints implements AsyncDisposable {
   /** The newest checkpoint of this run; undefined where there is none yet. */
   get last(): CheckpointFiles | undefined {
     return this.#last;
+  }
+
+  /** How many measurements in a row were not better than the best; of a run with a patience. */
+  get waited(): number {
+    return this.#run.waited ?? 0;
   }
 
   /** Whether a checkpoint that stays is due after a step. */
@@ -229,25 +252,72 @@ export class DiskCheckpoints implements AsyncDisposable {
     measured: Readonly<Record<string, number>>,
     contents: () => CheckpointContents,
   ): Promise<void> {
-    const { val_bpb } = measured;
+    const { val_bpb, val_own_bpb }: BitsPerByte = measured, { best } = this.#run;
+    const { saveBest, patience } = this.#options;
+    const bpb = decidingBpb(measured);
     // Before the first step, the model is not of this run.
-    const isBest = step > 0 && val_bpb < (this.#run.best?.val_bpb ?? Infinity);
-    if (isBest && this.#options.saveBest) await this.#save(contents(), true, false);
+    const counts = step > 0 && bpb !== undefined;
+    const isBest = counts && bpb < (best && decidingBpb(best) || Infinity);
+    if (isBest && (saveBest || patience > 0)) await this.#save(contents(), true, false);
+    const isNewBest = isBest && this.#steps.has(step);
+    if (isNewBest) this.#run = { ...this.#run, best: { step, val_bpb, val_own_bpb } };
+    if (counts && patience > 0) {
+      this.#run = { ...this.#run, waited: isBest ? 0 : this.waited + 1 };
+    }
     const last = this.#last;
     if (last?.step !== step || Object.keys(measured).length === 0) return;
-    if (isBest && this.#steps.has(step)) this.#run = { ...this.#run, best: { step, val_bpb } };
-    try {
-      await addToMeta(last, { ...measured, run: this.#run });
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      this.place.terminal.warn(`${error.message}; the checkpoint lacks what was measured`);
-    }
+    await this.#addToMeta(last, { ...measured, run: this.#run });
+    if (isNewBest && best && patience > 0 && !saveBest) await this.#drop([best.step]);
     await this.#prune();
+  }
+
+  /**
+   * Ends a run that has a patience: of its checkpoints, the best one is the last, where those after it
+   * were not asked for.
+   *
+   * @param step The last step.
+   */
+  async keepBest(step: number): Promise<void> {
+    const { best, waited = 0 } = this.#run, { patience } = this.#options;
+    if (patience < 1 || !best || best.step === step) return;
+    if (this.#passing !== undefined) this.#steps.add(this.#passing);
+    this.#passing = undefined;
+    await this.#drop([...this.#steps].filter((later) => later > best.step));
+    const names = await fileNames(this.directory);
+    const newest = Math.max(...this.#steps);
+    this.#last = checkpointFiles(names, this.directory, newest);
+    const ended = waited < patience ? { step } : { step, patience };
+    this.#run = { ...this.#run, waited: 0, ended };
+    await this.#addToMeta(this.#last, { run: this.#run });
+    const { terminal } = this.place;
+    terminal.print(`The best step of the run, ${best.step}, is kept`);
+    if (newest === best.step) return;
+    terminal.warn(
+      `step ${newest} stays, for it was asked for, and is loaded unless a step is said; ` +
+        `the best is step ${best.step}`,
+    );
   }
 
   /** Lets other runs write there. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.lock[Symbol.asyncDispose]();
+  }
+
+  async #addToMeta(files: CheckpointFiles, entries: Record<string, unknown>): Promise<void> {
+    try {
+      await addToMeta(files, entries);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      this.place.terminal.warn(`${error.message}; the checkpoint lacks what was measured`);
+    }
+  }
+
+  /** Removes checkpoints that are not due. */
+  async #drop(steps: readonly number[]): Promise<void> {
+    for (const step of steps.filter((step) => !this.isDue(step))) {
+      await this.#remove(step);
+      this.#steps.delete(step);
+    }
   }
 
   /** Says once what nanochat makes of steps of other runs that are higher than this run's last. */

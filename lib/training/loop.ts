@@ -130,7 +130,7 @@ class TrainingLoop<Data> {
       if (end || options.isDue(this.#state.step)) {
         if (!await this.#report()) continue;
         await options.rest(this.#at, this.#batches.data, end);
-        if (end) return this.#at;
+        if (end || options.isOver?.()) return this.#at;
         // It may have been stopped meanwhile.
         if (await this.#isStopped()) continue;
       }

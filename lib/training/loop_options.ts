@@ -55,4 +55,6 @@ export interface TrainingLoopOptions<Data>
    * parameters are those after step `at.step`, and the pass holds a micro-batch.
    */
   rest(at: RunProgress, data: Data, end?: RunEnd): Promise<void>;
+  /** Whether the run has reached its end early; asked after each {@link rest}, of all ranks alike. */
+  isOver?(): boolean;
 }

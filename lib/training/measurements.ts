@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { BitsPerByte } from "../checkpoint/disk/mod.ts";
 import type { MetricSink } from "../tracking/mod.ts";
 import type { ChatcoreRun } from "./chatcore_run.ts";
 import { attempt } from "./failures.ts";
@@ -19,25 +20,28 @@ export interface MeasurementOptions {
   chatcoreEvery: number;
 }
 
-/** When a run stops before its end. */
-export interface PatienceOptions {
-  /** How often bpb may be measured without being lower than before; −1 for any number. */
-  patience: number;
+/** What a run is measured with. */
+export interface WhatIsMeasured {
+  /** The validation mixture. */
+  validation: ValidationOptions | undefined;
+  /** Own conversations beside those of the validation mixture. */
+  own: ValidationOptions | undefined;
+  /** The tasks of ChatCORE. */
+  chatcore: ChatcoreRun | undefined;
 }
 
 /** Measures a model when its turn has come, and remembers the last numbers. */
 export class RunMeasurements {
   /** The last measurements under nanochat's names, such as `val_bpb`. */
   readonly metrics: Record<string, number> = {};
-  /** Every validation's bits per byte, in order. */
-  readonly bpbs: number[] = [];
+  /** Every validation with its step, in order. */
+  readonly validations: (BitsPerByte & { step: number })[] = [];
 
-  /** Plans measurements; what is undefined of `validation` and `chatcore` is left out. */
+  /** Plans measurements; what is undefined of what is measured is left out. */
   constructor(
     private readonly opened: OpenedModel,
     private readonly options: MeasurementOptions,
-    private readonly validation: ValidationOptions | undefined,
-    private readonly chatcore: ChatcoreRun | undefined,
+    private readonly measured: WhatIsMeasured,
     private readonly sink: MetricSink,
     private readonly io: MeasurementIo,
   ) {}
@@ -56,13 +60,19 @@ export class RunMeasurements {
    * @throws {UserError} when the device was lost: nothing can go on then.
    */
   async measure(step: number, last: boolean): Promise<Record<string, number>> {
-    const { options, chatcore, validation, io } = this;
+    const { options, io, measured: { chatcore, validation, own } } = this;
     const measured: Record<string, number> = {};
-    if (validation && (last || isMultiple(step, options.evalEvery))) {
+    if ((validation || own) && (last || isMultiple(step, options.evalEvery))) {
+      // Both or none: which of a run's models is the best is told by one of them throughout.
       await attempt("validation bpb", io, async () => {
-        measured.val_bpb = await validate(validation);
-        this.bpbs.push(measured.val_bpb);
-        this.sink.log(step, { "val/bpb": measured.val_bpb });
+        const bpbs: BitsPerByte = {};
+        if (validation) bpbs.val_bpb = await validate(validation);
+        if (own) bpbs.val_own_bpb = await validate(own);
+        this.validations.push({ step, ...bpbs });
+        Object.assign(measured, bpbs);
+        const names = Object.entries(bpbs);
+        const logged = names.map(([name, bpb]) => [name.replace("val_", "val/"), bpb]);
+        this.sink.log(step, Object.fromEntries(logged));
       });
     }
     if (chatcore && (last || step > 0 && isMultiple(step, options.chatcoreEvery))) {

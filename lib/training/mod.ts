@@ -17,7 +17,12 @@ export {
   type TaskLengths,
 } from "./data_numbers.ts";
 export { RunCheckpoints } from "./checkpoints.ts";
-export { type RunPlace, type SavingOptions, warnOfUnsaved } from "./disk_checkpoints.ts";
+export {
+  type PatienceOptions,
+  type RunPlace,
+  type SavingOptions,
+  warnOfUnsaved,
+} from "./disk_checkpoints.ts";
 export { hubConnection, openDataSource } from "./data_source.ts";
 export { evaluationSteps, validate, validationBpb, type ValidationOptions } from "./evaluation.ts";
 export { areWorthSaving, attempt, endedBy } from "./failures.ts";
@@ -26,9 +31,20 @@ export { isMultiple, runTrainingLoop } from "./loop.ts";
 export type { TrainingBatch, TrainingLoopOptions } from "./loop_options.ts";
 export { type LossScaleState, overflowLine } from "./loss_scale.ts";
 export { type RunEnd, type RunProgress, START } from "./run_progress.ts";
-export { type MeasurementOptions, type PatienceOptions, RunMeasurements } from "./measurements.ts";
-export { type MixtureOptions, type RunMixtures, trainingMixture } from "./mixture.ts";
-export { loadOwnFiles, type OwnDataOptions, type OwnFiles, type OwnParts, splitOwn } from "./own_parts.ts";
+export { type MeasurementOptions, RunMeasurements, type WhatIsMeasured } from "./measurements.ts";
+export {
+  checkDataOnly,
+  type MixtureOptions,
+  type RunMixtures,
+  trainingMixture,
+} from "./mixture.ts";
+export {
+  loadOwnFiles,
+  type OwnDataOptions,
+  type OwnFiles,
+  type OwnParts,
+  splitOwn,
+} from "./own_parts.ts";
 export { demoDir, holds, modelFolders, whereModelsAre } from "./model_folders.ts";
 export {
   findModel,
@@ -81,6 +97,12 @@ export {
 } from "./settings.ts";
 export { needsShippedBase, placeFile, placeShippedBase } from "./shipped_base.ts";
 export { openSinks } from "./sinks.ts";
+export {
+  type Chosen,
+  type DataAmount,
+  type SmallDataSettings,
+  smallDataSettings,
+} from "./small_data.ts";
 export { snakeCase, spelled } from "./spelling.ts";
 export { type DeviceIo, withDevice } from "./with_device.ts";
 export { type ModelIo, type ModelOptions, type WeightOptions, withModel } from "./with_model.ts";

@@ -17,7 +17,14 @@ export { DiskFolder } from "./folder.ts";
 export { openSafetensors, openTorchFile, readMeta } from "./open.ts";
 export { type CheckpointSize, checkpointSize, freeBytes } from "./room.ts";
 export { LOCK_FILE, RunLock } from "./run_lock.ts";
-export { type CheckpointRun, type RunIdentity, runIdentity, runsIn } from "./runs.ts";
+export {
+  type BitsPerByte,
+  type CheckpointRun,
+  decidingBpb,
+  type RunIdentity,
+  runIdentity,
+  runsIn,
+} from "./runs.ts";
 export { writeSafetensors } from "./safetensors_writer.ts";
 export {
   addToMeta,

@@ -2,6 +2,19 @@ import { join } from "@std/path";
 import { completeSteps, type StepFiles } from "../layout.ts";
 import { readMeta } from "./open.ts";
 
+/** What was measured of a model, in nanochat's spelling. */
+export interface BitsPerByte {
+  /** Bits per byte of the validation mixture. */
+  val_bpb?: number;
+  /** Those of the user's own conversations beside it. */
+  val_own_bpb?: number;
+}
+
+/** The number that tells a run's best model: own conversations count where they are measured. */
+export function decidingBpb({ val_bpb, val_own_bpb }: BitsPerByte): number | undefined {
+  return val_own_bpb ?? val_bpb;
+}
+
 /**
  * Which run a checkpoint is of, as its meta file says under `run`. A run that is gone on with stays
  * the same one.
@@ -12,11 +25,18 @@ export interface RunIdentity {
   /** When it began, in ISO 8601: later than every run that was there before. */
   began: string;
   /** Its best checkpoint by validation so far. */
-  best?: {
+  best?: BitsPerByte & {
     /** The step. */
     step: number;
-    /** Its bits per byte. */
-    val_bpb: number;
+  };
+  /** How many measurements in a row were not better since; of a run that ends after some. */
+  waited?: number;
+  /** Where it ended, if this is its best checkpoint and later ones were given up for it. */
+  ended?: {
+    /** The last step. */
+    step: number;
+    /** How many measurements had not been better, if that was why. */
+    patience?: number;
   };
 }
 

@@ -1,0 +1,63 @@
+/**
+ * Settings for one's own conversations alone: how many they are is looked at before they are chosen.
+ *
+ * @module
+ */
+import { type CheckpointFiles, readMeta } from "../checkpoint/disk/mod.ts";
+import { pause } from "../pause.ts";
+import { SINGLE } from "../ranks/mod.ts";
+import type { Task } from "../tasks/mod.ts";
+import { parseOwnData } from "../tasks/mod.ts";
+import type { Tokenizer } from "../tokenizer/mod.ts";
+import {
+  type DataAmount,
+  inheritSettings,
+  openTokenizer,
+  type RunIo,
+  type RunMixtures,
+  smallDataSettings,
+  snakeCase,
+} from "../training/mod.ts";
+import type { SftOptions } from "./options.ts";
+
+/**
+ * The options with the recipe for what was not said, which is told in a line each. They are kept with
+ * the run, as what was said is.
+ *
+ * @param files The checkpoint that the run begins with.
+ */
+export async function withOwnRecipe(
+  options: SftOptions,
+  { train }: RunMixtures,
+  files: CheckpointFiles,
+  { baseDir, terminal, signal, ranks = SINGLE }: RunIo,
+): Promise<SftOptions> {
+  const amount = await amountOf(train, await openTokenizer(baseDir, files), signal);
+  const { raw } = await readMeta(files.meta);
+  const inherited = inheritSettings({}, raw, undefined, options.source);
+  const checkpoint = { ...inherited, deviceBatchSize: Number(inherited.deviceBatchSize) };
+  const said = Object.fromEntries(options.given.map((name) => [name, options[name]]));
+  const hasEpochs = options.data.some((own) => parseOwnData(own).path !== own);
+  const { worldSize } = ranks;
+  const chosen = smallDataSettings(amount, checkpoint, said, { hasEpochs, worldSize });
+  for (const { name, value, why } of chosen) {
+    terminal.info(`${snakeCase(name)}=${value} by the recipe for own data: ${why}`);
+  }
+  return { ...options, ...Object.fromEntries(chosen.map(({ name, value }) => [name, value])) };
+}
+
+/** How much a task has. */
+async function amountOf(
+  task: Task,
+  tokenizer: Tokenizer,
+  signal: AbortSignal,
+): Promise<DataAmount> {
+  const amount = { conversations: task.length, tokens: 0, longest: 0 };
+  for (let index = 0; index < task.length; index++) {
+    const { ids } = tokenizer.renderConversation(task.get(index), Infinity);
+    amount.tokens += ids.length;
+    amount.longest = Math.max(amount.longest, ids.length);
+    await pause(signal);
+  }
+  return amount;
+}
