@@ -14,10 +14,9 @@ import {
   type DataNumbers,
   dataNumbers,
   LengthTally,
-  loadOwnFiles,
-  type OwnDataOptions,
+  type OwnFiles,
+  type OwnParts,
   type RunIo,
-  splitOwn,
 } from "../training/mod.ts";
 import { type DataFault, FaultFinder } from "./data_faults.ts";
 
@@ -46,24 +45,15 @@ export interface DataReport {
 /**
  * Looks at every conversation of own files. Neither a model nor a GPU is needed.
  *
- * @param options Which files, and how they are read and split.
+ * @param own The files, and what of them is trained on and measured.
  * @param tokens What they are rendered with, and how many tokens of a row go into the model.
- * @throws {UserError} naming the file and place of what cannot be read.
  * @throws The signal's reason, once it is aborted.
- *
- * @example
- * ```ts ignore
- * const report = await dataReport({ data: ["own.jsonl"], … }, { tokenizer, T: 512 }, io);
- * for (const { count, words } of report.faults) console.log(`${count} ${words}`);
- * ```
  */
 export async function dataReport(
-  options: OwnDataOptions,
+  { files, parts: { held, notes } }: { files: OwnFiles; parts: OwnParts },
   { tokenizer, T }: { tokenizer: Tokenizer; T: number },
   { terminal, signal }: Pick<RunIo, "terminal" | "signal">,
 ): Promise<DataReport> {
-  const files = await loadOwnFiles(options, signal);
-  const { held, notes } = await splitOwn(files, options, undefined, signal);
   const measured = new Set(Array.from({ length: held?.length ?? 0 }, (_, i) => held!.where(i)));
   const tasks = files.data.map(({ task }) => task);
   if (files.validation) tasks.push(files.validation);

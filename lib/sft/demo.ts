@@ -7,7 +7,13 @@
  */
 import { join } from "@std/path";
 import { EmbeddedSource } from "../tasks/mod.ts";
-import { demoDir, needsShippedBase, placeFile, placeShippedBase, RECIPES } from "../training/mod.ts";
+import {
+  demoDir,
+  needsShippedBase,
+  placeFile,
+  placeShippedBase,
+  RECIPES,
+} from "../training/mod.ts";
 import type { SftOptions } from "./options.ts";
 
 /** The samples' datasets, as folders of splits. */

@@ -76,6 +76,7 @@ function isCheckOf(task: Task, value: unknown): value is TaskCheck {
   return conversations === task.length && typeof checksum === "string" &&
     [cut, lostTokens, leftOut, bytes, trained].every(Number.isInteger) &&
     [lengths, longest].every((pairs) => (
-      Array.isArray(pairs) && pairs.every((pair) => Array.isArray(pair) && pair.every(Number.isInteger))
+      Array.isArray(pairs) &&
+      pairs.every((pair) => Array.isArray(pair) && pair.every(Number.isInteger))
     ));
 }

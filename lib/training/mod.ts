@@ -100,6 +100,7 @@ export { openSinks } from "./sinks.ts";
 export {
   type Chosen,
   type DataAmount,
+  dataAmount,
   type SmallDataSettings,
   smallDataSettings,
 } from "./small_data.ts";
