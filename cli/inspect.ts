@@ -23,6 +23,8 @@ export function inspectCommand() {
       checkOneOf(options, "conversation", "packing");
       const hasData = options.data.length > 0;
       checkOneOf({ ...options, data: hasData }, "conversation", "data");
+      // What a mixture file names beside them is looked at with the packing alone.
+      checkOneOf({ ...options, data: hasData && !options.packing }, "data", "mixture");
       await withSystemIo(false, (io) => {
         if (options.conversation !== undefined) {
           return inspectConversation(options.conversation, io);

@@ -13,11 +13,14 @@ import { oddCharacters } from "./odd_characters.ts";
 /** Places that are named of each fault, and members of a group. */
 const MOST_NAMED = 3;
 
+/** Long answers from which it is known how a file's end. */
+const MANY = 10;
+
 /** Something that may be wrong. */
 export interface DataFault {
-  /** How many conversations have it; of copies, those after the first. */
+  /** How many conversations have it; of copies those after the first. */
   count: number;
-  /** What it is, in words that follow the count and "conversations". */
+  /** What it is, in words. */
   words: string;
   /** Where the first few are; of copies and contradictions the places of one group each. */
   places: string[][];
@@ -49,16 +52,18 @@ export class FaultFinder {
     const answers = messages.filter(({ role }) => role === "assistant");
     const texts = messages.map(plainText), text = texts.join("\n");
     const note = (words: string) => this.#note(words, place);
-    if (answers.some((answer) => plainText(answer).trim() === "")) note("have an empty answer");
-    if (last.role === "user") note("end with the user: what is asked last is not trained on");
-    if (!isTrained) note(`have no trained text in a row of ${this.#T} tokens and are left out`);
+    if (answers.some((answer) => plainText(answer).trim() === "")) note("Empty answers");
+    if (last.role === "user") note("Ends with the user, whose last message is not answered");
+    if (!isTrained) note(`No trained text in a row of ${this.#T} tokens, so left out`);
     else if (lost > 0) {
       this.#lost += lost;
       note(this.#longWords);
     }
     if (last.role === "assistant") this.#lookAtEnd(plainText(last), place);
-    for (const words of oddCharacters(text)) note(`have ${words}`);
-    if (/<\|\w+\|>|\[\/?INST\]/.test(text)) note("have the marks of a chat format in their text");
+    for (const words of oddCharacters(text)) note(capital(words));
+    if (/<\|\w+\|>|\[\/?INST\]/.test(text)) {
+      note("Marks of a chat format in the text, such as <|im_end|>");
+    }
     if (text.includes("\r\n")) {
       this.#crLf.count++;
       if (this.#crLf.with.length < MOST_NAMED) this.#crLf.with.push(place);
@@ -77,10 +82,10 @@ export class FaultFinder {
       if (count > 0) faults.push({ count, words, places: groups.slice(0, MOST_NAMED) });
     };
     const extra = (groups: string[][]) => groups.reduce((sum, { length }) => sum + length - 1, 0);
-    add("are exact copies of another", copies, extra(copies));
-    add("are copies of another but for white space", spaced, extra(spaced));
+    add("Exact copies", copies, extra(copies));
+    add("Copies but for white space", spaced, extra(spaced));
     add(
-      "have a question that others answer otherwise",
+      "The same question with another answer",
       contrary,
       contrary.reduce((sum, { length }) => sum + length, 0),
     );
@@ -91,19 +96,19 @@ export class FaultFinder {
       add(said, places.map((place) => [place]), count);
     }
     const { long, count, places } = this.#cut;
-    // Where most end so, it is how they are written.
-    if (2 * count <= long) {
-      add("end in the middle of a sentence", places.map((place) => [place]), count);
+    // Where most of many end so, it is how they are written.
+    if (long < MANY || 2 * count <= long) {
+      add("Ends in the middle of a sentence", places.map((place) => [place]), count);
     }
     const { with: ended, count: crLf, without } = this.#crLf;
     if (without) {
-      add("end their lines with CR LF, others with LF", ended.map((place) => [place]), crLf);
+      add("Lines end with CR LF, in others with LF", ended.map((place) => [place]), crLf);
     }
     return faults;
   }
 
   get #longWords(): string {
-    return `are longer than a row of ${this.#T} tokens and cut to it`;
+    return `Longer than a row of ${this.#T} tokens and cut to it`;
   }
 
   #note(words: string, place: string): void {
@@ -115,7 +120,7 @@ export class FaultFinder {
 
   #lookAtEnd(answer: string, place: string): void {
     const found = looksCut(answer);
-    if (found === "open code") return this.#note("end in a code block that is not closed", place);
+    if (found === "open code") return this.#note("Ends in a code block that is not closed", place);
     if (found === "short") return;
     this.#cut.long++;
     if (found !== "open sentence") return;
@@ -146,6 +151,10 @@ function push(groups: Groups, key: string, place: string): boolean {
   if (known) known.push(place);
   else groups.set(key, [place]);
   return known !== undefined;
+}
+
+function capital(words: string): string {
+  return words[0].toUpperCase() + words.slice(1);
 }
 
 function plainText({ content }: Message): string {

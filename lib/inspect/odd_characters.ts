@@ -9,13 +9,13 @@ const BYTES = "\\u0080-\\u00bf€‚ƒ„†‡ˆ‰Š‹ŒŽ•˜™š›œžŸ
 /** The same with them. */
 const ALL_BYTES = `${BYTES}…‘’“”–—`;
 
-/** What is odd, in words that follow a count, and how it is found. */
+/** What is odd, in words, and how it is found. */
 const ODDITIES: readonly (readonly [words: string, found: RegExp])[] = [
   ["U+FFFD, which stands where a character was lost", /\ufffd/],
-  ["a NUL character", /\0/],
+  ["NUL characters", /\0/],
   // deno-lint-ignore no-control-regex
   ["control characters", /[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/],
-  ["half of a character (an unpaired surrogate)", /\p{Surrogate}/u],
+  ["half of a character (unpaired surrogates)", /\p{Surrogate}/u],
   ["private or unassigned characters", /[\p{Co}\p{Noncharacter_Code_Point}]/u],
   // Those that join and part letters belong to Persian, Indic scripts and emoji.
   ["invisible characters (zero width)", /[\u200b\u2060\ufeff\u180e]/],

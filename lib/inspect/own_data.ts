@@ -27,7 +27,7 @@ import {
 } from "../training/mod.ts";
 import type { InspectOptions } from "./checkpoint.ts";
 import { dataReport } from "./data.ts";
-import { epochWords, printDataReport } from "./print_data.ts";
+import { printCost, printDataReport } from "./print_data.ts";
 import { measureRate } from "./training_rate.ts";
 
 /** Which own conversations are looked at, and the run that they are for. */
@@ -83,17 +83,14 @@ export async function inspectData(options: InspectDataOptions, io: RunIo): Promi
   const { numbers } = report;
   if (!numbers || !found) return;
   const { rows, trainedShare } = numbers;
-  const steps = Math.ceil(rows * T / totalBatchSize);
+  const epoch = { steps: Math.ceil(rows * T / totalBatchSize), tokens: totalBatchSize };
+  terminal.print("");
   const rate = await withDevice(options, io, (device) => {
     const shape = { ...found.shape, dtype: computeType(device, found.shape, options.dtype) };
     const { muon } = RECIPES[options.recipe];
     return measureRate(device, { shape, T, trainedShare, muon }, io);
   });
-  const size = `${rows} rows, ${steps} steps of ${totalBatchSize} tokens`;
-  if (typeof rate === "string") terminal.print(`An epoch: ${size}; ${rate}`);
-  else {
-    terminal.print(`An epoch        ${epochWords(steps, rows * rate.row + steps * rate.step)}`);
-  }
+  printCost(epoch, numbers, rate, terminal);
 }
 
 /** Finds what a run would begin with; where it would begin with nothing, what ships stands for it. */

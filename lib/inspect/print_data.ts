@@ -10,6 +10,7 @@ import { formatDuration, type Terminal } from "../tracking/mod.ts";
 import type { DataNumbers } from "../training/mod.ts";
 import type { DataReport } from "./data.ts";
 import type { DataFault } from "./data_faults.ts";
+import type { TrainingRate } from "./training_rate.ts";
 
 /** Tokens of a conversation that are shown at its beginning and its end. */
 const HEAD = 120, TAIL = 24;
@@ -35,7 +36,7 @@ export function printDataReport(
 ): void {
   const { notes, conversations, messages, shown, faults, numbers } = report;
   const print = (text: string, indent = 0) => {
-    for (const line of wrapped(harmless(text), terminal.columns, indent)) terminal.print(line);
+    for (const line of wrapped(text, terminal.columns, indent)) terminal.print(line);
   };
   for (const note of notes) print(note);
 
@@ -53,7 +54,7 @@ export function printDataReport(
 
   terminal.print("");
   const row = (label: string, value: string) => print(label.padEnd(LABEL) + value, LABEL);
-  row("Conversations", `${count(conversations)} of ${plural(messages, "message")}`);
+  row("Conversations", `${count(conversations)}, ${plural(messages, "message")}`);
   if (numbers) printNumbers(numbers, row, terminal);
 }
 
@@ -69,10 +70,9 @@ function printFault(
       ? `${before.reverse().join(", ")} and ${last}`
       : [...before.reverse(), last].join(", ") + more;
   });
-  const shown = places.reduce((sum, group) => sum + group.length, 0);
-  const rest = found > shown ? "; …" : "";
-  void terminal;
-  print(`${count(found).padStart(6)} ${words}: ${named.join("; ")}${rest}`, 7);
+  const all = places.reduce((sum, group) => sum + group.length, 0);
+  if (found > all) named.push("…");
+  print(`- ${words}: ${terminal.style("yellow", count(found))} (${named.join("; ")})`, 2);
 }
 
 function printNumbers(
@@ -80,29 +80,48 @@ function printNumbers(
   row: (label: string, value: string) => void,
   terminal: Terminal,
 ): void {
-  row("Tokens", `${count(tokens)} in a pass, of which ${count(trained)} are trained on`);
+  row("Tokens", `${count(tokens)} in an epoch, of which ${count(trained)} are trained on`);
   row("Rows", `about ${count(rows)} of ${count(T)} tokens`);
   row("Padding", percent(paddingShare));
   row("Trained on", `${percent(trainedShare)} of the rows`);
   const most = Math.max(...histogram.map(({ conversations }) => conversations));
-  const columns = Math.max(8, Math.min(BAR, terminal.columns - LABEL - 16));
+  const columns = Math.max(8, Math.min(BAR, terminal.columns - LABEL - 20));
   for (const [i, { most: upTo, conversations }] of histogram.entries()) {
     const bar = "█".repeat(Math.ceil(columns * conversations / most));
     const label = i === 0 ? "Length up to" : "";
-    const place = count(upTo).padStart(LABEL - 13 + 4);
-    terminal.print(
-      `${label.padEnd(12)}${place} ${terminal.style("cyan", bar)}${bar && " "}${
-        count(conversations)
-      }`,
-    );
+    const head = label.padEnd(LABEL) + count(upTo).padStart(6);
+    terminal.print(`${head} ${terminal.style("cyan", bar)}${bar && " "}${count(conversations)}`);
   }
   row("Longest", longest.map(({ place, tokens }) => `${count(tokens)} (${place})`).join(", "));
 }
 
-/** What an epoch takes, in words. */
-export function epochWords(steps: number, seconds: number): string {
-  const time = seconds < 60 ? `${Math.max(1, Math.round(seconds))} s` : formatDuration(seconds);
-  return `${plural(steps, "step")}, about ${time}`;
+/** A step of a run, and how many an epoch takes. */
+export interface EpochSteps {
+  /** How many. */
+  steps: number;
+  /** Tokens of each. */
+  tokens: number;
+}
+
+/** Prints what an epoch costs: its steps, and the time at a rate, or why there is none. */
+export function printCost(
+  { steps, tokens }: EpochSteps,
+  { rows, T }: Pick<DataNumbers, "rows" | "T">,
+  rate: TrainingRate | string,
+  terminal: Terminal,
+): void {
+  const size = `${plural(steps, "step")} of ${count(tokens)} tokens`;
+  const value = typeof rate === "string" ? `${size}; ${rate}` : atRate(rate);
+  for (const line of wrapped("An epoch".padEnd(LABEL) + value, terminal.columns, LABEL)) {
+    terminal.print(line);
+  }
+
+  function atRate(rate: TrainingRate): string {
+    const seconds = rows * rate.row + steps * rate.step;
+    const time = seconds < 60 ? `${Math.max(1, Math.round(seconds))} s` : formatDuration(seconds);
+    const perSecond = Math.round(rows * T / seconds);
+    return `${size}, about ${time} at ${count(perSecond)} tokens a second, measured`;
+  }
 }
 
 /** The tokens of a conversation in lines that fit, the middle of a long one left out. */

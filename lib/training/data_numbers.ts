@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { fitToRow, packingStats, type Rendered } from "../dataloader/mod.ts";
+import { packingStats, type Rendered, type RowFit } from "../dataloader/mod.ts";
 import { PythonRandom } from "../random/mod.ts";
 import type { Conversation } from "../conversation.ts";
 
@@ -33,13 +33,13 @@ export class LengthTally {
   /**
    * Counts one.
    *
-   * @param isTrained Whether it has trained text within a row, see {@linkcode fitToRow}.
+   * @param isTrained Whether it has trained text within a row.
    * @param length How many of its tokens a row takes.
    */
   add(
     index: number,
     { ids, mask }: Rendered,
-    { isTrained, length }: Pick<ReturnType<typeof fitToRow>, "isTrained" | "length">,
+    { isTrained, length }: Pick<RowFit, "isTrained" | "length">,
   ): void {
     const longest = this.#longest, { length: tokens } = ids;
     if (longest.length < MOST_LONGEST || tokens > longest.at(-1)![1]) {
@@ -105,7 +105,7 @@ export async function dataNumbers(
 ): Promise<DataNumbers | undefined> {
   const lengths = new Map<number, number>();
   const longest = new Map<string, number>();
-  let conversations = 0, tokens = 0, trained = 0;
+  let conversations = 0, tokens = 0, kept = 0, trained = 0;
   for (const { task, counted } of tasks) {
     trained += counted.trained;
     for (const [index, tokens] of counted.longest) longest.set(task.where(index), tokens);
@@ -113,6 +113,7 @@ export async function dataNumbers(
       lengths.set(length, (lengths.get(length) ?? 0) + count);
       conversations += count;
       tokens += length * count;
+      kept += Math.min(length, T + 1) * count;
     }
   }
   if (conversations === 0) return undefined;
@@ -127,7 +128,8 @@ export async function dataNumbers(
       .sort((a, b) => b.tokens - a.tokens).slice(0, MOST_LONGEST),
     rows,
     paddingShare,
-    trainedShare: trained / (rows * T),
+    // A row has one place more than it has tokens that are predicted.
+    trainedShare: trained / kept * (1 - paddingShare) * (T + 1) / T,
   };
 }
 
@@ -193,7 +195,7 @@ async function packLengths(
  * assertEquals(dataLines({ ...sizes, histogram, longest, ...shares }), [
  *   "Own data: 5 conversations, 115 tokens, in about 2 rows of 64: 10.0% padding, 50.0% trained on",
  *   "Own data: tokens of a conversation: up to 32: 4, to 64: 1",
- *   "Own data: longest: 40 tokens (own.jsonl, line 3)",
+ *   "Own data: longest: 40 tokens (line 3) of own.jsonl",
  * ]);
  * ```
  */
@@ -202,15 +204,18 @@ export function dataLines(numbers: DataNumbers): string[] {
   const bins = histogram.map(({ most, conversations }) => (
     `${count(most)}: ${count(conversations)}`
   ));
+  // A file that holds them all is named once.
+  const files = new Set(longest.map(({ place }) => place.slice(0, place.lastIndexOf(", "))));
+  const [file] = files, prefix = files.size === 1 && file !== "" ? `${file}, ` : "";
   const named = longest.map(({ place, tokens }, i) => (
-    `${count(tokens)}${i === 0 ? " tokens" : ""} (${place})`
+    `${count(tokens)}${i === 0 ? " tokens" : ""} (${place.slice(prefix.length)})`
   ));
   return [
     `${plural(conversations, "conversation")}, ${plural(tokens, "token")}, in about ` +
     `${plural(rows, "row")} of ${T}: ${percent(numbers.paddingShare)} padding, ` +
     `${percent(numbers.trainedShare)} trained on`,
     `tokens of a conversation: up to ${bins.join(", to ")}`,
-    `longest: ${named.join(", ")}`,
+    `longest: ${named.join(", ")}${prefix && ` of ${file}`}`,
   ].map((line) => `Own data: ${line}`);
 }
 
