@@ -25,7 +25,7 @@ const ODDITIES: readonly (readonly [words: string, found: RegExp])[] = [
     // Ã and Â end words of capitals, before quotes and dashes.
     new RegExp(
       `(?<!\\p{Lu})(?:Ã[${BYTES}]|Â[${BYTES}])|â€[${ALL_BYTES}]|ðŸ[${ALL_BYTES}]|` +
-        `(?:[ÐÑ][${ALL_BYTES}]){2}|(?:[å-é][${BYTES}]{2}){2}`,
+        `(?:[ÐÑ][${ALL_BYTES}]){2}|(?:[ä-é][${BYTES}]{2}){2}`,
       "u",
     ),
   ],

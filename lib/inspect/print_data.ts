@@ -6,7 +6,7 @@
 import { unicodeWidth } from "@std/cli/unicode-width";
 import { harmless } from "../harmless.ts";
 import type { RenderedConversation, Tokenizer } from "../tokenizer/mod.ts";
-import { formatDuration, type Terminal } from "../tracking/mod.ts";
+import type { Terminal } from "../tracking/mod.ts";
 import type { DataNumbers } from "../training/mod.ts";
 import type { DataReport } from "./data.ts";
 import type { DataFault } from "./data_faults.ts";
@@ -18,6 +18,9 @@ const HEAD = 120, TAIL = 24;
 const LABEL = 16;
 /** Columns of the longest bar. */
 const BAR = 40;
+
+/** Columns of a terminal that does not say how many it has, or has too few for any table. */
+const LEAST_COLUMNS = 40;
 
 const count = (value: number) => value.toLocaleString("en-US");
 const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
@@ -36,7 +39,7 @@ export function printDataReport(
 ): void {
   const { notes, conversations, messages, shown, faults, numbers } = report;
   const print = (text: string, indent = 0) => {
-    for (const line of wrapped(text, terminal.columns, indent)) terminal.print(line);
+    for (const line of wrapped(text, columnsOf(terminal), indent)) terminal.print(line);
   };
   for (const note of notes) print(note);
 
@@ -85,7 +88,7 @@ function printNumbers(
   row("Padding", percent(paddingShare));
   row("Trained on", `${percent(trainedShare)} of the rows`);
   const most = Math.max(...histogram.map(({ conversations }) => conversations));
-  const columns = Math.max(8, Math.min(BAR, terminal.columns - LABEL - 20));
+  const columns = Math.max(8, Math.min(BAR, columnsOf(terminal) - LABEL - 20));
   for (const [i, { most: upTo, conversations }] of histogram.entries()) {
     const bar = "█".repeat(Math.ceil(columns * conversations / most));
     const label = i === 0 ? "Length up to" : "";
@@ -110,18 +113,33 @@ export function printCost(
   rate: TrainingRate | string,
   terminal: Terminal,
 ): void {
-  const size = `${plural(steps, "step")} of ${count(tokens)} tokens`;
-  const value = typeof rate === "string" ? `${size}; ${rate}` : atRate(rate);
-  for (const line of wrapped("An epoch".padEnd(LABEL) + value, terminal.columns, LABEL)) {
+  const share = rows * T / tokens, step = `of ${count(tokens)} tokens`;
+  const size = share <= 0.5
+    ? `less than a step ${step}, which sees ${plural(Math.round(1 / share), "epoch")};`
+    : `${plural(steps, "step")} ${step},`;
+  const value = typeof rate === "string" ? `${size} ${rate}` : atRate(rate);
+  for (const line of wrapped("An epoch".padEnd(LABEL) + value, columnsOf(terminal), LABEL)) {
     terminal.print(line);
   }
 
   function atRate(rate: TrainingRate): string {
     const seconds = rows * rate.row + steps * rate.step;
-    const time = seconds < 60 ? `${Math.max(1, Math.round(seconds))} s` : formatDuration(seconds);
     const perSecond = Math.round(rows * T / seconds);
-    return `${size}, about ${time} at ${count(perSecond)} tokens a second, measured`;
+    return `${size} about ${timeWords(seconds)} at ${count(perSecond)} tokens a second as measured`;
   }
+}
+
+/** How long something takes, as exactly as it can be told beforehand. */
+function timeWords(seconds: number): string {
+  const [value, unit] = seconds < 60
+    ? [seconds, "second"]
+    : seconds < 7200
+    ? [seconds / 60, "minute"]
+    : [seconds / 3600, "hour"];
+  const rounded = unit !== "second" && value < 10
+    ? Math.round(10 * value) / 10
+    : Math.max(1, Math.round(value));
+  return plural(rounded, unit);
 }
 
 /** The tokens of a conversation in lines that fit, the middle of a long one left out. */
@@ -141,7 +159,7 @@ function tokenLines(
         const [first, ...broken] = text.split("\n");
         const marks = terminal.colors || mask[to] === 0 ? 1 : 3;
         const wide = unicodeWidth(first) + marks;
-        if (to > from && width + wide > terminal.columns) break;
+        if (to > from && width + wide > columnsOf(terminal)) break;
         width = broken.length > 0 ? unicodeWidth(broken.at(-1)!) + marks : width + wide;
         to++;
       }
@@ -150,6 +168,10 @@ function tokenLines(
     }
   }
   return lines;
+}
+
+function columnsOf(terminal: Terminal): number {
+  return Math.max(LEAST_COLUMNS, terminal.columns);
 }
 
 /** Text in lines that fit, broken between words; all but the first are indented. */
