@@ -77,8 +77,8 @@ export async function inspectData(options: InspectDataOptions, io: RunIo): Promi
   }
   const { maxSeqLen: T, totalBatchSize } = settings;
   const report = await dataReport({ files, parts }, { tokenizer, T }, io);
-  if (note) terminal.info(note);
-  printDataReport(report, tokenizer, terminal);
+  const notes = note ? [note, ...report.notes] : report.notes;
+  printDataReport({ ...report, notes }, tokenizer, terminal);
 
   const { numbers } = report;
   if (!numbers || !found) return;

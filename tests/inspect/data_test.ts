@@ -235,7 +235,7 @@ Deno.test("the numbers are those that are counted by hand", async () => {
 Deno.test("what is found in the identity conversations is really there", async () => {
   const { faults, numbers } = await reportOf(
     [join(SAMPLES, "identity_conversations.jsonl.gz")],
-    512,
+    4096,
   );
   assertEquals(faults.map(({ words, count }) => [words.slice(0, 21), count]), [
     // Greetings that are answered in several ways.

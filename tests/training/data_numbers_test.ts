@@ -2,7 +2,7 @@ import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { DiskFolder } from "../../lib/checkpoint/disk/mod.ts";
 import { fitToRow, packingStats } from "../../lib/dataloader/mod.ts";
-import { loadOwnFile, repeatTask, Task, TaskMixture } from "../../lib/tasks/mod.ts";
+import { loadOwnFile, repeatTask, type Task, TaskMixture } from "../../lib/tasks/mod.ts";
 import { Tokenizer } from "../../lib/tokenizer/mod.ts";
 import { checkMixtures, dataLines, dataNumbers, LengthTally } from "../../lib/training/mod.ts";
 import { inTempDir } from "../temp_dir.ts";
@@ -46,6 +46,7 @@ Deno.test("a run knows how long its own conversations are, remembered ones too",
         terminal,
         signal,
       });
+      assert(checked.ownTrain);
       return checked.ownTrain;
     };
     const many = Array.from({ length: 1200 }, (_, i) => [
@@ -55,7 +56,7 @@ Deno.test("a run knows how long its own conversations are, remembered ones too",
     const path = join(baseDir, "own.jsonl");
     await Deno.writeTextFile(path, many.map((line) => JSON.stringify(line) + "\n").join(""));
     const first = await of(repeatTask(await loadOwnFile(path), 2));
-    assertEquals(first?.conversations, 2400);
+    assertEquals(first.conversations, 2400);
     assert(first.longest[0].place.startsWith(`${path}, `));
     assert(/ 701$/.test(first.longest[0].place));
     const memory = join(baseDir, "checked_data.json");
@@ -65,7 +66,7 @@ Deno.test("a run knows how long its own conversations are, remembered ones too",
     const other = join(baseDir, "other.jsonl");
     await Deno.rename(path, other);
     const renamed = await of([await loadOwnFile(other)]);
-    assert(renamed?.longest[0].place.startsWith(`${other}, `));
+    assert(renamed.longest[0].place.startsWith(`${other}, `));
     const [sizes, lengths, longest] = dataLines(renamed);
     assert(sizes.startsWith("Own data: 1,200 conversations, "));
     const told = lengths.matchAll(/ ([\d,]+): ([\d,]+)/g);
