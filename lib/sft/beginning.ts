@@ -68,8 +68,7 @@ export async function openBeginning(
     : fewerRows(inherited, ranks.worldSize, (note) => terminal.info(note));
   const dtype = computeType(device, found.shape, options.dtype);
   const { recompute } = options, { muon } = RECIPES[options.recipe];
-  // Own conversations are asked, before and after.
-  const measures = options.chatcoreEvery > 0 || options.dataOnly;
+  const measures = options.chatcoreEvery > 0;
   // Which token it is takes no memory.
   const separator = options.isolate ? 0 : undefined;
   const settings = await planTraining(

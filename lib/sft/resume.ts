@@ -5,6 +5,7 @@
  * @module
  */
 import { resolve } from "@std/path";
+import { runIdentity } from "../checkpoint/disk/mod.ts";
 import type { CheckpointMeta } from "../checkpoint/mod.ts";
 import { UserError } from "../errors.ts";
 import type { Terminal } from "../tracking/mod.ts";
@@ -115,4 +116,29 @@ export function standing(
     );
   }
   return { ...at, progress };
+}
+
+/** Whether a saved run has nothing more to do, by what it is told now. */
+export function hasEnded(
+  { raw }: CheckpointMeta,
+  at: RunProgress,
+  { patience, numIterations }: SftOptions,
+): boolean {
+  const ended = runIdentity(raw)?.ended;
+  if (!ended) return at.progress >= 1 && typeof raw.val_bpb === "number";
+  const { step, patience: had } = ended;
+  return had === undefined ? !(numIterations > step) : patience > 0 && patience <= had;
+}
+
+/** Says that a run has ended, and of one whose best checkpoint was kept, when and why. */
+export function finished(
+  directory: string,
+  { step }: RunProgress,
+  { raw }: CheckpointMeta,
+): string {
+  const ended = runIdentity(raw)?.ended;
+  const line = `The run in ${directory} is finished: it ended with step ${ended?.step ?? step}`;
+  if (!ended) return line;
+  const why = ended.patience ? `, after ${ended.patience} measurements that were no better` : "";
+  return `${line}${why}; its best, step ${step}, is what was kept`;
 }

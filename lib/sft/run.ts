@@ -7,7 +7,6 @@ import {
   type CheckpointFiles,
   fileNames,
   readMeta,
-  type RunIdentity,
   runIdentity,
   runsIn,
 } from "../checkpoint/disk/mod.ts";
@@ -54,7 +53,7 @@ import { demoOptions, needsDemo, placeDemo } from "./demo.ts";
 import type { SftOptions } from "./options.ts";
 import { withOwnRecipe } from "./own_recipe.ts";
 import { OwnReport } from "./own_report.ts";
-import { resumedOptions, standing, withAbsolutePaths } from "./resume.ts";
+import { finished, hasEnded, resumedOptions, standing, withAbsolutePaths } from "./resume.ts";
 import { type Portrait, printPortraits, Showcase } from "./showcase.ts";
 
 /** What a run ended with. */
@@ -108,18 +107,14 @@ async function resume(given: SftOptions, io: RunIo, deviceIo: RunIo): Promise<Sf
   const options = resumedOptions(given, meta, files.meta, (line) => terminal.info(line));
   saved.at = standing(saved, options, terminal);
   const { directory } = files, { at } = saved;
-  const ended = runIdentity(meta.raw)?.ended;
-  const hasEnded = ended
-    ? !isToGoOn(ended, options)
-    : at.progress >= 1 && typeof meta.raw.val_bpb === "number";
-  if (hasEnded) {
+  if (hasEnded(meta, at, options)) {
     warnOfUnsaved(
       directory,
       await runsIn(directory, await fileNames(directory)),
       at.step,
       terminal,
     );
-    terminal.print(finished(directory, at, ended));
+    terminal.print(finished(directory, at, meta));
     return {
       directory,
       tag: files.tag,
@@ -128,33 +123,16 @@ async function resume(given: SftOptions, io: RunIo, deviceIo: RunIo): Promise<Sf
       metrics: {},
       isDemo: false,
       wasFinished: true,
-      isOutOfPatience: ended?.patience !== undefined,
+      isOutOfPatience: runIdentity(meta.raw)?.ended?.patience !== undefined,
     };
   }
   return await withDevice(options, deviceIo, async (device) => {
     const result = await fineTune(device, options, io, { resumed: { files, meta, saved } });
     // It may have lacked its last measurement only.
     const wasFinished = at.progress >= 1;
-    if (wasFinished && !io.signal.aborted) terminal.print(finished(directory, at));
+    if (wasFinished && !io.signal.aborted) terminal.print(finished(directory, at, meta));
     return { ...result, wasFinished };
   });
-}
-
-type RunEnding = NonNullable<RunIdentity["ended"]>;
-
-/** Whether a run whose best checkpoint was kept has more to do by what it is told now. */
-function isToGoOn(
-  { step, patience: had }: RunEnding,
-  { patience, numIterations }: SftOptions,
-): boolean {
-  return had === undefined ? numIterations > step : patience < 0 || patience > had;
-}
-
-function finished(directory: string, { step }: RunProgress, ended?: RunEnding): string {
-  const line = `The run in ${directory} is finished: it ended with step ${ended?.step ?? step}`;
-  if (!ended) return line;
-  const why = ended.patience ? `, after ${ended.patience} measurements that were no better` : "";
-  return `${line}${why}; its best, step ${step}, is what was kept`;
 }
 
 /** Fine-tunes the model that ships with the package, and shows it before and after. */

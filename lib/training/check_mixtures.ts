@@ -14,6 +14,8 @@ import { type DataNumbers, dataNumbers } from "./data_numbers.ts";
 import type { RunIo } from "./io.ts";
 import type { RunMixtures } from "./mixture.ts";
 
+type MixtureName = "training" | "validation" | "own validation";
+
 /** What was found in a run's mixtures, a task counted as often as it is mixed in. */
 export interface CheckedMixtures {
   /** What is trained on. */
@@ -73,8 +75,8 @@ export async function checkMixtures(
     const why = whyEmpty(checked, "trained text", options.T);
     throw new UserError(`there is nothing to train on: ${why}`);
   }
-  warn("the training mixture", checked, options.T, terminal);
-  const measured = (mixture: TaskMixture, name: string): DataCheck | undefined => {
+  warn("training", checked, options.T, terminal);
+  const measured = (mixture: TaskMixture, name: MixtureName): DataCheck | undefined => {
     const check = sum(mixture, checks);
     // Bits per byte are counted on text alone.
     if (check.bytes > 0) {
@@ -86,11 +88,11 @@ export async function checkMixtures(
     return undefined;
   };
   const counted = ownTrain.map((task) => ({ task, counted: checks.get(task)! }));
-  const checkedValidation = measured(validation, "the validation mixture");
+  const checkedValidation = measured(validation, "validation");
   return {
     train: checked,
     validation: checkedValidation,
-    own: own && (own === validation ? checkedValidation : measured(own, "the own part")),
+    own: own && (own === validation ? checkedValidation : measured(own, "own validation")),
     ownTrain: await dataNumbers(counted, options.T, signal),
     checksum: own ? joined(checked.checksum, sum(own, checks).checksum) : checked.checksum,
   };
@@ -123,12 +125,13 @@ function whyEmpty({ conversations }: DataCheck, lacking: string, T: number): str
 }
 
 function warn(
-  name: string,
+  name: MixtureName,
   { cut, lostTokens, leftOut }: DataCheck,
   T: number,
   terminal: Terminal,
 ): void {
-  const conversations = (n: number) => `${count(n)} conversation${n === 1 ? "" : "s"} of ${name}`;
+  const conversations = (n: number) =>
+    `${count(n)} conversation${n === 1 ? "" : "s"} of the ${name} mixture`;
   if (cut > 0) {
     terminal.warn(
       `${conversations(cut)} ${cut === 1 ? "is" : "are"} longer than a row of ${T} tokens and ` +

@@ -141,7 +141,7 @@ export class RunCheckpoints implements AsyncDisposable {
   async #tellLast(): Promise<void> {
     const { ranks, disk } = this, last = disk?.last;
     const own = last && { ...last, optimizers: [...last.optimizers] };
-    const [files, waited] = await told(ranks, [own, disk?.waited ?? 0] as const);
+    const { files, waited } = await told(ranks, { files: own, waited: disk?.waited ?? 0 });
     this.#waited = waited;
     this.#last = files && { ...files, optimizers: new Map(files.optimizers) };
   }

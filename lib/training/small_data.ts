@@ -51,6 +51,8 @@ export interface SmallDataSettings {
   numIterations: number;
   /** First learning rate as a fraction of the base one. */
   initLrFrac: number;
+  /** Share of the run in which the learning rate falls. */
+  warmdownRatio: number;
   /** Steps between measurements. */
   evalEvery: number;
   /** Measurements that may be no better. */
@@ -78,6 +80,8 @@ const SMALLEST_STEP = 512;
 const LR_FRAC = 0.8;
 /** Epochs by the most conversations that they are for. */
 const EPOCHS = [[30, 20], [70, 6], [300, 4], [1000, 3], [Infinity, 2]] as const;
+/** Share of the run in which the learning rate falls, where it does not rise that long. */
+const WARMDOWN = 1;
 /** How often a run is measured on the way. */
 const MEASUREMENTS = 20;
 /** Measurements that may be no better before a run ends. */
@@ -105,7 +109,7 @@ const PATIENCE = 5;
 export function smallDataSettings(
   { conversations, tokens, longest }: DataAmount,
   checkpoint: Pick<InheritedSettings, "maxSeqLen" | "deviceBatchSize" | "totalBatchSize">,
-  said: Partial<SmallDataSettings> = {},
+  said: Partial<SmallDataSettings> & { warmupRatio?: number } = {},
   { hasEpochs = false, worldSize = 1 } = {},
 ): Chosen[] {
   const format = (count: number) => count.toLocaleString("en-US");
@@ -116,7 +120,8 @@ export function smallDataSettings(
   const wanted = Math.max(SMALLEST_STEP, tokens / STEPS_PER_EPOCH);
   const atATime = typeof said.deviceBatchSize === "number" ? said.deviceBatchSize : 1;
   const unit = maxSeqLen * atATime * worldSize;
-  const units = Math.max(1, Math.round(Math.min(wanted, checkpoint.totalBatchSize) / unit));
+  const mostUnits = Math.max(1, Math.floor(checkpoint.totalBatchSize / unit));
+  const units = Math.min(mostUnits, Math.ceil(wanted / unit));
   const totalBatchSize = said.totalBatchSize ?? units * unit;
   // As many rows at a time as the checkpoint's had tokens for.
   const rows = totalBatchSize / (maxSeqLen * worldSize);
@@ -140,7 +145,11 @@ export function smallDataSettings(
       value: totalBatchSize,
       why: `${format(steps(1))} steps see all ${format(tokens)} tokens once`,
     },
-    { name: "deviceBatchSize", value: deviceBatchSize, why: "rows at a time" },
+    {
+      name: "deviceBatchSize",
+      value: deviceBatchSize,
+      why: "rows of a step that are computed at once",
+    },
     {
       name: "numIterations",
       value: numIterations,
@@ -150,6 +159,11 @@ export function smallDataSettings(
       name: "initLrFrac",
       value: said.initLrFrac ?? Number((LR_FRAC * Math.min(1, Math.sqrt(share))).toPrecision(2)),
       why: "for steps of this size",
+    },
+    {
+      name: "warmdownRatio",
+      value: Math.min(WARMDOWN, 1 - (said.warmupRatio ?? 0)),
+      why: "the rate falls from the start",
     },
     {
       name: "evalEvery",
