@@ -115,9 +115,9 @@ export function printCost(
 ): void {
   const share = rows * T / tokens, step = `of ${count(tokens)} tokens`;
   const size = share <= 0.5
-    ? `less than a step ${step}, which sees ${plural(Math.round(1 / share), "epoch")};`
-    : `${plural(steps, "step")} ${step},`;
-  const value = typeof rate === "string" ? `${size} ${rate}` : atRate(rate);
+    ? `less than a step ${step} (which sees ${plural(Math.round(1 / share), "epoch")})`
+    : `${plural(steps, "step")} ${step}`;
+  const value = typeof rate === "string" ? `${size}; not timed: ${rate}` : atRate(rate);
   for (const line of wrapped("An epoch".padEnd(LABEL) + value, columnsOf(terminal), LABEL)) {
     terminal.print(line);
   }
@@ -125,7 +125,9 @@ export function printCost(
   function atRate(rate: TrainingRate): string {
     const seconds = rows * rate.row + steps * rate.step;
     const perSecond = Math.round(rows * T / seconds);
-    return `${size} about ${timeWords(seconds)} at ${count(perSecond)} tokens a second as measured`;
+    return `${size}, about ${timeWords(seconds)} at ${
+      count(perSecond)
+    } tokens a second as measured`;
   }
 }
 

@@ -269,7 +269,7 @@ Deno.test("own conversations are shown with what an epoch costs", async () => {
     assertMatch(plain.stdout, /\nConversations +31, 62 messages\n/);
     assertMatch(
       plain.stdout,
-      /\nAn epoch +less than a step of 524,288 tokens, which sees 1,365 epochs;/,
+      /\nAn epoch +less than a step of 524,288 tokens \(which sees 1,365 epochs\),/,
     );
     assert(plain.lines.every((line) => line.length <= 80 || line.includes(dir)), plain.stdout);
     const colored = await shownWith(true, { dataOnly: true });
@@ -296,7 +296,7 @@ Deno.test("without a base directory what ships stands in, and nothing is left be
     };
     const shipped = await shown({});
     assertMatch(shipped, /^No base checkpoint in /);
-    assertMatch(shipped, /\nAn epoch +less than a step of 4,096 tokens, which sees 64 epochs;/);
+    assertMatch(shipped, /\nAn epoch +less than a step of 4,096 tokens \(which sees 64 epochs\),/);
     // Of a model that was asked for and is not there, everything but the time.
     const lacking = await shown({ source: "sft" });
     assertMatch(lacking, /^Without a model: /);
