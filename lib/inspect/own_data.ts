@@ -75,22 +75,23 @@ export async function inspectData(options: InspectDataOptions, io: RunIo): Promi
       Object.assign(settings, { [name]: value });
     }
   }
-  const { maxSeqLen: T, totalBatchSize } = settings;
+  const { maxSeqLen: T, totalBatchSize, deviceBatchSize } = settings;
   const report = await dataReport({ files, parts }, { tokenizer, T }, io);
   const notes = note ? [note, ...report.notes] : report.notes;
   printDataReport({ ...report, notes }, tokenizer, terminal);
 
   const { numbers } = report;
   if (!numbers || !found) return;
-  const { rows, trainedShare } = numbers;
-  const epoch = { steps: Math.ceil(rows * T / totalBatchSize), tokens: totalBatchSize };
+  const { trainedShare } = numbers;
+  const steps = Math.ceil(numbers.rows * T / totalBatchSize);
+  const rows = Math.max(1, Math.min(deviceBatchSize, Math.floor(totalBatchSize / T)));
   terminal.print("");
   const rate = await withDevice(options, io, (device) => {
     const shape = { ...found.shape, dtype: computeType(device, found.shape, options.dtype) };
     const { muon } = RECIPES[options.recipe];
-    return measureRate(device, { shape, T, trainedShare, muon }, io);
+    return measureRate(device, { shape, rows, T, trainedShare, muon }, io);
   });
-  printCost(epoch, numbers, rate, terminal);
+  printCost({ steps, tokens: totalBatchSize }, numbers, rate, terminal);
 }
 
 /** Finds what a run would begin with; where it would begin with nothing, what ships stands for it. */
