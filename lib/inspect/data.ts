@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Conversation } from "../conversation.ts";
 import { fitToRow } from "../dataloader/mod.ts";
 import { pause } from "../pause.ts";
 import type { Task } from "../tasks/mod.ts";
@@ -64,21 +63,24 @@ export async function dataReport(
   const total = tasks.reduce((sum, { length }) => sum + length, 0);
   const progress = new Progress(terminal, { label: "Looking", total, unit: "conversations" });
   const report = { notes, conversations: total, messages: 0 };
-  const shown: DataReport["shown"] = [], finder = new FaultFinder(T);
-  const counted: CountedTask[] = [];
-  let done = 0;
-  const look = (conversation: Conversation, where: string) => {
-    const rendered = tokenizer.renderConversation(conversation, Infinity);
-    const fit = fitToRow(rendered, T, tokenizer.tokenBytes);
-    if (shown.length < SHOWN) shown.push({ place: placeIn(where), rendered });
-    report.messages += conversation.messages.length;
-    finder.look(conversation, placeIn(where), fit);
-    return { rendered, fit };
+  const shown: DataReport["shown"] = [], counted: CountedTask[] = [];
+  const starts: number[] = [];
+  const placeOf = (number: number) => {
+    const at = starts.findLastIndex((start) => start <= number);
+    return placeIn(tasks[at].where(number - starts[at]));
   };
-  const tallyOf = async (task: Task) => {
+  const finder = new FaultFinder(T, placeOf);
+  let done = 0;
+  const look = async (task: Task) => {
     const tally = new LengthTally();
+    starts.push(done);
     for (let index = 0; index < task.length; index++) {
-      const where = task.where(index), { rendered, fit } = look(task.get(index), where);
+      const conversation = task.get(index), where = task.where(index);
+      const rendered = tokenizer.renderConversation(conversation, Infinity);
+      const fit = fitToRow(rendered, T, tokenizer.tokenBytes);
+      if (shown.length < SHOWN) shown.push({ place: placeIn(where), rendered });
+      report.messages += conversation.messages.length;
+      finder.look(conversation, done, fit);
       if (!measured.has(where)) tally.add(index, rendered, fit);
       progress.update(++done);
       await pause(signal);
@@ -88,7 +90,7 @@ export async function dataReport(
   try {
     for (const task of tasks) {
       const places = { where: (index: number) => placeIn(task.where(index)) };
-      const tally = { task: places, counted: await tallyOf(task) };
+      const tally = { task: places, counted: await look(task) };
       const epochs = files.data.find((file) => file.task === task)?.epochs ?? 0;
       for (let epoch = 0; epoch < epochs; epoch++) counted.push(tally);
     }

@@ -13,6 +13,7 @@ import { oddCharacters } from "./odd_characters.ts";
 /** Places that are named of each fault, and members of a group. */
 const MOST_NAMED = 3;
 
+const SPACED = "Copies but for white space";
 /** Long answers from which it is known how a file's end. */
 const MANY = 10;
 
@@ -26,29 +27,40 @@ export interface DataFault {
   places: string[][];
 }
 
-/** Conversations that have something in common, by a key. */
-type Groups = Map<string, string[]>;
+/** Numbers of conversations that have something in common, by a key: of one alone without a list. */
+type Groups = Map<string, number | number[]>;
 
 /** Looks at conversations one by one. */
 export class FaultFinder {
   readonly #single = new Map<string, { count: number; places: string[] }>();
   readonly #exact: Groups = new Map();
   readonly #spaced: Groups = new Map();
-  readonly #questions = new Map<string, { answers: Set<string>; places: string[] }>();
+  /** By the question: the first answer and its conversation. */
+  readonly #answers = new Map<string, { answer: string; number: number }>();
+  /** By the question: all its answers, where there are several, and the first conversation of each. */
+  readonly #contrary = new Map<string, Map<string, number>>();
   readonly #cut = { long: 0, count: 0, places: [] as string[] };
   readonly #crLf = { with: [] as string[], count: 0, without: false };
   readonly #T: number;
+  readonly #placeOf: (number: number) => string;
   #lost = 0;
 
-  /** Begins. T is how many tokens of a row go into the model. */
-  constructor(T: number) {
+  /**
+   * Begins.
+   *
+   * @param T How many tokens of a row go into the model.
+   * @param placeOf Names a conversation for a person.
+   */
+  constructor(T: number, placeOf: (number: number) => string) {
     this.#T = T;
+    this.#placeOf = placeOf;
   }
 
-  /** Looks at a conversation, its place, and what a row takes of it. */
-  look(conversation: Conversation, place: string, { lost, isTrained }: RowFit): void {
+  /** Looks at a conversation, by its number, and at what a row takes of it. */
+  look(conversation: Conversation, number: number, { lost, isTrained }: RowFit): void {
     const { messages } = conversation, last = messages[messages.length - 1];
-    this.#compare(conversation, place);
+    this.#compare(conversation, number);
+    const place = this.#placeOf(number);
     const answers = messages.filter(({ role }) => role === "assistant");
     const texts = messages.map(plainText), text = texts.join("\n");
     const note = (words: string) => this.#note(words, place);
@@ -72,23 +84,21 @@ export class FaultFinder {
 
   /** What was found, the gravest first. */
   get faults(): DataFault[] {
-    const copies = [...this.#exact.values()].filter((places) => places.length > 1);
-    // Copies to the letter were counted.
-    const spaced = [...this.#spaced.values()].filter((places) => places.length > 1);
-    const contrary = [...this.#questions.values()].filter(({ answers }) => answers.size > 1)
-      .map(({ places }) => places);
     const faults: DataFault[] = [];
-    const add = (words: string, groups: string[][], count: number) => {
-      if (count > 0) faults.push({ count, words, places: groups.slice(0, MOST_NAMED) });
+    const add = (words: string, places: string[][], count: number) => {
+      if (count > 0) faults.push({ count, words, places });
     };
-    const extra = (groups: string[][]) => groups.reduce((sum, { length }) => sum + length - 1, 0);
-    add("Exact copies", copies, extra(copies));
-    add("Copies but for white space", spaced, extra(spaced));
-    add(
-      "The same question with another answer",
-      contrary,
-      contrary.reduce((sum, { length }) => sum + length, 0),
-    );
+    const addGroups = (words: string, groups: number[][], count: number) => {
+      const named = groups.slice(0, MOST_NAMED).map((group) => group.map(this.#placeOf));
+      add(words, named, count);
+    };
+    const members = (groups: number[][]) => groups.reduce((sum, { length }) => sum + length, 0);
+    for (const [words, all] of [["Exact copies", this.#exact], [SPACED, this.#spaced]] as const) {
+      const groups = [...all.values()].filter((group) => typeof group === "object");
+      addGroups(words, groups, members(groups) - groups.length);
+    }
+    const contrary = [...this.#contrary.values()].map((answers) => [...answers.values()]);
+    addGroups("The same question with another answer", contrary, members(contrary));
     for (const [words, { count, places }] of this.#single) {
       const said = words === this.#longWords
         ? `${words}, which loses ${this.#lost.toLocaleString("en-US")} tokens`
@@ -128,28 +138,28 @@ export class FaultFinder {
     if (this.#cut.places.length < MOST_NAMED) this.#cut.places.push(place);
   }
 
-  #compare({ messages }: Conversation, place: string): void {
-    const said = textOf({ messages });
+  #compare({ messages }: Conversation, number: number): void {
     const exact = hashOf(JSON.stringify(messages));
-    if (!push(this.#exact, exact, place)) push(this.#spaced, hashOf(said), place);
+    // Copies to the letter are not counted again.
+    if (!push(this.#exact, exact, number)) {
+      push(this.#spaced, hashOf(textOf({ messages })), number);
+    }
     const last = messages[messages.length - 1];
     if (last.role !== "assistant") return;
     const question = hashOf(textOf({ messages: messages.slice(0, -1) }));
-    const answer = hashOf(textOf({ messages: [last] }));
-    const known = this.#questions.get(question);
-    if (!known) this.#questions.set(question, { answers: new Set([answer]), places: [place] });
-    else if (!known.answers.has(answer)) {
-      known.answers.add(answer);
-      known.places.push(place);
-    }
+    const answer = hashOf(textOf({ messages: [last] })), first = this.#answers.get(question);
+    if (!first) return void this.#answers.set(question, { answer, number });
+    if (first.answer === answer) return;
+    const all = this.#contrary.get(question) ?? new Map([[first.answer, first.number]]);
+    if (!all.has(answer)) this.#contrary.set(question, all.set(answer, number));
   }
 }
 
-/** Adds a place to its group; true where the group was there. */
-function push(groups: Groups, key: string, place: string): boolean {
+/** Adds a conversation to its group; true where the group was there. */
+function push(groups: Groups, key: string, number: number): boolean {
   const known = groups.get(key);
-  if (known) known.push(place);
-  else groups.set(key, [place]);
+  if (typeof known === "object") known.push(number);
+  else groups.set(key, known === undefined ? number : [known, number]);
   return known !== undefined;
 }
 
