@@ -79,11 +79,11 @@ const SMALLEST_STEP = 512;
 /** Learning rate of steps of an eighth of the checkpoint's tokens and more. */
 const LR_FRAC = 0.8;
 /** Epochs by the most conversations that they are for. */
-const EPOCHS = [[30, 20], [70, 6], [300, 4], [1000, 3], [Infinity, 2]] as const;
+const EPOCHS = [[30, 20], [70, 6], [700, 4], [2000, 3], [Infinity, 2]] as const;
 /** Share of the run in which the learning rate falls, where it does not rise that long. */
 const WARMDOWN = 1;
 /** How often a run is measured on the way. */
-const MEASUREMENTS = 20;
+const MEASUREMENTS = 16;
 /** Measurements that may be no better before a run ends. */
 const PATIENCE = 5;
 

@@ -39,7 +39,7 @@ Deno.test("whatever there is, steps are whole, and rows no longer than needed or
         assert(all.numIterations >= 1 && all.evalEvery >= 1 && all.initLrFrac > 0);
         // Every conversation is seen, and a run is measured often enough to end by its patience.
         assert(all.numIterations * total >= amount[1]);
-        assert(all.numIterations / all.evalEvery <= 20);
+        assert(all.numIterations / all.evalEvery <= 16);
       }
     }
   }
@@ -63,7 +63,7 @@ Deno.test("what was said stands, and the rest goes with it", () => {
   const { chosen, all } = settings([95, 17_000, 609], CHECKPOINT, said);
   for (const name of Object.keys(said)) assert(!(name in chosen), name);
   assertEquals(all.totalBatchSize % (3 * 256), 0);
-  assertEquals(all.evalEvery, 10);
+  assertEquals(all.evalEvery, 13);
   assertEquals(all.warmdownRatio, 0.75);
   // Where it was said how often each conversation is in the data, that is passed once.
   assertEquals(settings([57, 3000, 87], CHECKPOINT, {}, { hasEpochs: true }).all.numIterations, -1);
