@@ -91,7 +91,7 @@ function printNumbers(
   const columns = Math.max(8, Math.min(BAR, columnsOf(terminal) - LABEL - 20));
   for (const [i, { most: upTo, conversations }] of histogram.entries()) {
     const bar = "█".repeat(Math.ceil(columns * conversations / most));
-    const label = i === 0 ? "Length up to" : "";
+    const label = i === 0 ? "Tokens up to" : "";
     const head = label.padEnd(LABEL) + count(upTo).padStart(6);
     terminal.print(`${head} ${terminal.style("cyan", bar)}${bar && " "}${count(conversations)}`);
   }
