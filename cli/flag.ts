@@ -11,7 +11,8 @@ export const COMMANDS = {
   "sft": "Fine-tune a base model on conversations.",
   "chat": "Talk with a model. Ctrl-C stops an answer, Ctrl-D leaves.",
   "eval": "Measure a model on the tasks of ChatCORE.",
-  "inspect": "Look at a checkpoint, a conversation's tokens, how a mixture packs, or recipes.",
+  "inspect":
+    "Look at a checkpoint, a conversation's tokens, own data, a mixture's rows, or recipes.",
   "export": "Write a checkpoint for transformers, safetensors or nanochat.",
   "import": "Take a model of transformers into the base directory.",
   "pull": "Fetch a model from the Hugging Face hub: pull karpathy/nanochat-d32.",

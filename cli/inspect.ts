@@ -1,11 +1,12 @@
 /**
- * The command `inspect`: look at a checkpoint, a conversation's tokens, how a mixture packs, or the
- * recipes.
+ * The command `inspect`: look at a checkpoint, a conversation's tokens, own conversations, how
+ * a mixture packs, or the recipes.
  */
 
 import {
   inspectCheckpoint,
   inspectConversation,
+  inspectData,
   inspectPacking,
   inspectRecipes,
 } from "../lib/inspect/mod.ts";
@@ -20,11 +21,16 @@ export function inspectCommand() {
     run: async (given) => {
       const options = completeFlags("inspect", given);
       checkOneOf(options, "conversation", "packing");
+      const hasData = options.data.length > 0;
+      checkOneOf({ ...options, data: hasData }, "conversation", "data");
+      // What a mixture file names beside them is looked at with the packing alone.
+      checkOneOf({ ...options, data: hasData && !options.packing }, "data", "mixture");
       await withSystemIo(false, (io) => {
         if (options.conversation !== undefined) {
           return inspectConversation(options.conversation, io);
         }
         if (options.packing) return inspectPacking(options, io);
+        if (hasData) return inspectData(options, io);
         if (given.recipe !== undefined) return Promise.resolve(inspectRecipes(io.terminal));
         return inspectCheckpoint(options, io);
       });

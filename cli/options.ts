@@ -8,7 +8,7 @@ import type { RunChatOptions } from "../lib/chat/mod.ts";
 import { optionError, UserError } from "../lib/errors.ts";
 import type { ExportOptions, ImportOptions } from "../lib/export/mod.ts";
 import type { ScheduleOptions } from "../lib/optim/mod.ts";
-import type { InspectOptions, PackingOptions } from "../lib/inspect/mod.ts";
+import type { InspectDataOptions, InspectOptions, PackingOptions } from "../lib/inspect/mod.ts";
 import type { Choice } from "../lib/pull/mod.ts";
 import type { SftOptions } from "../lib/sft/mod.ts";
 import { parseOwnData } from "../lib/tasks/mod.ts";
@@ -48,7 +48,11 @@ export type AllAgree = None<
   | Apart<"base", Omit<BaseOptions, "given">, "quiet" | "nproc">
   | Apart<"chat", RunChatOptions, "quiet" | "hub">
   | Apart<"eval", EvalOptions, "quiet" | "nproc">
-  | Apart<"inspect", PackingOptions & InspectOptions, "conversation" | "packing">
+  | Apart<
+    "inspect",
+    PackingOptions & InspectOptions & InspectDataOptions,
+    "conversation" | "packing"
+  >
   | Apart<"pull", Omit<Choice, "onlyOne">>
   | Apart<"tok-train", TokTrainOptions>
   | Apart<"export", ExportOptions>

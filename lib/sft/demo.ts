@@ -5,23 +5,16 @@
  *
  * @module
  */
-import { dirname, join } from "@std/path";
-import { StagedFile } from "../checkpoint/disk/mod.ts";
-import { UserError } from "../errors.ts";
+import { join } from "@std/path";
 import { EmbeddedSource } from "../tasks/mod.ts";
-import { demoDir, holds, RECIPES } from "../training/mod.ts";
+import {
+  demoDir,
+  needsShippedBase,
+  placeFile,
+  placeShippedBase,
+  RECIPES,
+} from "../training/mod.ts";
 import type { SftOptions } from "./options.ts";
-
-/** Where the base model lies in the package. */
-const SHIPPED_BASE = new URL("../../data/base/", import.meta.url);
-
-/** Its files; the deciding one comes last. */
-const BASE_FILES = [
-  "tokenizer/tokenizer.pkl",
-  "tokenizer/token_bytes.pt",
-  "base_checkpoints/d4/model_001000.pt",
-  "base_checkpoints/d4/meta_001000.json",
-];
 
 /** The samples' datasets, as folders of splits. */
 const SPLITS = [
@@ -50,37 +43,16 @@ export async function placeDemo(baseDir: string): Promise<string> {
   const samples = new EmbeddedSource();
   for (const split of SPLITS) {
     const path = join(directory, "task_data", split, "data.jsonl");
-    await place(path, () => samples.open(`${split}.jsonl`));
+    await placeFile(path, () => samples.open(`${split}.jsonl`));
   }
-  for (const name of SINGLE_FILES) await place(join(directory, name), () => samples.open(name));
-  for (const name of BASE_FILES) {
-    await place(join(directory, name), () => openShipped(new URL(name, SHIPPED_BASE)));
-  }
+  for (const name of SINGLE_FILES) await placeFile(join(directory, name), () => samples.open(name));
+  await placeShippedBase(directory);
   return directory;
-}
-
-async function openShipped(url: URL): Promise<ReadableStream<Uint8Array>> {
-  const response = await fetch(url).catch(() => undefined);
-  if (!response?.ok) throw new UserError(`cannot read the shipped model's file ${url}`);
-  return response.body!;
-}
-
-async function place(path: string, open: () => Promise<ReadableStream<Uint8Array>>): Promise<void> {
-  if (await Deno.stat(path).then(() => true, () => false)) return;
-  try {
-    await Deno.mkdir(dirname(path), { recursive: true });
-  } catch (error) {
-    throw new UserError(`${dirname(path)} cannot be made: ${(error as Error).message}`);
-  }
-  await using file = await StagedFile.create(path);
-  for await (const bytes of await open()) await file.write(bytes);
-  await file.commit();
 }
 
 /** Whether a run that asks for no model in particular has none here and takes the shipped one. */
 export async function needsDemo(options: SftOptions, baseDir: string): Promise<boolean> {
-  return options.source === "base" && options.modelTag === undefined && !options.resume &&
-    !await holds(baseDir, "base_checkpoints");
+  return !options.resume && await needsShippedBase(options, baseDir);
 }
 
 /** No optimizer's state ships: it is larger than the model. */

@@ -4,13 +4,10 @@
  * @module
  */
 import { type CheckpointFiles, readMeta } from "../checkpoint/disk/mod.ts";
-import { pause } from "../pause.ts";
 import { SINGLE } from "../ranks/mod.ts";
-import type { Task } from "../tasks/mod.ts";
 import { parseOwnData } from "../tasks/mod.ts";
-import type { Tokenizer } from "../tokenizer/mod.ts";
 import {
-  type DataAmount,
+  dataAmount,
   inheritSettings,
   openTokenizer,
   type RunIo,
@@ -32,7 +29,7 @@ export async function withOwnRecipe(
   files: CheckpointFiles,
   { baseDir, terminal, signal, ranks = SINGLE }: RunIo,
 ): Promise<SftOptions> {
-  const amount = await amountOf(train, await openTokenizer(baseDir, files), signal);
+  const amount = await dataAmount(train, await openTokenizer(baseDir, files), signal);
   const { raw } = await readMeta(files.meta);
   const inherited = inheritSettings({}, raw, undefined, options.source);
   const checkpoint = { ...inherited, deviceBatchSize: Number(inherited.deviceBatchSize) };
@@ -44,20 +41,4 @@ export async function withOwnRecipe(
     terminal.info(`${snakeCase(name)}=${value} by the recipe for own data: ${why}`);
   }
   return { ...options, ...Object.fromEntries(chosen.map(({ name, value }) => [name, value])) };
-}
-
-/** How much a task has. */
-async function amountOf(
-  task: Task,
-  tokenizer: Tokenizer,
-  signal: AbortSignal,
-): Promise<DataAmount> {
-  const amount = { conversations: task.length, tokens: 0, longest: 0 };
-  for (let index = 0; index < task.length; index++) {
-    const { ids } = tokenizer.renderConversation(task.get(index), Infinity);
-    amount.tokens += ids.length;
-    amount.longest = Math.max(amount.longest, ids.length);
-    await pause(signal);
-  }
-  return amount;
 }

@@ -24,6 +24,7 @@ import {
   checkDataOnly,
   type CheckedMixtures,
   checkMixtures,
+  dataLines,
   endedBy,
   gatherLoaders,
   openDataSource,
@@ -223,6 +224,7 @@ async function fineTune(
 
   const mixtures = own ?? await mix();
   const checked = await together(io, () => checkMixtures(mixtures, { tokenizer, T }, io));
+  if (checked.ownTrain) dataLines(checked.ownTrain).forEach(note);
   await agreeOn(ranks, "data", nameOf(checked));
   await using chatcore = chatcoreEvery > 0
     ? await ChatcoreRun.open(datasets, options, io)

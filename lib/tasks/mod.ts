@@ -48,5 +48,5 @@ export { SpellingBee } from "./spelling_bee.ts";
 export { loadWords, type SpellingOptions } from "./words.ts";
 export { loadOwnData, loadOwnFile, type OwnData, parseOwnData } from "./own_data.ts";
 export { loadMixtureFile, type MixtureFile } from "./mixture_file.ts";
-export { SPLIT_SEED, splitTasks, type TaskSplit, VALIDATION_SHARE } from "./split.ts";
+export { SPLIT_SEED, splitTasks, type TaskSplit, textOf, VALIDATION_SHARE } from "./split.ts";
 export { TRAIN_MIXTURE, trainMixture, type TrainMixtureOptions, valMixture } from "./mixture.ts";

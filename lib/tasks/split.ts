@@ -129,8 +129,8 @@ async function drawCopies(tasks: readonly Task[], signal?: AbortSignal): Promise
   return [...copies.values()].sort((a, b) => a.drawn < b.drawn ? -1 : 1);
 }
 
-/** What is said in a conversation, by whom. */
-function textOf({ messages }: Conversation): string {
+/** What is said in a conversation and by whom, whatever its white space: as JSON text. */
+export function textOf({ messages }: Conversation): string {
   const said = messages.map(({ role, content }) => {
     const text = typeof content === "string" ? content : content.map(({ text }) => text).join(" ");
     return [role, text.replace(/\s+/g, " ").trim()];

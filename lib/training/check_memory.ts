@@ -11,8 +11,11 @@ import { readMemory, writeMemory } from "./json_memory.ts";
 
 /** Name of the file in the base directory. */
 const FILE = "checked_data.json";
-/** To be raised whenever tasks or the chat format make other conversations of the same rows. */
-const VERSION = 1;
+/**
+ * To be raised whenever tasks or the chat format make other conversations of the same rows, or more
+ * is to be known of them.
+ */
+const VERSION = 2;
 /** Tasks of fewer conversations are looked at again in no time. */
 const LEAST = 1000;
 
@@ -68,7 +71,12 @@ export class CheckMemory {
 
 /** Whether a value that was read is a whole check of a task. */
 function isCheckOf(task: Task, value: unknown): value is TaskCheck {
-  const { conversations, cut, lostTokens, leftOut, bytes, checksum } = Object(value);
+  const { conversations, checksum, ...counts } = Object(value);
+  const { cut, lostTokens, leftOut, bytes, trained, lengths, longest } = counts;
   return conversations === task.length && typeof checksum === "string" &&
-    [cut, lostTokens, leftOut, bytes].every(Number.isInteger);
+    [cut, lostTokens, leftOut, bytes, trained].every(Number.isInteger) &&
+    [lengths, longest].every((pairs) => (
+      Array.isArray(pairs) &&
+      pairs.every((pair) => Array.isArray(pair) && pair.every(Number.isInteger))
+    ));
 }

@@ -9,7 +9,8 @@ import { UserError } from "../errors.ts";
 import type { Task, TaskMixture } from "../tasks/mod.ts";
 import { Progress, type Terminal } from "../tracking/mod.ts";
 import { CheckMemory } from "./check_memory.ts";
-import { type CheckOptions, checkTask, type TaskCheck } from "./check_task.ts";
+import { type CheckOptions, checkTask, type DataCheck, type TaskCheck } from "./check_task.ts";
+import { type DataNumbers, dataNumbers } from "./data_numbers.ts";
 import type { RunIo } from "./io.ts";
 import type { RunMixtures } from "./mixture.ts";
 
@@ -18,11 +19,13 @@ type MixtureName = "training" | "validation" | "own validation";
 /** What was found in a run's mixtures, a task counted as often as it is mixed in. */
 export interface CheckedMixtures {
   /** What is trained on. */
-  train: TaskCheck;
+  train: DataCheck;
   /** What is measured; undefined if there is no text to measure on. */
-  validation: TaskCheck | undefined;
+  validation: DataCheck | undefined;
   /** Own conversations that are measured; undefined if there are none, or no text in them. */
-  own: TaskCheck | undefined;
+  own: DataCheck | undefined;
+  /** Own conversations that are trained on; undefined where there are none. */
+  ownTrain: DataNumbers | undefined;
   /** Tells what is trained on, and own conversations that are measured, from all others. */
   checksum: string;
 }
@@ -40,7 +43,7 @@ export async function checkMixtures(
   options: CheckOptions,
   { baseDir, terminal, signal }: Pick<RunIo, "baseDir" | "terminal" | "signal">,
 ): Promise<CheckedMixtures> {
-  const { train, validation, own } = mixtures;
+  const { train, validation, own, ownTrain = [] } = mixtures;
   const memory = await CheckMemory.open(baseDir, options);
   const checks = new Map<Task, TaskCheck>();
   const unknown = new Set<Task>();
@@ -73,7 +76,7 @@ export async function checkMixtures(
     throw new UserError(`there is nothing to train on: ${why}`);
   }
   warn("training", checked, options.T, terminal);
-  const measured = (mixture: TaskMixture, name: MixtureName): TaskCheck | undefined => {
+  const measured = (mixture: TaskMixture, name: MixtureName): DataCheck | undefined => {
     const check = sum(mixture, checks);
     // Bits per byte are counted on text alone.
     if (check.bytes > 0) {
@@ -84,17 +87,19 @@ export async function checkMixtures(
     terminal.warn(`there is nothing to validate on, so ${name} is left out: ${why}`);
     return undefined;
   };
+  const counted = ownTrain.map((task) => ({ task, counted: checks.get(task)! }));
   const checkedValidation = measured(validation, "validation");
   return {
     train: checked,
     validation: checkedValidation,
     own: own && (own === validation ? checkedValidation : measured(own, "own validation")),
+    ownTrain: await dataNumbers(counted, options.T, signal),
     checksum: own ? joined(checked.checksum, sum(own, checks).checksum) : checked.checksum,
   };
 }
 
 /** The checks of a mixture's tasks, added up. */
-function sum(mixture: TaskMixture, checks: ReadonlyMap<Task, TaskCheck>): TaskCheck {
+function sum(mixture: TaskMixture, checks: ReadonlyMap<Task, TaskCheck>): DataCheck {
   const all = { conversations: 0, cut: 0, lostTokens: 0, leftOut: 0, bytes: 0 };
   const hash = createHash("sha256");
   for (const task of mixture.tasks) {
@@ -113,7 +118,7 @@ function joined(...checksums: string[]): string {
   return createHash("sha256").update(checksums.join()).digest("hex");
 }
 
-function whyEmpty({ conversations }: TaskCheck, lacking: string, T: number): string {
+function whyEmpty({ conversations }: DataCheck, lacking: string, T: number): string {
   return conversations === 0
     ? "the mixture has no conversations"
     : `none of ${count(conversations)} conversations has ${lacking} in a row of ${T} tokens`;
@@ -121,7 +126,7 @@ function whyEmpty({ conversations }: TaskCheck, lacking: string, T: number): str
 
 function warn(
   name: MixtureName,
-  { cut, lostTokens, leftOut }: TaskCheck,
+  { cut, lostTokens, leftOut }: DataCheck,
   T: number,
   terminal: Terminal,
 ): void {

@@ -8,9 +8,10 @@ import { fitToRow } from "../dataloader/mod.ts";
 import { pause } from "../pause.ts";
 import type { Task } from "../tasks/mod.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
+import { LengthTally, type TaskLengths } from "./data_numbers.ts";
 
-/** What was found in a task's conversations. */
-export interface TaskCheck {
+/** What was found in conversations. */
+export interface DataCheck {
   /** How many there are. */
   conversations: number;
   /** How many are longer than a row and are cut to it. */
@@ -24,6 +25,9 @@ export interface TaskCheck {
   /** SHA-256 of all their tokens and of which are trained on, in order; in hexadecimal. */
   checksum: string;
 }
+
+/** What was found in a task's conversations. */
+export interface TaskCheck extends DataCheck, TaskLengths {}
 
 /** What conversations are looked at with. */
 export interface CheckOptions {
@@ -48,11 +52,12 @@ export async function checkTask(
   signal: AbortSignal,
 ): Promise<TaskCheck> {
   const check = { conversations: task.length, cut: 0, lostTokens: 0, leftOut: 0, bytes: 0 };
-  const hash = createHash("sha256");
+  const hash = createHash("sha256"), tally = new LengthTally();
   for (let index = 0; index < task.length; index++) {
     const rendered = tokenizer.renderConversation(task.get(index), Infinity);
     const { ids, mask } = rendered;
-    const { length, lost, isTrained } = fitToRow(rendered, T, tokenizer.tokenBytes);
+    const fit = fitToRow(rendered, T, tokenizer.tokenBytes), { length, lost, isTrained } = fit;
+    tally.add(index, rendered, fit);
     if (!isTrained) check.leftOut++;
     else if (lost > 0) check.cut++;
     if (isTrained) check.lostTokens += lost;
@@ -62,5 +67,5 @@ export async function checkTask(
     onConversation();
     await pause(signal);
   }
-  return { ...check, checksum: hash.digest("hex") };
+  return { ...check, ...tally.counted, checksum: hash.digest("hex") };
 }

@@ -8,6 +8,7 @@ import { optionError } from "../errors.ts";
 import {
   type DatasetSource,
   loadMixtureFile,
+  type Task,
   TaskMixture,
   trainMixture,
   type TrainMixtureOptions,
@@ -41,6 +42,8 @@ export interface RunMixtures {
   validation: TaskMixture;
   /** One's own conversations that are measured; undefined where there are none. */
   own?: TaskMixture;
+  /** The tasks of {@link train} that are own files, each as often as it is there. */
+  ownTrain?: readonly Task[];
 }
 
 /**
@@ -96,7 +99,8 @@ export async function trainingMixture(
 
   if (options.dataOnly) {
     const validation = own.held ?? new TaskMixture([]);
-    const mixtures = { train: new TaskMixture(own.train), validation, own: own.held };
+    const train = new TaskMixture(own.train);
+    const mixtures = { train, validation, own: own.held, ownTrain: own.train };
     noteMixtures(mixtures, [], " (own ones)");
     return mixtures;
   }
@@ -113,7 +117,8 @@ export async function trainingMixture(
     ? new TaskMixture([...own.ofMixture, ...own.train])
     : await trainMixture(source, amounts, own.train);
   const validation = file?.validation ? new TaskMixture(file.validation) : await valMixture(source);
-  const mixtures = { train, validation, own: own.held };
+  const ownTrain = [...own.filesOfMixture, ...own.train];
+  const mixtures = { train, validation, own: own.held, ownTrain };
   noteMixtures(
     mixtures,
     [file ? `as ${options.mixture} says` : describe(amounts, usual)],

@@ -7,7 +7,15 @@
 export { ChatcoreRun, type ChatcoreRunOptions } from "./chatcore_run.ts";
 export { type ComputeOptions, computeType, computeTypes, weightType } from "./compute_type.ts";
 export { type CheckedMixtures, checkMixtures } from "./check_mixtures.ts";
-export type { CheckOptions, TaskCheck } from "./check_task.ts";
+export type { CheckOptions, DataCheck, TaskCheck } from "./check_task.ts";
+export {
+  type CountedTask,
+  dataLines,
+  type DataNumbers,
+  dataNumbers,
+  LengthTally,
+  type TaskLengths,
+} from "./data_numbers.ts";
 export { RunCheckpoints } from "./checkpoints.ts";
 export {
   type PatienceOptions,
@@ -30,7 +38,13 @@ export {
   type RunMixtures,
   trainingMixture,
 } from "./mixture.ts";
-export type { OwnDataOptions } from "./own_parts.ts";
+export {
+  loadOwnFiles,
+  type OwnDataOptions,
+  type OwnFiles,
+  type OwnParts,
+  splitOwn,
+} from "./own_parts.ts";
 export { demoDir, holds, modelFolders, whereModelsAre } from "./model_folders.ts";
 export {
   findModel,
@@ -81,10 +95,12 @@ export {
   type WantedRows,
   type WantedSettings,
 } from "./settings.ts";
+export { needsShippedBase, placeFile, placeShippedBase } from "./shipped_base.ts";
 export { openSinks } from "./sinks.ts";
 export {
   type Chosen,
   type DataAmount,
+  dataAmount,
   type SmallDataSettings,
   smallDataSettings,
 } from "./small_data.ts";

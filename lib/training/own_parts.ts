@@ -58,6 +58,8 @@ export interface OwnParts {
   train: Task[];
   /** What is trained on of a mixture file's tasks. */
   ofMixture: Task[];
+  /** Those of them that are own files. */
+  filesOfMixture: Task[];
   /** What is measured; undefined where there is nothing. */
   held: TaskMixture | undefined;
   /** Lines about what was kept apart. */
@@ -89,6 +91,7 @@ export async function splitOwn(
   return {
     train: data.flatMap(({ task, epochs }) => repeatTask(trained(task), epochs)),
     ofMixture: (mixture?.train ?? []).map(trained),
+    filesOfMixture: (mixture?.train ?? []).filter((task) => mixture!.files.has(task)).map(trained),
     held: held.some(({ length }) => length > 0) ? new TaskMixture(held) : undefined,
     notes,
   };

@@ -4,6 +4,9 @@
  *
  * @module
  */
+import { pause } from "../pause.ts";
+import type { Task } from "../tasks/mod.ts";
+import type { Tokenizer } from "../tokenizer/mod.ts";
 import type { InheritedSettings, WantedRows } from "./settings.ts";
 
 /** How much there is to train on. */
@@ -14,6 +17,26 @@ export interface DataAmount {
   tokens: number;
   /** Tokens of the longest. */
   longest: number;
+}
+
+/**
+ * How much a task has.
+ *
+ * @throws The signal's reason, once it is aborted.
+ */
+export async function dataAmount(
+  task: Task,
+  tokenizer: Tokenizer,
+  signal: AbortSignal,
+): Promise<DataAmount> {
+  const amount = { conversations: task.length, tokens: 0, longest: 0 };
+  for (let index = 0; index < task.length; index++) {
+    const { ids } = tokenizer.renderConversation(task.get(index), Infinity);
+    amount.tokens += ids.length;
+    amount.longest = Math.max(amount.longest, ids.length);
+    await pause(signal);
+  }
+  return amount;
 }
 
 /** What the recipe decides. */

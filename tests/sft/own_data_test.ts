@@ -1,5 +1,11 @@
 /** Fine-tuning on one's own conversations: what is measured, when it ends, and what is kept. */
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { join } from "@std/path";
 import { findCheckpoint, readMeta } from "../../lib/checkpoint/disk/mod.ts";
 import { UserError } from "../../lib/errors.ts";
@@ -72,6 +78,8 @@ Deno.test("own data alone needs no dataset, and what was not said is chosen and 
       `${own}: 19 conversations to train on, 1 to measure on (a share of 0.05; seed 42)`,
     );
     assertStringIncludes(printed, "patience=5 by the recipe for own data");
+    assertMatch(printed, /^Own data: 19 conversations, \d+ tokens, in about \d+ rows? of \d+: /m);
+    assertMatch(printed, /^Own data: longest: \d+ tokens \(.* \d+\).* of .*own\.jsonl$/m);
     assert(!/num_iterations=.*recipe/.test(printed), "what was said is not chosen");
     assert(/^Own validation bpb: \d\.\d+ before, .* at best, .* at the end$/m.test(printed));
     assert(
