@@ -79,11 +79,24 @@ export function wordError(
       return `${wordError(detail.cause, command, said)}; ${
         detail.saved ? whatIsLeft(detail.saved, command) : "no checkpoint of this run is saved"
       }`;
+    case "ownData":
+      return withAdvice(ownDataRemedy(detail.remedy, known));
     case "threadLost":
     case "notFinite":
     case undefined:
       return message;
   }
+}
+
+function ownDataRemedy(
+  remedy: "map" | "merge",
+  known: ReadonlySet<string>,
+): string | undefined {
+  const flag = remedy === "map" ? "dataMap" : "dataMerge";
+  if (!known.has(flag)) return undefined;
+  return remedy === "map"
+    ? `${flagOf(flag)} messages=dialog,role=speaker,… names others`
+    : `${flagOf(flag)} joins them`;
 }
 
 function wordInstead({ dtype, recompute, rows }: Instead): string {

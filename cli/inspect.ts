@@ -27,7 +27,7 @@ export function inspectCommand() {
       checkOneOf({ ...options, data: hasData && !options.packing }, "data", "mixture");
       await withSystemIo(false, (io) => {
         if (options.conversation !== undefined) {
-          return inspectConversation(options.conversation, io);
+          return inspectConversation(options.conversation, io, options);
         }
         if (options.packing) return inspectPacking(options, io);
         if (hasData) return inspectData(options, io);

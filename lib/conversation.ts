@@ -21,6 +21,8 @@ export interface Message {
   role: "system" | "user" | "assistant";
   /** The text, or for an assistant its parts. */
   content: string | ContentPart[];
+  /** 0 for an assistant's message that is read and not trained on; nanochat trains on all. */
+  weight?: 0 | 1;
 }
 
 /** A conversation, with whatever further fields its task keeps for evaluation. */
@@ -32,7 +34,13 @@ export interface Conversation {
 const PART_TYPES = ["text", "python", "python_output"];
 
 /** Keys of a message that say whether it is trained on; in nanochat its role alone decides. */
-const TRAINED_KEYS = new Set(["weight", "train", "training", "trainable", "loss"]);
+export const TRAINED_KEYS: ReadonlySet<string> = new Set([
+  "weight",
+  "train",
+  "training",
+  "trainable",
+  "loss",
+]);
 
 /** Keys of a message or a part that say nothing that a model could learn. */
 const HARMLESS_KEYS = new Set(
@@ -55,31 +63,37 @@ export function saysNothing(key: string, value: unknown, isTrained: boolean): bo
 /**
  * Checks that a value, of a file for instance, is a list of messages: an optional system message,
  * then user and assistant in turns. It may end with the user, as some of nanochat's identity
- * conversations do. What it holds besides must be empty or known to change nothing (`id`, `name`,
- * `source`, …): a `weight` or `tool_calls` would be lost without a word.
+ * conversations do. An assistant's message may have the `weight` 0 or 1. What it holds besides must be
+ * empty or known to change nothing (`id`, `name`, `source`, …): `tool_calls` would be lost without a
+ * word.
  *
+ * @param numbers What to call each message in errors; its place from 1 unless given.
  * @returns The messages, without what else they hold.
  * @throws {UserError} Says which message is wrong and how.
  */
-export function checkMessages(value: unknown): Message[] {
+export function checkMessages(value: unknown, numbers?: readonly number[]): Message[] {
   if (!Array.isArray(value)) throw new UserError("messages are not a list");
   const first = value[0]?.role === "system" ? 1 : 0;
   if (value.length === first) {
     throw new UserError(`a conversation needs a message from "user", and this has none`);
   }
   return value.map((message, i) => {
+    const number = numbers?.[i] ?? i + 1;
     const role = i < first ? "system" : (i - first) % 2 === 0 ? "user" : "assistant";
     if (message?.role !== role) {
       const found = (JSON.stringify(message?.role) ?? "nobody").slice(0, 80);
       throw new UserError(
-        `message ${i + 1} is from ${found} and should be from "${role}": after an optional ` +
+        `message ${number} is from ${found} and should be from "${role}": after an optional ` +
           "system message, user and assistant take turns",
       );
     }
+    const isWeighed = role === "assistant" && (message.weight === 0 || message.weight === 1);
+    const read = isWeighed ? ["role", "content", "weight"] : ["role", "content"];
     const fault = faultOf(message.content, role) ??
-      unknownKey(message, ["role", "content"], role === "assistant");
-    if (fault) throw new UserError(`message ${i + 1} (${role}) ${fault}`);
-    return { role, content: message.content };
+      unreadKey(message, read, role === "assistant");
+    if (fault) throw new UserError(`message ${number} (${role}) ${fault}`);
+    const { content } = message;
+    return isWeighed && message.weight === 0 ? { role, content, weight: 0 } : { role, content };
   });
 }
 
@@ -96,14 +110,24 @@ function faultOf(content: unknown, role: Message["role"]): string | undefined {
       return `has ${type} as part ${i + 1}; known are ${PART_TYPES.join(", ")}`;
     }
     if (typeof part.text !== "string") return `has no text in part ${i + 1}`;
-    const fault = unknownKey(part, ["type", "text"], part.type !== "python_output");
+    const fault = unreadKey(part, ["type", "text"], part.type !== "python_output");
     if (fault) return `${fault}, in part ${i + 1}`;
   }
   return undefined;
 }
 
-/** Says which key of a message would change what is trained and is not read. */
-function unknownKey(value: object, read: string[], isTrained: boolean): string | undefined {
+/**
+ * Says which key of a message or a part would change what is trained and is not read, in words that
+ * continue its place; undefined where there is none.
+ *
+ * @param read Keys that are read.
+ * @param isTrained Whether it is trained on anyway.
+ */
+export function unreadKey(
+  value: object,
+  read: readonly string[],
+  isTrained: boolean,
+): string | undefined {
   const key = Object.entries(value).find(([key, value]) =>
     !read.includes(key) && !HARMLESS_KEYS.has(key) && !saysNothing(key, value, isTrained)
   )?.[0];

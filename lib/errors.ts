@@ -67,6 +67,11 @@ export type ErrorDetail =
   | { kind: "runEnded"; cause: UserError; saved?: { tag: string; step: number } }
   /** What a run would measure with does not work. The message says why. */
   | { kind: "measurement"; cause: UserError }
+  /**
+   * Own data is in another form, which may do where other keys are named (`map`) or neighbours of one
+   * role are joined (`merge`).
+   */
+  | { kind: "ownData"; remedy: "map" | "merge" }
   /** The optimizer's state cannot be taken over. */
   | { kind: "optimizerState" };
 

@@ -11,14 +11,14 @@ import { openDevice } from "@nanochat/sft/device";
 import { ChatSession, Engine } from "@nanochat/sft/engine";
 import { Pass } from "@nanochat/sft/model";
 import { lrMultiplier, momentumCoefficient, Optimizer, parameterGroups } from "@nanochat/sft/optim";
-import { CustomJSON, openFile } from "@nanochat/sft/tasks";
+import { OwnConversations } from "@nanochat/sft/tasks";
 
 const [B, T, steps] = [4, 128, 30]; // rows in a batch, tokens in a row, optimizer steps
 const rates = { embeddingLr: 0.2, unembeddingLr: 0.004, matrixLr: 0.02 };
 const schedule = { warmupRatio: 0, warmdownRatio: 0.5, finalLrFrac: 0 };
 const path = "conversations.jsonl";
 
-const conversations = await CustomJSON.load(await openFile(path), path);
+const conversations = await OwnConversations.load(path);
 const baseDir = Deno.args[0] ?? await placeDemo(".");
 const { device } = await openDevice();
 const source = { source: "base", training: true } as const;

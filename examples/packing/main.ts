@@ -7,11 +7,11 @@
  */
 import { DiskFolder } from "@nanochat/sft/checkpoint/disk";
 import { PackedLoader, packingStats } from "@nanochat/sft/dataloader";
-import { CustomJSON, openFile } from "@nanochat/sft/tasks";
+import { OwnConversations } from "@nanochat/sft/tasks";
 import { Tokenizer, trainTokenizer } from "@nanochat/sft/tokenizer";
 
 const [path = "conversations.jsonl", folder] = Deno.args;
-const conversations = await CustomJSON.load(await openFile(path), path);
+const conversations = await OwnConversations.load(path);
 const tokenizer = folder === undefined
   ? await trainTokenizer([await Deno.readTextFile(path)], { vocabSize: 512 })
   : await Tokenizer.load(new DiskFolder(folder));

@@ -6,25 +6,28 @@
 import { join } from "@std/path";
 import { DiskFolder } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
-import { CustomJSON, openFile } from "../tasks/mod.ts";
+import { OwnConversations } from "../tasks/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
-import { type RunIo, whereModelsAre } from "../training/mod.ts";
+import { type OwnDataOptions, ownForm, type RunIo, whereModelsAre } from "../training/mod.ts";
 
 /**
  * Prints a conversation's tokens, green where they are trained on.
  *
- * @param place A file of conversations, one a line, and after a colon which of them, from 1; the
- * first unless given.
+ * @param place A file of conversations, and after a colon which of them, from 1; the first unless
+ * given.
+ * @param options How the file is read.
  * @throws {UserError} when there is no such conversation.
  */
 export async function inspectConversation(
   place: string,
   io: RunIo,
+  options: Partial<OwnDataOptions> = {},
 ): Promise<void> {
   const [, path, number = "1"] = /^(.+?)(?::(\d+))?$/s.exec(place)!;
   const { baseDir, terminal } = await whereModelsAre(io);
   const tokenizer = await Tokenizer.load(new DiskFolder(join(baseDir, "tokenizer")));
-  const conversations = await CustomJSON.load(await openFile(path, io.signal), path);
+  const how = ownForm(options);
+  const conversations = await OwnConversations.load(path, how, undefined, io.signal);
   const index = Number(number) - 1;
   if (!(index >= 0 && index < conversations.length)) {
     throw new UserError(

@@ -17,6 +17,7 @@ import {
   loadOwnFiles,
   needsShippedBase,
   type OwnDataOptions,
+  ownForm,
   placeShippedBase,
   type RecipeName,
   RECIPES,
@@ -55,7 +56,9 @@ interface Beginning {
  */
 export async function inspectData(options: InspectDataOptions, io: RunIo): Promise<void> {
   const { terminal, signal } = io;
-  const files = await loadOwnFiles(options, signal);
+  const how = ownForm(options);
+  const files = await loadOwnFiles(options, how, signal);
+  how.map?.checkSeen();
   const parts = await splitOwn(files, options, undefined, signal);
   await using shipped = new AsyncDisposableStack();
   const { tokenizer, found, note } = await findBeginning(options, io, shipped);

@@ -1,6 +1,6 @@
 import type { Conversation } from "../conversation.ts";
 import { readJsonLines } from "../json_lines.ts";
-import { dialogueOf } from "./dialogue.ts";
+import { conversationOf } from "./forms/mod.ts";
 import { CompactRows } from "./rows.ts";
 import { Task, type TaskSlice } from "./task.ts";
 
@@ -31,7 +31,11 @@ export class CustomJSON extends Task {
     slice?: TaskSlice,
   ): Promise<CustomJSON> {
     const rows = new CompactRows(name);
-    const lines = readJsonLines(stream, name, (value) => ({ messages: dialogueOf(value) }));
+    const lines = readJsonLines(
+      stream,
+      name,
+      (value) => ({ messages: conversationOf(value).messages }),
+    );
     for await (const conversation of lines) rows.add(conversation);
     return new CustomJSON(name, rows, slice);
   }

@@ -3,10 +3,11 @@ import { UserError } from "../errors.ts";
 import { parseJson } from "../json.ts";
 import { ARC } from "./arc.ts";
 import { CustomJSON } from "./custom_json.ts";
+import type { FormOptions } from "./forms/mod.ts";
 import { GSM8K } from "./gsm8k.ts";
 import { IDENTITY_FILE } from "./mixture.ts";
 import { MMLU } from "./mmlu.ts";
-import { loadOwnFile } from "./own_data.ts";
+import { OwnConversations } from "./own_data.ts";
 import { SimpleSpelling } from "./simple_spelling.ts";
 import { SmolTalk } from "./smoltalk.ts";
 import type { DatasetSource } from "./source.ts";
@@ -22,6 +23,8 @@ export interface MixtureFile {
   validation: Task[] | undefined;
   /** The tasks of {@link train} that are files of conversations, with their paths. */
   files: ReadonlyMap<Task, string>;
+  /** What each file of conversations is, those of {@link validation} too. */
+  recognised: readonly string[];
 }
 
 /** Values that a field of an entry may have, in words and as a test. */
@@ -32,13 +35,16 @@ interface Field {
   needed?: boolean;
 }
 
+/** How all own files are read. */
+export type OwnForm = Omit<FormOptions, "train">;
+
 /** What an entry may name: the fields it takes besides those that all take, and how it is loaded. */
 interface Kind {
   fields: Record<string, Field>;
   /** The split that is meant where none is named, in `train` and in `validation`. */
   splits?: [train: string, validation: string];
   // `never` fits every loader: the fields were checked to be what it takes.
-  load(source: DatasetSource, entry: never, signal?: AbortSignal): Promise<Task>;
+  load(source: DatasetSource, entry: never, how: OwnForm, signal?: AbortSignal): Promise<Task>;
 }
 
 /** An entry that was checked. */
@@ -104,10 +110,16 @@ const TASKS = new Map<unknown, Kind>(Object.entries<Kind>({
   },
 }));
 
+/** A file of conversations. */
+interface FileEntry extends Pick<FormOptions, "train"> {
+  file: string;
+  stop?: number;
+}
+
 const FILE: Kind = {
-  fields: { file: needed(text) },
-  load: async (_, { file, stop }: { file: string; stop?: number }, signal) =>
-    await loadOwnFile(file, { stop }, signal),
+  fields: { file: needed(text), train: oneOf("all", "last") },
+  load: async (_, { file, train, stop }: FileEntry, how, signal) =>
+    await OwnConversations.load(file, { ...how, train }, { stop }, signal),
 };
 
 /**
@@ -121,7 +133,7 @@ const FILE: Kind = {
  *     { "task": "MMLU", "epochs": 3 },
  *     { "task": "ARC", "subset": "ARC-Easy" },
  *     { "task": "SpellingBee", "size": 80000 },
- *     { "file": "own.jsonl", "epochs": 3 }
+ *     { "file": "own.jsonl", "epochs": 3, "train": "last" }
  *   ],
  *   "validation": [{ "task": "SmolTalk" }, { "task": "MMLU", "stop": 5200 }]
  * }
@@ -131,16 +143,19 @@ const FILE: Kind = {
  * of conversations, its path taken from the mixture file's folder. `epochs` is how often it is seen
  * (1), `stop` the row to stop before (none), `split` the dataset's split (in `train` the one to
  * train on, in `validation` `test`), `subset` ARC's, `size` how many examples a spelling task
- * makes. Without `validation`, nanochat's validation mixture is measured.
+ * makes, `train` which of the assistant's messages of a file are trained on: `all`, or each
+ * conversation's `last`. Without `validation`, nanochat's validation mixture is measured.
  *
  * The whole file and all files of conversations are checked before any dataset is loaded.
  *
+ * @param how How files of conversations are read.
  * @param signal Breaks the reading of files off when aborted: its reason is thrown.
  * @throws {UserError} Naming the entry or line that is wrong, or if the source lacks a dataset.
  */
 export async function loadMixtureFile(
   path: string,
   source: DatasetSource,
+  how: OwnForm = {},
   signal?: AbortSignal,
 ): Promise<MixtureFile> {
   const { train, validation } = await readEntries(path);
@@ -150,16 +165,18 @@ export async function loadMixtureFile(
   for (
     const entry of entries.toSorted((a, b) => Number(a.kind !== FILE) - Number(b.kind !== FILE))
   ) {
-    tasks.set(entry, await entry.kind.load(source, entry.fields as never, signal));
+    tasks.set(entry, await entry.kind.load(source, entry.fields as never, how, signal));
   }
   const repeat = (list: Entry[]) =>
     list.flatMap((entry) => repeatTask(tasks.get(entry)!, entry.epochs));
+  const own = [...tasks.values()].filter((task) => task instanceof OwnConversations);
   const files = train.filter(({ kind }) => kind === FILE)
     .map((entry) => [tasks.get(entry)!, entry.fields.file!] as const);
   return {
     train: repeat(train),
     validation: validation && repeat(validation),
     files: new Map(files),
+    recognised: [...new Set(own.map(({ recognised }) => recognised))],
   };
 }
 

@@ -46,7 +46,15 @@ export { HumanEval, type HumanEvalProblem, humanEvalProgram, type RunPython } fr
 export { SimpleSpelling } from "./simple_spelling.ts";
 export { SpellingBee } from "./spelling_bee.ts";
 export { loadWords, type SpellingOptions } from "./words.ts";
-export { loadOwnData, loadOwnFile, type OwnData, parseOwnData } from "./own_data.ts";
-export { loadMixtureFile, type MixtureFile } from "./mixture_file.ts";
+export {
+  conversationOf,
+  type FormOptions,
+  KeyMap,
+  parseKeyMap,
+  type RecognisedConversation,
+} from "./forms/mod.ts";
+export { type FileRecord, readRecords, type RecordFile } from "./records/mod.ts";
+export { OwnConversations, type OwnData, parseOwnData } from "./own_data.ts";
+export { loadMixtureFile, type MixtureFile, type OwnForm } from "./mixture_file.ts";
 export { SPLIT_SEED, splitTasks, type TaskSplit, textOf, VALIDATION_SHARE } from "./split.ts";
 export { TRAIN_MIXTURE, trainMixture, type TrainMixtureOptions, valMixture } from "./mixture.ts";

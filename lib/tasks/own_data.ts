@@ -1,11 +1,13 @@
+import type { Conversation } from "../conversation.ts";
 import { optionError, UserError } from "../errors.ts";
-import { CustomJSON } from "./custom_json.ts";
-import { openFile } from "./open_file.ts";
-import { repeatTask, type Task, type TaskSlice } from "./task.ts";
+import { conversationOf, type FormOptions, type RecognisedConversation } from "./forms/mod.ts";
+import { readRecords } from "./records/mod.ts";
+import { CompactRows } from "./rows.ts";
+import { Task, type TaskSlice } from "./task.ts";
 
 /** A file of conversations and how often to see it. */
 export interface OwnData {
-  /** Path of a file of JSON lines, packed or not. */
+  /** Path of the file. */
   path: string;
   /** How often its conversations are in the mixture. */
   epochs: number;
@@ -33,35 +35,86 @@ export function parseOwnData(value: string): OwnData {
   return { path, epochs: Number(epochs) };
 }
 
-/**
- * Reads and checks a file of conversations, as {@linkcode CustomJSON} does.
- *
- * @throws {UserError} Naming the file, and the line that is wrong; or if it has no conversations.
- */
-export async function loadOwnFile(
-  path: string,
-  slice?: TaskSlice,
-  signal?: AbortSignal,
-): Promise<CustomJSON> {
-  const task = await CustomJSON.load(await openFile(path, signal), path, slice);
-  if (task.length === 0) throw new UserError(`${path} has no conversations`);
-  return task;
+/** Conversations of a file that somebody brings, in its order: in any form that {@linkcode conversationOf} knows. */
+export class OwnConversations extends Task {
+  private constructor(
+    private readonly path: string,
+    private readonly rows: CompactRows,
+    /** What a place is called, such as `line`, and the number of each conversation's. */
+    private readonly places: { unit: string; numbers: readonly number[] },
+    /** What the file is, for a person: how many conversations in which form. */
+    readonly recognised: string,
+    slice?: TaskSlice,
+  ) {
+    super(slice);
+  }
+
+  /**
+   * Reads and checks a file.
+   *
+   * @param signal Breaks it off when aborted: its reason is thrown.
+   * @throws {UserError} Naming the file, and the place in it that is wrong; or if it has no
+   *   conversations.
+   */
+  static async load(
+    path: string,
+    how: FormOptions = {},
+    slice?: TaskSlice,
+    signal?: AbortSignal,
+  ): Promise<OwnConversations> {
+    const { kind, records } = await readRecords(path, signal);
+    const rows = new CompactRows(path), forms = new Map<string, number>();
+    let unit = "record";
+    const numbers: number[] = [];
+    for await (const { value, place } of records) {
+      const { form, messages } = readRecord(value, how, `${path}, ${place}`);
+      rows.add({ messages });
+      forms.set(form, (forms.get(form) ?? 0) + 1);
+      [unit] = place.split(" ");
+      numbers.push(Number(place.slice(unit.length)));
+    }
+    if (rows.length === 0) throw new UserError(`${path} has no conversations`);
+    const recognised = `${path}: ${describe(rows.length, kind, forms)}`;
+    return new OwnConversations(path, rows, { unit, numbers }, recognised, slice);
+  }
+
+  /** How many conversations the file has. */
+  protected override get numExamples(): number {
+    return this.rows.length;
+  }
+
+  /** The rows. */
+  protected override async source(): Promise<string> {
+    return await this.rows.checksum();
+  }
+
+  /** The file and the place in it. */
+  protected override place(index: number): string {
+    const { unit, numbers } = this.places;
+    return `${this.path}, ${unit} ${numbers[index]}`;
+  }
+
+  /** One conversation of the file. */
+  protected override example(index: number): Conversation {
+    return this.rows.get(index) as unknown as Conversation;
+  }
 }
 
-/**
- * Reads and checks files of conversations.
- *
- * @param signal Breaks it off when aborted: its reason is thrown.
- * @returns The tasks to add to a mixture: each file as often as it is to be seen.
- * @throws {UserError} Naming the file, and the line that is wrong; or if it has no conversations.
- */
-export async function loadOwnData(
-  data: readonly OwnData[],
-  signal?: AbortSignal,
-): Promise<Task[]> {
-  let tasks: Task[] = [];
-  for (const { path, epochs } of data) {
-    tasks = tasks.concat(repeatTask(await loadOwnFile(path, undefined, signal), epochs));
+function readRecord(value: unknown, how: FormOptions, place: string): RecognisedConversation {
+  try {
+    return conversationOf(value, how);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const { message, detail } = error;
+    throw new UserError(`${place}: ${message}`, { cause: error, detail });
   }
-  return tasks;
+}
+
+/** `20 conversations in JSON lines, as messages`. */
+function describe(length: number, kind: string, forms: ReadonlyMap<string, number>): string {
+  const count = (n: number) => n.toLocaleString("en-US");
+  const all = `${count(length)} conversation${length === 1 ? "" : "s"} in ${kind}`;
+  const names = [...forms];
+  if (names.length === 1) return `${all}, as ${names[0][0]}`;
+  return `${all}: ${names.map(([form, n]) => `${count(n)} as ${form}`).join(", ")}`;
 }

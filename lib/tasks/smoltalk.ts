@@ -1,5 +1,5 @@
 import type { Conversation } from "../conversation.ts";
-import { dialogueOf } from "./dialogue.ts";
+import { conversationOf } from "./forms/mod.ts";
 import { convertRow, type Rows, shuffleRows } from "./rows.ts";
 import type { DatasetSource } from "./source.ts";
 import { Task, type TaskSlice } from "./task.ts";
@@ -47,6 +47,6 @@ export class SmolTalk extends Task {
 
   /** One conversation of the dataset. */
   protected override example(index: number): Conversation {
-    return convertRow(this.#rows, index, (row) => ({ messages: dialogueOf(row) }));
+    return convertRow(this.#rows, index, (row) => ({ messages: conversationOf(row).messages }));
   }
 }

@@ -48,7 +48,7 @@ function render(
     add([tokenizer.encodeSpecial(name)], trained);
 
   special("<|bos|>", 0);
-  for (const { role, content } of turnsOf(messages)) {
+  for (const { role, content, weight = 1 } of turnsOf(messages)) {
     if (role === "user") {
       special("<|user_start|>", 0);
       add(tokenizer.encode(content as string), 0);
@@ -59,19 +59,19 @@ function render(
     const parts = typeof content === "string" ? [{ type: "text", text: content }] : content;
     for (const { type, text } of parts) {
       if (type === "python") {
-        special("<|python_start|>", 1);
-        add(tokenizer.encode(text), 1);
-        special("<|python_end|>", 1);
+        special("<|python_start|>", weight);
+        add(tokenizer.encode(text), weight);
+        special("<|python_end|>", weight);
       } else if (type === "python_output") {
         // At inference these come from the tool, not from the model.
         special("<|output_start|>", 0);
         add(tokenizer.encode(text), 0);
         special("<|output_end|>", 0);
       } else {
-        add(tokenizer.encode(text), 1);
+        add(tokenizer.encode(text), weight);
       }
     }
-    special("<|assistant_end|>", 1);
+    special("<|assistant_end|>", weight);
   }
   return { ids: ids.slice(0, maxTokens), mask: mask.slice(0, maxTokens) };
 }

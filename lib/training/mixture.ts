@@ -14,7 +14,7 @@ import {
   type TrainMixtureOptions,
   valMixture,
 } from "../tasks/mod.ts";
-import { loadOwnFiles, type OwnDataOptions, splitOwn } from "./own_parts.ts";
+import { loadOwnFiles, type OwnDataOptions, ownForm, splitOwn } from "./own_parts.ts";
 import { type RecipeName, RECIPES } from "./recipes.ts";
 
 /** What a run's mixtures are made of. */
@@ -80,10 +80,12 @@ export async function trainingMixture(
   signal?: AbortSignal,
 ): Promise<RunMixtures> {
   checkDataOnly(options);
-  const files = await loadOwnFiles(options, signal);
+  const how = ownForm(options);
+  const files = await loadOwnFiles(options, how, signal);
   const file = options.mixture === undefined
     ? undefined
-    : await loadMixtureFile(options.mixture, source, signal);
+    : await loadMixtureFile(options.mixture, source, how, signal);
+  how.map?.checkSeen();
   const own = await splitOwn(files, options, file, signal);
   const added = files.data.map(({ path, epochs }) => `${path} x${epochs}`);
   const noteMixtures = (

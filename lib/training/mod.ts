@@ -42,6 +42,7 @@ export {
   loadOwnFiles,
   type OwnDataOptions,
   type OwnFiles,
+  ownForm,
   type OwnParts,
   splitOwn,
 } from "./own_parts.ts";

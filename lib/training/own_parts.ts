@@ -4,8 +4,10 @@
  * @module
  */
 import {
-  loadOwnFile,
   type MixtureFile,
+  OwnConversations,
+  type OwnForm,
+  parseKeyMap,
   parseOwnData,
   repeatTask,
   SPLIT_SEED,
@@ -36,17 +38,27 @@ export interface OwnDataOptions {
 /** Files of own conversations that were read and checked. */
 export interface OwnFiles {
   /** Those to mix in, each with its path and how often it is seen. */
-  data: { task: Task; path: string; epochs: number }[];
+  data: { task: OwnConversations; path: string; epochs: number }[];
   /** What is measured; undefined where a share is to be kept apart. */
-  validation: Task | undefined;
+  validation: OwnConversations | undefined;
+}
+
+/**
+ * How own files are read.
+ *
+ * @throws {UserError} for other keys that are none.
+ */
+export function ownForm({ dataMap, dataMerge }: Partial<OwnDataOptions>): OwnForm {
+  return { map: dataMap === undefined ? undefined : parseKeyMap(dataMap), merge: dataMerge };
 }
 
 /** Reads the own files that the options name. */
 export async function loadOwnFiles(
   { data, validation }: OwnDataOptions,
+  how: OwnForm,
   signal?: AbortSignal,
 ): Promise<OwnFiles> {
-  const load = (path: string) => loadOwnFile(path, undefined, signal);
+  const load = (path: string) => OwnConversations.load(path, how, undefined, signal);
   const files: OwnFiles["data"] = [];
   for (const own of data.map(parseOwnData)) files.push({ ...own, task: await load(own.path) });
   return { data: files, validation: validation === undefined ? undefined : await load(validation) };
@@ -62,7 +74,7 @@ export interface OwnParts {
   filesOfMixture: Task[];
   /** What is measured; undefined where there is nothing. */
   held: TaskMixture | undefined;
-  /** Lines about what was kept apart. */
+  /** Lines about what was recognised, and what was kept apart. */
   notes: string[];
 }
 
@@ -86,7 +98,12 @@ export async function splitOwn(
   const splits = share > 0 ? await splitTasks(tasks, share, signal) : [];
   const trained = (task: Task) => splits[tasks.indexOf(task)]?.train ?? task;
   const held = validation ? [validation] : splits.map(({ held }) => held);
-  const notes = splits.map((split, i) => describe(paths.get(tasks[i])!, split, share));
+  const files = [...data.map(({ task }) => task), ...validation ? [validation] : []];
+  const notes = [
+    ...files.map(({ recognised }) => recognised),
+    ...mixture?.recognised ?? [],
+    ...splits.map((split, i) => describe(paths.get(tasks[i])!, split, share)),
+  ];
   if (validation) notes.push(`${options.validation}: ${conversations(validation)} to measure on`);
   return {
     train: data.flatMap(({ task, epochs }) => repeatTask(trained(task), epochs)),

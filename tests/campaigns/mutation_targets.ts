@@ -24,7 +24,7 @@ import {
   optimizerState,
   parameterGroups,
 } from "../../lib/optim/mod.ts";
-import { loadOwnFile } from "../../lib/tasks/own_data.ts";
+import { OwnConversations } from "../../lib/tasks/own_data.ts";
 import { loadMixtureFile, LocalSource } from "../../lib/tasks/mod.ts";
 import { Tokenizer } from "../../lib/tokenizer/mod.ts";
 import pickles from "../fixtures/pickles.json" with { type: "json" };
@@ -157,7 +157,7 @@ async function readRows(dir: string): Promise<unknown> {
 }
 
 async function readConversations(path: string): Promise<unknown> {
-  const task = await loadOwnFile(path);
+  const task = await OwnConversations.load(path);
   return Array.from({ length: task.length }, (_, i) => task.get(i));
 }
 

@@ -15,7 +15,7 @@ import { dataReport, inspectData } from "../../lib/inspect/mod.ts";
 import { looksCut } from "../../lib/inspect/looks_cut.ts";
 import { oddCharacters } from "../../lib/inspect/odd_characters.ts";
 import { Tokenizer } from "../../lib/tokenizer/mod.ts";
-import { loadOwnFiles, splitOwn } from "../../lib/training/mod.ts";
+import { loadOwnFiles, ownForm, splitOwn } from "../../lib/training/mod.ts";
 import { inTempDir } from "../temp_dir.ts";
 import { MemoryTerminal } from "../tracking/memory_terminal.ts";
 import { baseDir, MODEL, world } from "../training/small_world.ts";
@@ -49,7 +49,7 @@ async function reportOf(data: string[], T = 256, validationShare = 0) {
     ...completeFlags("inspect", { data }),
     validationShare,
   };
-  const files = await loadOwnFiles(options, signal);
+  const files = await loadOwnFiles(options, ownForm(options), signal);
   const parts = await splitOwn(files, options, undefined, signal);
   return await dataReport({ files, parts }, { tokenizer, T }, { terminal, signal });
 }

@@ -7,8 +7,9 @@ import {
   type Conversation,
   type DatasetSource,
   loadMixtureFile,
-  loadOwnData,
+  OwnConversations,
   parseOwnData,
+  repeatTask,
   type Row,
   type Task,
 } from "../../lib/tasks/mod.ts";
@@ -71,7 +72,7 @@ Deno.test("--data is a path with or without epochs", () => {
   }
 });
 
-Deno.test("own data is read in both forms, each file as often as asked for", async () => {
+Deno.test("own data is read as messages, each file as often as asked for", async () => {
   const files = {
     "lists.jsonl": `${JSON.stringify(turns("a"))}\n${JSON.stringify(turns("b"))}\n`,
     "objects.jsonl": `${JSON.stringify({ messages: turns("c"), id: 7 })}\n`,
@@ -79,12 +80,13 @@ Deno.test("own data is read in both forms, each file as often as asked for", asy
     "empty.jsonl": "\n",
   };
   await inFolder(files, async (dir) => {
-    const load = (name: string, epochs = 1) => loadOwnData([{ path: join(dir, name), epochs }]);
+    const load = async (name: string, epochs = 1) =>
+      repeatTask(await OwnConversations.load(join(dir, name)), epochs);
     assertEquals(questions(await load("lists.jsonl", 2)), ["a", "b", "a", "b"]);
     assertEquals(questions(await load("objects.jsonl")), ["c"]);
     const wrong = `${join(dir, "wrong.jsonl")}, line 3: message 1 is from "assistant"`;
     await assertRejects(() => load("wrong.jsonl"), UserError, wrong);
-    await assertRejects(() => load("empty.jsonl"), UserError, "empty.jsonl has no conversations");
+    await assertRejects(() => load("empty.jsonl"), UserError, "empty.jsonl: is empty");
     await assertRejects(() => load("none.jsonl"), UserError, "none.jsonl");
   });
 });
@@ -96,7 +98,7 @@ async function readOwn(name: string, text: string | Uint8Array): Promise<unknown
     const path = join(dir, name);
     await Deno.writeFile(path, typeof text === "string" ? new TextEncoder().encode(text) : text);
     try {
-      const [task] = await loadOwnData([{ path, epochs: 1 }]);
+      const task = await OwnConversations.load(path);
       result = Array.from({ length: task.length }, (_, i) => task.get(i));
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
@@ -105,50 +107,6 @@ async function readOwn(name: string, text: string | Uint8Array): Promise<unknown
   });
   return result;
 }
-
-const EXPECTED =
-  'expected a list of messages, [{"role": "user", "content": "…"}, …], or an object ' +
-  'that has it as "messages"';
-
-Deno.test("a file in another form is refused with the keys it has", async () => {
-  const one = { messages: turns("a") };
-  const forms: [name: string, text: string, message: string][] = [
-    [
-      "sharegpt.jsonl",
-      '{"conversations":[{"from":"human","value":"hi"}]}',
-      `sharegpt.jsonl, line 1: has the key "conversations"; ${EXPECTED}`,
-    ],
-    [
-      "alpaca.jsonl",
-      '{"instruction":"hi","input":"","output":"hello"}',
-      `alpaca.jsonl, line 1: has the keys "instruction", "input", "output"; ${EXPECTED}`,
-    ],
-    [
-      "bare.jsonl",
-      '[{"from":"human","value":"hi"}]',
-      `bare.jsonl, line 1: has a list of which the first item has the keys "from", "value"; ${EXPECTED}`,
-    ],
-    [
-      "array.json",
-      JSON.stringify([one, one]),
-      `array.json, line 1: has a list of which the first item has the key "messages"; ${EXPECTED}`,
-    ],
-    [
-      "parts.jsonl",
-      '{"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]},' +
-      '{"role":"assistant","content":"hello"}]}',
-      "parts.jsonl, line 1: message 1 (user) has no text as its content: it is a list",
-    ],
-    [
-      "table.csv",
-      "prompt,answer\nhi,hello\n",
-      `table.csv, line 1: Unexpected token 'p', "prompt,answer " is not valid JSON`,
-    ],
-  ];
-  for (const [name, text, message] of forms) assertEquals(await readOwn(name, text), message);
-  const pretty = await readOwn("pretty.json", JSON.stringify([one], null, 2));
-  assertStringIncludes(`${pretty}`, "pretty.json, line 1: begins JSON that goes on over several");
-});
 
 Deno.test("UTF-16 with its mark, CRLF and several members are read", async () => {
   const conversation = { messages: turns("grüße\u2028") };
@@ -177,9 +135,6 @@ Deno.test("what would change what is trained is refused by name", async () => {
     `x.jsonl, line 1: message 2 (assistant) has the key "${key}", which is not read; ` +
     "take it out if it may be lost";
   const keys = {
-    weight: 0,
-    train: false,
-    tool_calls: [{ id: "1" }],
     reasoning_content: "thinking",
     mood: "gay",
   };
@@ -194,7 +149,7 @@ Deno.test("what would change what is trained is refused by name", async () => {
   );
   const part = withKeys({ content: [{ type: "text", text: "b", train: false }] });
   assertStringIncludes(`${await readOwn("x.jsonl", part)}`, '"train", which is not read');
-  for (const key of ["tools", "system", "weight"]) {
+  for (const key of ["documents", "images", "weight"]) {
     const row = withKeys({}, { [key]: key === "weight" ? 0.5 : [{ name: "x" }] });
     assertEquals(
       await readOwn("x.jsonl", row),
@@ -226,8 +181,47 @@ Deno.test("what changes nothing may stand beside the messages and in them", asyn
 
 Deno.test("a file can be seen more often than a call takes arguments", async () => {
   await inFolder({ "own.jsonl": JSON.stringify(turns("a")) }, async (dir) => {
-    const tasks = await loadOwnData([{ path: join(dir, "own.jsonl"), epochs: 300_000 }]);
+    const tasks = repeatTask(await OwnConversations.load(join(dir, "own.jsonl")), 300_000);
     assertEquals(tasks.length, 300_000);
+  });
+});
+
+Deno.test("of a mixture's file the last answers alone may be trained on", async () => {
+  const files = {
+    "own.jsonl": JSON.stringify([...turns("a"), ...turns("b")]),
+    "m.json": '{"train":[{"file":"own.jsonl","train":"last"}],"validation":[{"file":"own.jsonl"}]}',
+    "odd.json": '{"train":[{"file":"own.jsonl","train":"first"}]}',
+  };
+  await inFolder(files, async (dir) => {
+    const { train, validation } = await loadMixtureFile(join(dir, "m.json"), source);
+    const weights = (task: Task) => task.get(0).messages.map(({ weight }) => weight);
+    assertEquals(weights(train[0]), [undefined, 0, undefined, undefined]);
+    assertEquals(weights(validation![0]), [undefined, undefined, undefined, undefined]);
+    const odd = loadMixtureFile(join(dir, "odd.json"), source);
+    await assertRejects(() => odd, UserError, '"train" must be one of all, last');
+  });
+});
+
+Deno.test("a file is said to be what it is", async () => {
+  const files = {
+    "own.jsonl": JSON.stringify(turns("a")),
+    "mixed.csv": "instruction,output,question,answer\nhi,hello,,\n,,hi,hello\nhi,hello,,\n",
+    "bad.jsonl": `${JSON.stringify(turns("a"))}\n\n{"a": 1}\n`,
+  };
+  await inFolder(files, async (dir) => {
+    const load = (name: string) => OwnConversations.load(join(dir, name));
+    const said = async (name: string) => (await load(name)).recognised.replace(`${dir}/`, "");
+    assertEquals(
+      await said("own.jsonl"),
+      "own.jsonl: 1 conversation in JSON lines, as lists of messages",
+    );
+    assertEquals(
+      await said("mixed.csv"),
+      "mixed.csv: 3 conversations in CSV: 2 as Alpaca, 1 as question and answer",
+    );
+    assertEquals((await load("mixed.csv")).where(1), `${join(dir, "mixed.csv")}, row 2`);
+    const error = await assertRejects(() => load("bad.jsonl"), UserError, "bad.jsonl, line 3: has");
+    assertEquals(error.detail, { kind: "ownData", remedy: "map" });
   });
 });
 
@@ -309,7 +303,10 @@ Deno.test("faults of a mixture file are named with the entry, before anything is
     [entry("7"), 'train[1]: an entry is an object with either a "task" or a "file"'],
     [entry('{"task": "MMLU", "file": "x"}'), 'with either a "task" or a "file"'],
     [entry('{"task": "MMLU", "epoch": 2}'), 'unknown key "epoch"; MMLU takes split, epochs, stop'],
-    [entry('{"file": "x", "split": "test"}'), 'unknown key "split"; a file takes file, epochs'],
+    [
+      entry('{"file": "x", "split": "test"}'),
+      'unknown key "split"; a file takes file, train, epochs',
+    ],
     [entry('{"file": 7}'), '"file" must be text, but is 7'],
     [entry('{"task": "MMLU", "epochs": 0}'), '"epochs" must be a whole number from 1, but is 0'],
     [entry('{"task": "SmolTalk", "split": "dev"}'), '"split" must be one of train, test'],
@@ -318,7 +315,7 @@ Deno.test("faults of a mixture file are named with the entry, before anything is
     [entry('{"file": "none.jsonl"}'), "none.jsonl"],
     [
       entry('{"file": "bad.jsonl"}'),
-      "bad.jsonl, line 1: is an object without keys; expected a list",
+      "bad.jsonl, line 1: is an object without keys; expected",
     ],
   ];
   const untouched: DatasetSource = {

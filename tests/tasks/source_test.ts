@@ -6,8 +6,8 @@ import {
   CompactRows,
   CustomJSON,
   loadMixtureFile,
-  loadOwnData,
   LocalSource,
+  OwnConversations,
 } from "../../lib/tasks/mod.ts";
 import { loadWords } from "../../lib/tasks/words.ts";
 import { inTempDir } from "../temp_dir.ts";
@@ -183,17 +183,20 @@ Deno.test("CustomJSON names the line and the message that is wrong", async () =>
     ['[{"role":"user","content":"a"}]', 'needs a message from "assistant"'],
     [
       '[{"role":"user","content":"a"},{"role":"user","content":"b"}]',
-      'message 2 is from "user" and should be from "assistant"',
+      'message 2 is from "user" as the one before is: user and assistant take turns',
     ],
     [
       '[{"role":"user","content":5},{"role":"assistant","content":"b"}]',
       "message 1 (user) has no text",
     ],
-    ['[{"content":"a"},{"role":"assistant","content":"b"}]', "message 1 is from nobody"],
-    ["[null, null]", "has a list of which the first item is null; expected a list of messages"],
-    ['{"text":"hello"}', 'has the key "text"; expected a list of messages, [{"role": "user", '],
-    ['{"messages":{"role":"user"}}', 'has "messages" that has the key "role"; expected a list'],
-    ["null", "is null; expected a list of messages"],
+    [
+      '[{"content":"a"},{"role":"assistant","content":"b"}]',
+      "has a list of which the first item has",
+    ],
+    ["[null, null]", 'has a list of which the first item is null; expected "messages" or'],
+    ['{"text":"hello"}', 'has the key "text"; a text by itself has nobody who asks or answers'],
+    ['{"messages":{"role":"user"}}', 'has "messages" that has the key "role"; a list of messages'],
+    ["null", 'is null; expected "messages" or "conversations"'],
     ["{", "own.jsonl, line 2:"],
   ];
   for (const [line, expected] of wrong) {
@@ -217,13 +220,12 @@ Deno.test("datasets and own files are read no further once the signal is aborted
     const { signal } = controller;
     const source = new LocalSource(dir, signal);
     controller.abort();
-    const own = [{ path: join(dir, "own.jsonl.gz"), epochs: 1 }];
     for (
       const read of [
         () => source.rows("a/b", "c", "train"),
         () => loadWords(source),
-        () => loadOwnData(own, signal),
-        () => loadMixtureFile(join(dir, "m.json"), source, signal),
+        () => OwnConversations.load(join(dir, "own.jsonl.gz"), {}, undefined, signal),
+        () => loadMixtureFile(join(dir, "m.json"), source, {}, signal),
       ]
     ) {
       assertEquals(await assertRejects(read), signal.reason);

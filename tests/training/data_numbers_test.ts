@@ -2,7 +2,7 @@ import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { DiskFolder } from "../../lib/checkpoint/disk/mod.ts";
 import { fitToRow, packingStats } from "../../lib/dataloader/mod.ts";
-import { loadOwnFile, repeatTask, type Task, TaskMixture } from "../../lib/tasks/mod.ts";
+import { OwnConversations, repeatTask, type Task, TaskMixture } from "../../lib/tasks/mod.ts";
 import { Tokenizer } from "../../lib/tokenizer/mod.ts";
 import { checkMixtures, dataLines, dataNumbers, LengthTally } from "../../lib/training/mod.ts";
 import { inTempDir } from "../temp_dir.ts";
@@ -11,7 +11,7 @@ import { MemoryTerminal } from "../tracking/memory_terminal.ts";
 
 const tokenizer = await Tokenizer.load(new DiskFolder(TOKENIZER_DIRECTORY));
 const { signal } = new AbortController();
-const identity = await loadOwnFile(
+const identity = await OwnConversations.load(
   join(import.meta.dirname!, "../../data/samples/identity_conversations.jsonl.gz"),
 );
 
@@ -55,17 +55,17 @@ Deno.test("a run knows how long its own conversations are, remembered ones too",
     ]);
     const path = join(baseDir, "own.jsonl");
     await Deno.writeTextFile(path, many.map((line) => JSON.stringify(line) + "\n").join(""));
-    const first = await of(repeatTask(await loadOwnFile(path), 2));
+    const first = await of(repeatTask(await OwnConversations.load(path), 2));
     assertEquals(first.conversations, 2400);
     assert(first.longest[0].place.startsWith(`${path}, `));
     assert(/ 701$/.test(first.longest[0].place));
     const memory = join(baseDir, "checked_data.json");
     assert((await Deno.readTextFile(memory)).includes('"longest"'));
-    assertEquals(await of(repeatTask(await loadOwnFile(path), 2)), first);
+    assertEquals(await of(repeatTask(await OwnConversations.load(path), 2)), first);
     // A file of another name with the same conversations is named as it is.
     const other = join(baseDir, "other.jsonl");
     await Deno.rename(path, other);
-    const renamed = await of([await loadOwnFile(other)]);
+    const renamed = await of([await OwnConversations.load(other)]);
     assert(renamed.longest[0].place.startsWith(`${other}, `));
     const [sizes, lengths, longest] = dataLines(renamed);
     assert(sizes.startsWith("Own data: 1,200 conversations, "));
