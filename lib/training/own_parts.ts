@@ -41,7 +41,12 @@ export interface OwnFiles {
   validation: Task | undefined;
 }
 
-/** Reads the own files that the options name. */
+/**
+ * Reads the own files that the options name.
+ *
+ * @param signal Breaks it off when aborted: its reason is thrown.
+ * @throws {UserError} Naming the file, and the line that is wrong; or if it has no conversations.
+ */
 export async function loadOwnFiles(
   { data, validation }: OwnDataOptions,
   signal?: AbortSignal,
