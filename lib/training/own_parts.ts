@@ -52,7 +52,12 @@ export function ownForm({ dataMap, dataMerge }: Partial<OwnDataOptions>): OwnFor
   return { map: dataMap === undefined ? undefined : parseKeyMap(dataMap), merge: dataMerge };
 }
 
-/** Reads the own files that the options name. */
+/**
+ * Reads the own files that the options name.
+ *
+ * @param signal Breaks it off when aborted: its reason is thrown.
+ * @throws {UserError} Naming the file, and the line that is wrong; or if it has no conversations.
+ */
 export async function loadOwnFiles(
   { data, validation }: OwnDataOptions,
   how: OwnForm,

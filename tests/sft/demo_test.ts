@@ -33,3 +33,21 @@ Deno.test("an empty base directory gets the shipped model fine-tuned and shown",
     await inspectCheckpoint({ source: "sft" }, { ...io, terminal: console.terminal });
     assertStringIncludes(console.lines[0], join(baseDir, "demo/chatsft_checkpoints"));
   }));
+
+Deno.test("own conversations alone are taught to the shipped model, and asked for", () =>
+  inTempDir(async (baseDir) => {
+    const own = join(baseDir, "own.jsonl");
+    const lines = Array.from({ length: 4 }, (_, i) =>
+      JSON.stringify([
+        { role: "user", content: `Which is ${i}?` },
+        { role: "assistant", content: `It is number ${i}.` },
+      ]));
+    await Deno.writeTextFile(own, lines.join("\n"));
+    const options = { deviceType: "cpu", threads: 1, data: [own], dataOnly: true } as const;
+    const { lines: printed, result } = await watchRun(baseDir, { ...options, numIterations: 2 });
+    assert(result.isDemo);
+    assertEquals(result.directory, join(baseDir, "demo/chatsft_checkpoints/d4"));
+    const text = printed.join("\n");
+    assert(!/SimpleSpelling|ChatCORE:|samples/.test(text), text);
+    assert(/^Which is \d\? \(not trained on\)\n {2}before .+\n {2}after .+\n {2}data/m.test(text));
+  }));

@@ -9,7 +9,12 @@ import {
 } from "../../lib/checkpoint/disk/mod.ts";
 import { tensorFromArray } from "../../lib/checkpoint/mod.ts";
 import { UserError } from "../../lib/errors.ts";
-import { RunCheckpoints, type RunPlace, type SavingOptions } from "../../lib/training/mod.ts";
+import {
+  type PatienceOptions,
+  RunCheckpoints,
+  type RunPlace,
+  type SavingOptions,
+} from "../../lib/training/mod.ts";
 import { inTempDir } from "../temp_dir.ts";
 import { modelConfig } from "../checkpoint/smallest_model.ts";
 import { MemoryTerminal } from "../tracking/memory_terminal.ts";
@@ -23,7 +28,7 @@ const OPTIONS: SavingOptions = { numIterations: 10, saveEvery: 1, saveBest: fals
 /** A run in a directory, and what it printed. */
 async function open(
   dir: string,
-  options: Partial<SavingOptions> = {},
+  options: Partial<SavingOptions & PatienceOptions> = {},
   place: Partial<RunPlace> = {},
 ) {
   const console = new MemoryTerminal();
@@ -107,6 +112,47 @@ Deno.test("the best so far is saved whenever it is measured, if that is wanted",
     assertEquals([...Deno.readDirSync(without.run.directory)].map(({ name }) => name), [
       "run.lock",
     ]);
+  });
+});
+
+Deno.test("a run with a patience counts what was no better, and ends with its best", async () => {
+  await inTempDir(async (dir) => {
+    const options = { saveEvery: -1, patience: 3 };
+    {
+      await using opened = await open(dir, options);
+      const { run } = opened;
+      await train(run, { 0: 1, 1: 3, 2: 2 });
+      assertEquals([steps(dir), run.waited], [[2], 0]);
+      // A measurement that failed is none.
+      await train(run, { 3: 2, 4: undefined, 5: 2.5 });
+      assertEquals([steps(dir), run.waited], [[2], 2]);
+      await run.save(contents(5), true);
+    }
+    {
+      await using opened = await open(dir, options, { resume: true });
+      const { run, console } = opened;
+      await run.measured(6, { val_bpb: 3, val_own_bpb: 2.4 }, () => contents(6));
+      assertEquals(run.waited, 3);
+      await run.keepBest(6);
+      assertEquals([steps(dir), run.last?.step], [[2], 2]);
+      assertStringIncludes(console.stdout, "The best step of the run, 2, is kept");
+    }
+    const { raw } = await readMeta((await findCheckpoint(dir, { source: "sft" })).meta);
+    const { best, ended } = raw.run as Record<string, unknown>;
+    assertEquals([best, ended], [{ step: 2, val_bpb: 2 }, { step: 6, patience: 3 }]);
+  });
+  // Own conversations decide where they are measured.
+  await inTempDir(async (dir) => {
+    await using opened = await open(dir, { saveEvery: 3, patience: 3 });
+    const { run, console } = opened;
+    const own = { 1: [2, 3], 2: [3, 2], 3: [1, 2.5] };
+    for (const [step, [val_bpb, val_own_bpb]] of Object.entries(own)) {
+      if (step === "3") await run.save(contents(3), true);
+      await run.measured(+step, { val_bpb, val_own_bpb }, () => contents(+step));
+    }
+    await run.keepBest(3);
+    assertEquals(steps(dir), [2, 3]);
+    assertStringIncludes(console.stderr, "step 3 stays, for it was asked for");
   });
 });
 
