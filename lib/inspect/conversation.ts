@@ -28,6 +28,7 @@ export async function inspectConversation(
   const tokenizer = await Tokenizer.load(new DiskFolder(join(baseDir, "tokenizer")));
   const how = ownForm(options);
   const conversations = await OwnConversations.load(path, how, undefined, io.signal);
+  how.map?.checkSeen();
   const index = Number(number) - 1;
   if (!(index >= 0 && index < conversations.length)) {
     throw new UserError(

@@ -6,6 +6,7 @@
 import type { ContentPart } from "../../conversation.ts";
 import { UserError } from "../../errors.ts";
 import { isRecord, parseJson } from "../../json.ts";
+import { parseNested } from "./nested_json.ts";
 import type { Call, Turn } from "./turns.ts";
 
 /** Names of functions that are nanochat's calculator, or Python. */
@@ -17,19 +18,11 @@ const FUNCTIONS = (
  * Checks that all tools that a record declares are ones that a model can call here.
  *
  * @param tools A list of functions, as OpenAI has it, or its JSON.
+ * @param key What the record calls it.
  * @throws {UserError} naming the first other one.
  */
-export function checkTools(tools: unknown): void {
-  let list = tools;
-  if (typeof tools === "string") {
-    try {
-      list = parseJson(tools);
-    } catch (error) {
-      throw new UserError(`has tools that are no JSON: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
-  }
+export function checkTools(tools: unknown, key: string): void {
+  const list = typeof tools === "string" ? parseNested(tools, `has "${key}"`) : tools;
   for (const tool of Array.isArray(list) ? list : [list]) {
     const name = tool?.function?.name ?? tool?.name;
     if (typeof name === "string" && FUNCTIONS.includes(name.toLowerCase())) continue;
