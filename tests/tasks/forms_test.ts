@@ -36,6 +36,7 @@ const FORMS: [name: string, record: unknown, messages: unknown[], how?: FormOpti
       { from: "gpt", value: "hello" },
     ],
   }, [{ role: "system", content: "Be kind." }, ...HI]],
+  ["bytes that nobody reads", { messages: HI, digest: Uint8Array.of(0xff), id: "1" }, HI],
   ["Alpaca", { instruction: "hi", input: "", output: "hello" }, HI],
   ["Alpaca with input", { instruction: "Translate:", input: "hi", output: "salut" }, [
     user("Translate:\n\nhi"),
@@ -277,6 +278,13 @@ const REFUSED: [record: unknown, message: string, how?: FormOptions][] = [
   [{ prompt: "hi", response: "a", thinking: "hm" }, 'has the key "thinking" beside its messages'],
   [{ messages: "[{'role': 'user'}]" }, 'has "messages" that is no JSON: Expected'],
   [{ messages: HI, tools: "nope" }, 'has "tools" that is no JSON: Unexpected'],
+  [
+    { prompt: "hi", completion: Uint8Array.of(0xff) },
+    'has "completion" that is bytes that are no text in UTF-8; text was expected',
+  ],
+  [{ messages: [user(Uint8Array.of(0xff)), HI[1]] }, "it is bytes that are no text in UTF-8"],
+  [{ messages: [HI[0], assistant(Uint8Array.of(0xff))] }, "message 2 (assistant) has neither text"],
+  [{ messages: HI, image: Uint8Array.of(0xff) }, 'has the key "image" beside its messages'],
   [{ prompt: 5, completion: "hello" }, 'has "prompt" that is a number; text was expected'],
   [{ messages: "hi" }, 'has "messages" that is a string; a list of messages was expected'],
   [{ messages: [] }, 'a conversation needs a message from "user"'],
