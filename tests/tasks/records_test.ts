@@ -4,6 +4,7 @@ import { parquetWriteBuffer } from "hyparquet-writer";
 import { UserError } from "../../lib/errors.ts";
 import { isAbort } from "../../lib/pause.ts";
 import { readRecords } from "../../lib/tasks/records/mod.ts";
+import { readTextRecords } from "../../lib/tasks/records/text.ts";
 import { inTempDir } from "../temp_dir.ts";
 
 const FIXTURES = fromFileUrl(new URL("../fixtures/own_data", import.meta.url));
@@ -71,6 +72,17 @@ Deno.test("JSON lines, arrays and lists of messages are told apart", async () =>
   assertEquals(await read(`${json(odd)}\n${json(odd)}`), lines(odd, odd));
   assertEquals(await read(json(odd)), items(...odd));
   for (const empty of ["[]", "[\n]\n"]) assertEquals(await read(empty), items());
+});
+
+Deno.test("a text is read wherever it comes from", async () => {
+  const file = new File([`${json(record)}\n${json(record)}\nx`], "dropped.jsonl");
+  const { kind, records } = await readTextRecords(file.stream(), file.name);
+  const places: string[] = [];
+  const fault = await assertRejects(async () => {
+    for await (const { place } of records) places.push(place);
+  }, UserError);
+  assertEquals([kind, ...places], ["JSON lines", "line 1", "line 2"]);
+  assertStringIncludes(fault.message, "dropped.jsonl, line 3 column 1: ");
 });
 
 Deno.test("a list of records is found under the only key of an object", async () => {
