@@ -79,10 +79,8 @@ export function conversationOf(value: unknown, how: FormOptions = {}): Recognise
     if (!saysNothing(key, beside[key], true)) checkTools(beside[key], key);
   }
   const said = given.map((message, i) => turnOf(message, i + 1, how.map));
-  const before: Turn[] = system === undefined
-    ? []
-    : [{ number: 0, role: "system", content: system }];
-  const turns = joinCalls([...before, ...said]);
+  if (system !== undefined) said.unshift({ number: 0, role: "system", content: system });
+  const turns = joinCalls(said);
   const arranged = how.merge ? joinNeighbours(turns) : turns;
   checkNeighbours(arranged);
   const messages = checkMessages(

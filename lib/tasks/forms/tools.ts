@@ -39,7 +39,8 @@ export function checkTools(tools: unknown, key: string): void {
  *
  * @throws {UserError} naming the message that calls another function, or lacks its result.
  */
-export function joinCalls(turns: readonly Turn[]): Turn[] {
+export function joinCalls(turns: readonly Turn[]): readonly Turn[] {
+  if (turns.every(({ calls, role }) => !calls && role !== "tool")) return turns;
   const joined: Turn[] = [];
   for (let i = 0; i < turns.length;) {
     const turn = turns[i++];
