@@ -356,7 +356,15 @@ const REFUSED: [record: unknown, message: string, how?: FormOptions][] = [
   ],
   [
     { messages: [user("hi"), assistant("", { tool_calls: [CALL("weather", "{}")] })] },
-    'message 2 (assistant) calls the function "weather"; only a calculator and Python',
+    'message 2 (assistant) has in "tool_calls" the function "weather"; only a calculator',
+  ],
+  [
+    { messages: [user("hi"), assistant("", { function_call: { name: "weather" } })] },
+    'message 2 (assistant) has in "function_call" the function "weather"; only a calculator',
+  ],
+  [
+    { conversations: [HI[0], { from: "function_call", value: '{"name":"weather"}' }] },
+    'message 2 (assistant) has in "value" the function "weather"; only a calculator',
   ],
   [
     { messages: [user("hi"), assistant("", { tool_calls: [CALL("python", '{"code":"1"}')] })] },
@@ -412,7 +420,10 @@ const REFUSED: [record: unknown, message: string, how?: FormOptions][] = [
     { messages: [user("hi"), { role: "tool", content: "1" }, assistant("1")] },
     "message 2 (tool) is a result that nothing called for",
   ],
-  [{ messages: HI, tools: [{ name: "x" }] }, 'has the tool "x"; only a calculator and Python'],
+  [
+    { messages: HI, tools: [{ name: "x" }] },
+    'has "x" among its "tools"; only a calculator and Python',
+  ],
   [
     { messages: [user("a"), assistant("b"), assistant("c", { weight: 0 })] },
     "message 3 (assistant) has another weight than the one it would be joined to",

@@ -17,17 +17,17 @@ const FUNCTIONS = (
 /**
  * Checks that all tools that a record declares are ones that a model can call here.
  *
+ * @param key Where they are.
  * @param tools A list of functions, as OpenAI has it, or its JSON.
- * @param key What the record calls it.
  * @throws {UserError} naming the first other one.
  */
-export function checkTools(tools: unknown, key: string): void {
+export function checkTools(key: string, tools: unknown): void {
   const list = typeof tools === "string" ? parseNested(tools, `has "${key}"`) : tools;
   for (const tool of Array.isArray(list) ? list : [list]) {
     const name = tool?.function?.name ?? tool?.name;
     if (typeof name === "string" && FUNCTIONS.includes(name.toLowerCase())) continue;
     throw new UserError(
-      `has the tool ${JSON.stringify(name) ?? "without a name"}; ` +
+      `has ${JSON.stringify(name) ?? "something without a name"} among its "${key}"; ` +
         "only a calculator and Python can be called here",
     );
   }
@@ -115,10 +115,10 @@ function answered({ number }: Turn, calls: readonly Call[], results: Turn[]): Co
 }
 
 /** What a call computes: the one text among its arguments. */
-function expressionOf({ name, input }: Call, place: string): string {
+function expressionOf({ name, input, where }: Call, place: string): string {
   if (!FUNCTIONS.includes(name.toLowerCase())) {
     throw new UserError(
-      `${place} calls the function ${JSON.stringify(name)}; ` +
+      `${place} has in "${where}" the function ${JSON.stringify(name)}; ` +
         "only a calculator and Python can be called here",
     );
   }

@@ -41,6 +41,8 @@ const TEXT_PARTS = ["text", "input_text", "output_text"];
 
 /** Something an assistant calls. */
 export interface Call {
+  /** The key that it was in. */
+  where: string;
   /** The function's name. */
   name: string;
   /** Its arguments, as text or as they are. */
@@ -103,7 +105,9 @@ export function turnOf(given: unknown, number: number, map?: KeyMap): Turn {
   const turn: Turn = { number, role, content: "" };
   const content = message[keys.content];
   if (role === "assistant") {
-    const calls = known === "call" ? callsIn(content, place) : callsOf(message, place);
+    const calls = known === "call"
+      ? callsIn(content, keys.content, place)
+      : callsOf(message, place);
     if (calls.length > 0) turn.calls = calls;
     const isLeftOut = known === "call" || calls.length > 0 && (content ?? null) === null;
     if (!isLeftOut) turn.content = assistantContent(content);
@@ -196,22 +200,23 @@ function callsOf({ tool_calls, function_call }: Record<string, unknown>, place: 
   if (!Array.isArray(calls)) {
     throw new UserError(`${place} has "tool_calls" that ${wordsFor(calls)}; a list was expected`);
   }
-  return calls.map((call) => callOf(call, place));
+  return calls.map((call) => callOf(call, CALL_KEYS[isOld ? 1 : 0], place));
 }
 
 /** What a message is that is a call itself: JSON with the function's name and its arguments. */
-function callsIn(content: unknown, place: string): Call[] {
+function callsIn(content: unknown, where: string, place: string): Call[] {
   const value = typeof content === "string" ? parseNested(content, `${place} is a call`) : content;
-  return (Array.isArray(value) ? value : [value]).map((call) => callOf(call, place));
+  return (Array.isArray(value) ? value : [value]).map((call) => callOf(call, where, place));
 }
 
-function callOf(value: unknown, place: string): Call {
+function callOf(value: unknown, where: string, place: string): Call {
   const call: Record<string, unknown> = isRecord(value) ? value : {};
   const called = isRecord(call.function) ? call.function : call;
   if (typeof called.name !== "string") {
     throw new UserError(`${place} calls what is no function with a name: it ${wordsFor(value)}`);
   }
   return {
+    where,
     name: called.name,
     input: called.arguments,
     ...typeof call.id === "string" && call.id !== "" ? { id: call.id } : {},
