@@ -5,8 +5,7 @@
  */
 import { join } from "@std/path";
 import { DiskFolder } from "../checkpoint/disk/mod.ts";
-import { UserError } from "../errors.ts";
-import { OwnConversations } from "../tasks/mod.ts";
+import { loadConversation } from "../tasks/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import { type OwnDataOptions, ownForm, type RunIo, whereModelsAre } from "../training/mod.ts";
 
@@ -27,14 +26,8 @@ export async function inspectConversation(
   const { baseDir, terminal } = await whereModelsAre(io);
   const tokenizer = await Tokenizer.load(new DiskFolder(join(baseDir, "tokenizer")));
   const how = ownForm(options);
-  const conversations = await OwnConversations.load(path, how, undefined, io.signal);
-  const index = Number(number) - 1;
-  if (!(index >= 0 && index < conversations.length)) {
-    throw new UserError(
-      `${path} has no conversation ${number}; it has ${conversations.length}, counted from 1`,
-    );
-  }
-  const rendered = tokenizer.renderConversation(conversations.get(index), Infinity);
+  const conversation = await loadConversation(path, Number(number), how, io.signal);
+  const rendered = tokenizer.renderConversation(conversation, Infinity);
   terminal.print(tokenizer.visualizeTokenization(rendered, { color: terminal.colors }));
   const trained = rendered.mask.filter((trained) => trained === 1).length;
   terminal.print(`${rendered.ids.length} tokens, of which ${trained} are trained on`);

@@ -54,7 +54,7 @@ export {
   type RecognisedConversation,
 } from "./forms/mod.ts";
 export { type FileRecord, readRecords, type RecordFile } from "./records/mod.ts";
-export { OwnConversations, type OwnData, parseOwnData } from "./own_data.ts";
+export { loadConversation, OwnConversations, type OwnData, parseOwnData } from "./own_data.ts";
 export { loadMixtureFile, type MixtureFile, type OwnForm } from "./mixture_file.ts";
 export { SPLIT_SEED, splitTasks, type TaskSplit, textOf, VALIDATION_SHARE } from "./split.ts";
 export { TRAIN_MIXTURE, trainMixture, type TrainMixtureOptions, valMixture } from "./mixture.ts";

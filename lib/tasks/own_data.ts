@@ -100,6 +100,28 @@ export class OwnConversations extends Task {
   }
 }
 
+/**
+ * Reads one conversation of a file; what may be wrong with others is not looked at.
+ *
+ * @param number Which, from 1.
+ * @param signal Breaks it off when aborted: its reason is thrown.
+ * @throws {UserError} Naming the file, and what is wrong with that conversation; or if there is none.
+ */
+export async function loadConversation(
+  path: string,
+  number: number,
+  how: FormOptions = {},
+  signal?: AbortSignal,
+): Promise<Conversation> {
+  let count = 0;
+  for await (const { value, place } of (await readRecords(path, signal)).records) {
+    if (++count === number) return readRecord(value, how, `${path}, ${place}`);
+  }
+  throw new UserError(
+    `${path} has no conversation ${number}; it has ${count}, counted from 1`,
+  );
+}
+
 function readRecord(value: unknown, how: FormOptions, place: string): RecognisedConversation {
   try {
     return conversationOf(value, how);

@@ -242,7 +242,7 @@ const REFUSED: [record: unknown, message: string, how?: FormOptions][] = [
   [{ prompt: "hi", response: "a", chosen: "a", rejected: "b" }, 'has the key "chosen" beside'],
   [{ prompt: "hi", response: "a", thinking: "hm" }, 'has the key "thinking" beside its messages'],
   [{ messages: "[{" }, 'has "messages" that is no JSON'],
-  [{ messages: HI, tools: "nope" }, "has tools that are no JSON"],
+  [{ messages: HI, tools: "nope" }, 'has "tools" that is no JSON'],
   [{ prompt: 5, completion: "hello" }, 'has "prompt" that is a number; text was expected'],
   [{ messages: "hi" }, 'has "messages" that is a string; a list of messages was expected'],
   [{ messages: [] }, 'a conversation needs a message from "user"'],
@@ -288,7 +288,7 @@ const REFUSED: [record: unknown, message: string, how?: FormOptions][] = [
   ],
   [
     { messages: [user("hi"), assistant("", { tool_calls: [CALL("weather", "{}")] })] },
-    'message 2 (assistant) calls the function "weather"; only a calculator and Python',
+    'message 2 (assistant) has in "tool_calls" the function "weather"; only a calculator',
   ],
   [
     { messages: [user("hi"), assistant("", { tool_calls: [CALL("python", '{"code":"1"}')] })] },
@@ -344,7 +344,10 @@ const REFUSED: [record: unknown, message: string, how?: FormOptions][] = [
     { messages: [user("hi"), { role: "tool", content: "1" }, assistant("1")] },
     "message 2 (tool) is a result that nothing called for",
   ],
-  [{ messages: HI, tools: [{ name: "x" }] }, 'has the tool "x"; only a calculator and Python'],
+  [
+    { messages: HI, tools: [{ name: "x" }] },
+    'has "x" among its "tools"; only a calculator and Python',
+  ],
   [
     { messages: [user("a"), assistant("b"), assistant("c", { weight: 0 })] },
     "message 3 (assistant) has another weight than the one it would be joined to",

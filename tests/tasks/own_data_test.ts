@@ -6,6 +6,7 @@ import {
   CompactRows,
   type Conversation,
   type DatasetSource,
+  loadConversation,
   loadMixtureFile,
   OwnConversations,
   parseOwnData,
@@ -221,6 +222,11 @@ Deno.test("a file is said to be what it is", async () => {
     );
     assertEquals((await load("mixed.csv")).where(1), `${join(dir, "mixed.csv")}, row 2`);
     const error = await assertRejects(() => load("bad.jsonl"), UserError, "bad.jsonl, line 3: has");
+    // One conversation is shown whatever is wrong with others.
+    const path = join(dir, "bad.jsonl");
+    assertEquals((await loadConversation(path, 1)).messages.length, 2);
+    await assertRejects(() => loadConversation(path, 2), UserError, "bad.jsonl, line 3: has");
+    await assertRejects(() => loadConversation(path, 3), UserError, "no conversation 3; it has 2");
     assertEquals(error.detail, { kind: "ownData", remedy: "map" });
   });
 });

@@ -74,12 +74,12 @@ export function conversationOf(value: unknown, how: FormOptions = {}): Recognise
       `has the key "${key}" beside its messages, which is not read; take it out if it may be lost`,
     );
   }
-  for (const key of TOOLS) if (!saysNothing(key, beside[key], true)) checkTools(beside[key]);
   const said = given.map((message, i) => turnOf(message, i + 1, how.map));
   const before: Turn[] = system === undefined
     ? []
     : [{ number: 0, role: "system", content: system }];
   const turns = joinCalls([...before, ...said]);
+  for (const key of TOOLS) if (!saysNothing(key, beside[key], true)) checkTools(key, beside[key]);
   const arranged = how.merge ? joinNeighbours(turns) : turns;
   checkNeighbours(arranged);
   const messages = checkMessages(

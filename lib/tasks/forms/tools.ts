@@ -16,16 +16,17 @@ const FUNCTIONS = (
 /**
  * Checks that all tools that a record declares are ones that a model can call here.
  *
+ * @param key Where they are.
  * @param tools A list of functions, as OpenAI has it, or its JSON.
  * @throws {UserError} naming the first other one.
  */
-export function checkTools(tools: unknown): void {
+export function checkTools(key: string, tools: unknown): void {
   let list = tools;
   if (typeof tools === "string") {
     try {
       list = parseJson(tools);
     } catch (error) {
-      throw new UserError(`has tools that are no JSON: ${(error as Error).message}`, {
+      throw new UserError(`has "${key}" that is no JSON: ${(error as Error).message}`, {
         cause: error,
       });
     }
@@ -34,7 +35,7 @@ export function checkTools(tools: unknown): void {
     const name = tool?.function?.name ?? tool?.name;
     if (typeof name === "string" && FUNCTIONS.includes(name.toLowerCase())) continue;
     throw new UserError(
-      `has the tool ${JSON.stringify(name) ?? "without a name"}; ` +
+      `has ${JSON.stringify(name) ?? "something without a name"} among its "${key}"; ` +
         "only a calculator and Python can be called here",
     );
   }
@@ -124,7 +125,7 @@ function answered({ number }: Turn, calls: readonly Call[], results: Turn[]): Co
 function expressionOf({ name, input }: Call, place: string): string {
   if (!FUNCTIONS.includes(name.toLowerCase())) {
     throw new UserError(
-      `${place} calls the function ${JSON.stringify(name)}; ` +
+      `${place} has in "tool_calls" the function ${JSON.stringify(name)}; ` +
         "only a calculator and Python can be called here",
     );
   }
