@@ -70,12 +70,14 @@ export async function inspectData(options: InspectDataOptions, io: RunIo): Promi
     options.source,
   );
   const settings = { ...inherited, deviceBatchSize: Number(inherited.deviceBatchSize) };
+  let runSteps: number | undefined;
   if (dataOnly) {
     const amount = await dataAmount(new TaskMixture(parts.train), tokenizer, signal);
     const hasEpochs = options.data.some((own) => parseOwnData(own).path !== own);
     const said = maxSeqLen === undefined ? {} : { maxSeqLen };
     for (const { name, value } of smallDataSettings(amount, settings, said, { hasEpochs })) {
       Object.assign(settings, { [name]: value });
+      if (name === "numIterations" && value > 0) runSteps = value;
     }
   }
   const { maxSeqLen: T, totalBatchSize, deviceBatchSize } = settings;
@@ -94,7 +96,7 @@ export async function inspectData(options: InspectDataOptions, io: RunIo): Promi
     const { muon } = RECIPES[options.recipe];
     return measureRate(device, { shape, rows, T, trainedShare, muon }, io);
   });
-  printCost({ steps, tokens: totalBatchSize }, numbers, rate, terminal);
+  printCost({ steps, tokens: totalBatchSize, runSteps }, numbers, rate, terminal);
 }
 
 /** Finds what a run would begin with; where it would begin with nothing, what ships stands for it. */

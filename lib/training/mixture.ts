@@ -67,8 +67,7 @@ export function checkDataOnly(
  * files come first: their faults are found before a dataset is fetched. Of own files alone, no
  * dataset is.
  *
- * @param note Told what was mixed: a line for training, one for each own file that was split, and
- * one for validation.
+ * @param note Told what was mixed: lines about own files, then one for training and one for validation.
  * @param signal Breaks the reading of the user's files off when aborted: its reason is thrown. A
  * source has its own.
  * @throws {UserError} Naming the file and line that is wrong, or if the source lacks a dataset.
@@ -94,9 +93,9 @@ export async function trainingMixture(
     validated: string,
   ) => {
     const all = [...mixed, ...added].join(", ");
-    note(`Training mixture: ${count(train.length)} conversations (${all})`);
     own.notes.forEach(note);
-    note(`Validation mixture: ${count(validation.length)} conversations${validated}`);
+    note(`Training mixture: ${conversations(train)} (${all})`);
+    note(`Validation mixture: ${conversations(validation)}${validated}`);
   };
 
   if (options.dataOnly) {
@@ -141,6 +140,10 @@ function describe(amounts: TrainMixtureOptions, usual: TrainMixtureOptions): str
   const names = Object.keys(words) as (keyof TrainMixtureOptions)[];
   const mixed = names.filter((name) => amounts[name] > 0 || usual[name] > 0);
   return ["SmolTalk", ...mixed.map((name) => words[name])].join(", ");
+}
+
+function conversations({ length }: TaskMixture): string {
+  return `${count(length)} conversation${length === 1 ? "" : "s"}`;
 }
 
 function count(value: number): string {

@@ -106,7 +106,9 @@ function formOf(record: Fields): RecordForm {
   const asked = fitting.filter(({ keys: [key] }) => !isEmpty(record[key]));
   const lists = whole.filter(({ isList }) => isList);
   const all = [lists, whole, asked, fitting].find(({ length }) => length > 0);
-  if (!all) throw unknown(`${wordsFor(record)}; ${adviceFor(record) ?? EXPECTED}`);
+  if (!all) {
+    throw unknown(`${wordsFor(record)}; ${adviceFor(record) ?? EXPECTED}`, pairOf(record));
+  }
   const [form, other] = all;
   if (!other) return form;
   throw unknown(
@@ -114,8 +116,16 @@ function formOf(record: Fields): RecordForm {
   );
 }
 
-function unknown(message: string): UserError {
-  return new UserError(message, { detail: { kind: "ownData", remedy: "map" } });
+function unknown(message: string, keys?: string): UserError {
+  return new UserError(message, { detail: { kind: "ownData", remedy: "map", ...keys && { keys } } });
+}
+
+/** How the two texts of a record that has no others would be named a question and its answer. */
+function pairOf(record: Fields): string | undefined {
+  const texts = Object.keys(record).filter((key) => typeof record[key] === "string");
+  // Commas part names, and a shell parts words.
+  if (texts.length !== 2 || !texts.every((key) => /^[\p{L}\p{N}_.-]+$/u.test(key))) return undefined;
+  return `question=${texts[0]},answer=${texts[1]}`;
 }
 
 function fits({ keys }: RecordForm, record: Fields): boolean {
