@@ -4,7 +4,7 @@
  * @module
  */
 import type { Guess } from "../lib/checkpoint/mod.ts";
-import type { Instead, UserError } from "../lib/errors.ts";
+import type { ErrorDetail, Instead, UserError } from "../lib/errors.ts";
 import { type CommandName, flagOf } from "./flag.ts";
 import { flagsOf } from "./flags.ts";
 
@@ -80,7 +80,7 @@ export function wordError(
         detail.saved ? whatIsLeft(detail.saved, command) : "no checkpoint of this run is saved"
       }`;
     case "ownData":
-      return withAdvice(ownDataRemedy(detail.remedy, known));
+      return withAdvice(ownDataRemedy(detail, known));
     case "threadLost":
     case "notFinite":
     case undefined:
@@ -89,14 +89,16 @@ export function wordError(
 }
 
 function ownDataRemedy(
-  remedy: "map" | "merge",
+  detail: ErrorDetail & { kind: "ownData" },
   known: ReadonlySet<string>,
 ): string | undefined {
-  const flag = remedy === "map" ? "dataMap" : "dataMerge";
+  const flag = detail.remedy === "map" ? "dataMap" : "dataMerge";
   if (!known.has(flag)) return undefined;
-  return remedy === "map"
+  if (detail.remedy === "merge") return `${flagOf(flag)} joins them`;
+  const { keys } = detail;
+  return keys === undefined
     ? `say what its keys or speakers are called: ${flagOf(flag)} messages=dialog,user=Customer`
-    : `${flagOf(flag)} joins them`;
+    : `${flagOf(flag)} ${keys} reads these`;
 }
 
 function wordInstead({ dtype, recompute, rows }: Instead): string {

@@ -10,7 +10,9 @@ import {
   inspectPacking,
   inspectRecipes,
 } from "../lib/inspect/mod.ts";
+import type { Terminal } from "../lib/tracking/mod.ts";
 import { commandOf } from "./command.ts";
+import { flagOf } from "./flag.ts";
 import { withSystemIo } from "./io.ts";
 import { checkOneOf, checkOwnData, completeFlags } from "./options.ts";
 
@@ -31,10 +33,17 @@ export function inspectCommand() {
           return inspectConversation(options.conversation, io, options);
         }
         if (options.packing) return inspectPacking(options, io);
-        if (hasData) return inspectData(options, io);
+        if (hasData) return inspectData(options, io).then(() => sayNext(options, io.terminal));
         if (given.recipe !== undefined) return Promise.resolve(inspectRecipes(io.terminal));
         return inspectCheckpoint(options, io);
       });
     },
   });
+}
+
+/** What to do with own data that was looked at. */
+function sayNext({ dataOnly }: { dataOnly: boolean }, terminal: Terminal): void {
+  const alone = dataOnly ? "" : `; on them alone with ${flagOf("dataOnly")}`;
+  terminal.print("");
+  terminal.print(`Next: leave "inspect" out to train on them${alone}`);
 }

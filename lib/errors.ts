@@ -68,10 +68,11 @@ export type ErrorDetail =
   /** What a run would measure with does not work. The message says why. */
   | { kind: "measurement"; cause: UserError }
   /**
-   * Own data is in another form, which may do where other keys are named (`map`) or neighbours of one
-   * role are joined (`merge`).
+   * Own data is in another form, which may do where other keys are named (`map`, perhaps as `keys` says)
+   * or neighbours of one role are joined (`merge`).
    */
-  | { kind: "ownData"; remedy: "map" | "merge" }
+  | { kind: "ownData"; remedy: "map"; keys?: string }
+  | { kind: "ownData"; remedy: "merge" }
   /** The optimizer's state cannot be taken over. */
   | { kind: "optimizerState" };
 

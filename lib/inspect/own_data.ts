@@ -69,11 +69,13 @@ export async function inspectData(options: InspectDataOptions, io: RunIo): Promi
     options.source,
   );
   const settings = { ...inherited, deviceBatchSize: Number(inherited.deviceBatchSize) };
+  let runSteps: number | undefined;
   if (dataOnly) {
     const train = new TaskMixture(parts.train), { data } = options;
     const run = { data, train, tokenizer, inherited, said: { maxSeqLen } };
     for (const { name, value } of await chooseSettings(run, signal)) {
       Object.assign(settings, { [name]: value });
+      if (name === "numIterations" && value > 0) runSteps = value;
     }
   }
   const { maxSeqLen: T, totalBatchSize, deviceBatchSize } = settings;
@@ -92,7 +94,7 @@ export async function inspectData(options: InspectDataOptions, io: RunIo): Promi
     const { muon } = RECIPES[options.recipe];
     return measureRate(device, { shape, rows, T, trainedShare, muon }, io);
   });
-  printCost({ steps, tokens: totalBatchSize }, numbers, rate, terminal);
+  printCost({ steps, tokens: totalBatchSize, runSteps }, numbers, rate, terminal);
 }
 
 /** Finds what a run would begin with; where it would begin with nothing, what ships stands for it. */

@@ -43,11 +43,12 @@ export function printDataReport(
   };
   for (const note of notes) print(note);
 
+  const mark = terminal.colors ? "green" : "in ⟦ ⟧";
   for (const { place, rendered } of shown) {
     const trained = rendered.mask.reduce((sum, trained) => sum + trained, 0);
     const { length } = rendered.ids;
     terminal.print("");
-    print(`${place}: ${plural(length, "token")}, trained on ${count(trained)}:`);
+    print(`${place}: ${plural(length, "token")}, trained on ${count(trained)} (${mark}):`);
     for (const line of tokenLines(rendered, tokenizer, terminal)) terminal.print(line);
   }
 
@@ -104,11 +105,16 @@ export interface EpochSteps {
   steps: number;
   /** Tokens of each. */
   tokens: number;
+  /** How many the whole run takes, if that is known. */
+  runSteps?: number;
 }
 
-/** Prints what an epoch costs: its steps, and the time at a rate, or why there is none. */
+/**
+ * Prints what an epoch costs: its steps, and the time at a rate, or why there is none; and what a run
+ * does that has a number of steps of its own.
+ */
 export function printCost(
-  { steps, tokens }: EpochSteps,
+  { steps, tokens, runSteps }: EpochSteps,
   { rows, T }: Pick<DataNumbers, "rows" | "T">,
   rate: TrainingRate | string,
   terminal: Terminal,
@@ -118,8 +124,16 @@ export function printCost(
     ? `less than a step ${step} (which sees ${plural(Math.round(1 / share), "epoch")})`
     : `${plural(steps, "step")} ${step}`;
   const value = typeof rate === "string" ? `${size}; not timed: ${rate}` : atRate(rate);
-  for (const line of wrapped("An epoch".padEnd(LABEL) + value, columnsOf(terminal), LABEL)) {
-    terminal.print(line);
+  row("An epoch", value);
+  if (runSteps !== undefined) {
+    const time = typeof rate !== "string" &&
+      `, about ${timeWords(runSteps * (tokens / T * rate.row + rate.step))} of training`;
+    row("A run", plural(runSteps, "step") + (time || ""));
+  }
+
+  function row(label: string, value: string): void {
+    const text = label.padEnd(LABEL) + value;
+    for (const line of wrapped(text, columnsOf(terminal), LABEL)) terminal.print(line);
   }
 
   function atRate(rate: TrainingRate): string {

@@ -73,8 +73,7 @@ export function checkDataOnly(
  * files come first: their faults are found before a dataset is fetched. Of own files alone, no
  * dataset is.
  *
- * @param note Told what was mixed: a line for training, one for each own file that was split, and
- * one for validation.
+ * @param note Told what was mixed: lines about own files, then one for training and one for validation.
  * @param signal Breaks the reading of the user's files off when aborted: its reason is thrown. A
  * source has its own.
  * @throws {UserError} Naming the file and line that is wrong, or if the source lacks a dataset.
@@ -100,8 +99,8 @@ export async function trainingMixture(
     validated: string,
   ) => {
     const all = [...mixed, ...added].join(", ");
-    note(`Training mixture: ${conversations(train)} (${all})`);
     own.notes.forEach(note);
+    note(`Training mixture: ${conversations(train)} (${all})`);
     note(`Validation mixture: ${conversations(validation)}${validated}`);
   };
 

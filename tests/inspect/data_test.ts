@@ -271,6 +271,9 @@ Deno.test("own conversations are shown with what an epoch costs", async () => {
     // deno-lint-ignore no-control-regex
     assert(!/[\x00-\x09\x0b-\x1f]/.test(plain.stdout));
     assertStringIncludes(plain.stdout, "⟦H⟧\n⟦ell⟧|⟦o⟧");
+    assertMatch(plain.stdout, /line 2: \d+ tokens, trained on \d+ \(in ⟦ ⟧\):\n/);
+    // How long a run over more than these is, is not known.
+    assert(!plain.stdout.includes("\nA run "));
     assertStringIncludes(plain.stdout, "- Control characters: 1 (");
     assertMatch(plain.stdout, /\nConversations +31, 62 messages\n/);
     assertMatch(
@@ -286,6 +289,8 @@ Deno.test("own conversations are shown with what an epoch costs", async () => {
       colored.stdout,
       /\nAn epoch +1 step of 512 tokens, about 4 seconds at \d+ tokens a/,
     );
+    assertMatch(colored.stdout, /trained on \d+ \(green\):\n/);
+    assertMatch(colored.stdout, /\nA run +\d+ steps, about [\d.]+ (seconds|minutes) of training\n/);
   });
 });
 

@@ -60,9 +60,9 @@ Deno.test("a share of own files is measured and not trained on, a mixture's if t
     assert(!train.includes(held[0]));
     assertEquals(mixtures.validation, mixtures.own);
     assertEquals(notes, [
-      `Training mixture: 57 conversations (${own} x3)`,
       `${own}: 20 conversations in JSON lines, as lists of messages`,
       `${own}: 19 conversations to train on, 1 to measure on (a share of 0.05; seed 42)`,
+      `Training mixture: 57 conversations (${own} x3)`,
       "Validation mixture: 1 conversation (own ones)",
     ]);
 
@@ -101,10 +101,10 @@ Deno.test("own data is mixed into nanochat's mixture or a file's", async () => {
   assertEquals(tally(usual.train), { S: 1, I: 2, M: 3, G: 4, o: 6 });
   assertEquals(tally(usual.validation), { S: 1, M: 1, G: 1 });
   assertEquals(notes, [
-    "Training mixture: 16 conversations (SmolTalk, identity x2, MMLU x3, GSM8K x4, " +
-    `SimpleSpelling 0, SpellingBee 0, ${own} x6)`,
     `${own}: 1 conversation in JSON lines, as lists of messages`,
     `${own}: 1 conversation to train on, none to measure on (a share of 0.05; seed 42)`,
+    "Training mixture: 16 conversations (SmolTalk, identity x2, MMLU x3, GSM8K x4, " +
+    `SimpleSpelling 0, SpellingBee 0, ${own} x6)`,
     "Validation mixture: 3 conversations",
   ]);
 
