@@ -140,9 +140,11 @@ export function finished(
   { step }: RunProgress,
   { raw }: CheckpointMeta,
 ): string {
-  const ended = runIdentity(raw)?.ended;
+  const { ended, best } = runIdentity(raw) ?? {};
   const line = `The run in ${directory} is finished: it ended with step ${ended?.step ?? step}`;
   if (!ended) return line;
   const why = ended.patience ? `, after ${ended.patience} measurements that were no better` : "";
-  return `${line}${why}; its best, step ${step}, is what was kept`;
+  const bestStep = best?.step ?? step;
+  const kept = bestStep === step ? "is what was kept" : `is kept beside step ${step}`;
+  return `${line}${why}; its best, step ${bestStep}, ${kept}`;
 }
