@@ -46,11 +46,12 @@ export function resumedOptions(
   for (const name of Object.keys(options) as (keyof SftOptions)[]) {
     const key = snakeCase(name), saved = config[key];
     if (OF_A_START.includes(name)) continue;
-    // A run of before there was such a share trained on all.
-    if (name === "validationShare" && !(key in config)) resumed[name] = 0;
-    if (!(key in config)) continue;
     const value = saved ?? undefined, said = options[name];
-    if (!options.given.includes(name)) {
+    const isSaid = options.given.includes(name);
+    // A run of before there was such a share trained on all.
+    if (name === "validationShare" && !(key in config) && !isSaid) resumed[name] = 0;
+    if (!(key in config)) continue;
+    if (!isSaid) {
       const isKnown = name !== "recipe" || RECIPE_NAMES.some((known) => known === value);
       if (!isKnown || !isOfOneKind(said, value)) {
         throw new UserError(`${path}: "${key}" cannot be ${JSON.stringify(saved)}`);
