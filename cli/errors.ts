@@ -95,7 +95,7 @@ function ownDataRemedy(
   const flag = remedy === "map" ? "dataMap" : "dataMerge";
   if (!known.has(flag)) return undefined;
   return remedy === "map"
-    ? `${flagOf(flag)} messages=dialog,role=speaker,… names others`
+    ? `say what its keys or speakers are called: ${flagOf(flag)} messages=dialog,user=Customer`
     : `${flagOf(flag)} joins them`;
 }
 

@@ -12,7 +12,7 @@ import {
 } from "../lib/inspect/mod.ts";
 import { commandOf } from "./command.ts";
 import { withSystemIo } from "./io.ts";
-import { checkOneOf, completeFlags } from "./options.ts";
+import { checkOneOf, checkOwnData, completeFlags } from "./options.ts";
 
 /** The command. */
 // Its type is cliffy's, which infers it.
@@ -21,6 +21,7 @@ export function inspectCommand() {
     run: async (given) => {
       const options = completeFlags("inspect", given);
       checkOneOf(options, "conversation", "packing");
+      checkOwnData(options);
       const hasData = options.data.length > 0;
       checkOneOf({ ...options, data: hasData }, "conversation", "data");
       // What a mixture file names beside them is looked at with the packing alone.

@@ -14,7 +14,13 @@ import {
   type TrainMixtureOptions,
   valMixture,
 } from "../tasks/mod.ts";
-import { loadOwnFiles, type OwnDataOptions, ownForm, splitOwn } from "./own_parts.ts";
+import {
+  conversations,
+  loadOwnFiles,
+  type OwnDataOptions,
+  ownForm,
+  splitOwn,
+} from "./own_parts.ts";
 import { type RecipeName, RECIPES } from "./recipes.ts";
 
 /** What a run's mixtures are made of. */
@@ -94,9 +100,9 @@ export async function trainingMixture(
     validated: string,
   ) => {
     const all = [...mixed, ...added].join(", ");
-    note(`Training mixture: ${count(train.length)} conversations (${all})`);
+    note(`Training mixture: ${conversations(train)} (${all})`);
     own.notes.forEach(note);
-    note(`Validation mixture: ${count(validation.length)} conversations${validated}`);
+    note(`Validation mixture: ${conversations(validation)}${validated}`);
   };
 
   if (options.dataOnly) {

@@ -61,8 +61,9 @@ Deno.test("a share of own files is measured and not trained on, a mixture's if t
     assertEquals(mixtures.validation, mixtures.own);
     assertEquals(notes, [
       `Training mixture: 57 conversations (${own} x3)`,
+      `${own}: 20 conversations in JSON lines, as lists of messages`,
       `${own}: 19 conversations to train on, 1 to measure on (a share of 0.05; seed 42)`,
-      "Validation mixture: 1 conversations (own ones)",
+      "Validation mixture: 1 conversation (own ones)",
     ]);
 
     const whole = await halves({ data: [own], dataOnly: true, validationShare: 0 });
@@ -102,6 +103,7 @@ Deno.test("own data is mixed into nanochat's mixture or a file's", async () => {
   assertEquals(notes, [
     "Training mixture: 16 conversations (SmolTalk, identity x2, MMLU x3, GSM8K x4, " +
     `SimpleSpelling 0, SpellingBee 0, ${own} x6)`,
+    `${own}: 1 conversation in JSON lines, as lists of messages`,
     `${own}: 1 conversation to train on, none to measure on (a share of 0.05; seed 42)`,
     "Validation mixture: 3 conversations",
   ]);
@@ -117,7 +119,7 @@ Deno.test("own data is mixed into nanochat's mixture or a file's", async () => {
     { o: 1 },
   );
 
-  await Deno.writeTextFile(own, "[]\n");
+  await Deno.writeTextFile(own, "{}\n");
   const wrong = trainingMixture(sftOptions({ data: [own] }), {
     rows: () => Promise.reject(new Error("a dataset was loaded")),
     open: () => Promise.reject(new Error("a file was loaded")),
