@@ -14,7 +14,7 @@ import type { Terminal } from "../lib/tracking/mod.ts";
 import { commandOf } from "./command.ts";
 import { flagOf } from "./flag.ts";
 import { withSystemIo } from "./io.ts";
-import { checkOneOf, completeFlags } from "./options.ts";
+import { checkOneOf, checkOwnData, completeFlags } from "./options.ts";
 
 /** The command. */
 // Its type is cliffy's, which infers it.
@@ -23,6 +23,7 @@ export function inspectCommand() {
     run: async (given) => {
       const options = completeFlags("inspect", given);
       checkOneOf(options, "conversation", "packing");
+      checkOwnData(options);
       const hasData = options.data.length > 0;
       checkOneOf({ ...options, data: hasData }, "conversation", "data");
       // What a mixture file names beside them is looked at with the packing alone.

@@ -11,7 +11,7 @@ import type { ScheduleOptions } from "../lib/optim/mod.ts";
 import type { InspectDataOptions, InspectOptions, PackingOptions } from "../lib/inspect/mod.ts";
 import type { Choice } from "../lib/pull/mod.ts";
 import type { SftOptions } from "../lib/sft/mod.ts";
-import { parseOwnData } from "../lib/tasks/mod.ts";
+import { parseKeyMap, parseOwnData } from "../lib/tasks/mod.ts";
 import type { EvalOptions, WantedRows } from "../lib/training/mod.ts";
 import { checkValue, type CommandName, defaultOf, flagOf } from "./flag.ts";
 import { flagsOf, type FlagValues } from "./flags.ts";
@@ -77,7 +77,7 @@ export function sftOptions(given: Partial<Omit<SftOptions, "given">> = {}): SftO
   // A run that goes on is one of fine-tuning.
   checkOneOf({ resume: options.resume, source: given.source }, "resume", "source");
   checkSchedule(options);
-  options.data.forEach(parseOwnData);
+  checkOwnData(options);
   return { ...options, given: namesGiven(given) };
 }
 
@@ -142,6 +142,18 @@ export function checkOneOf<Name extends string>(
 ): void {
   if (!options[first] || !options[second]) return;
   throw new UserError(`give either ${flagOf(first)} or ${flagOf(second)}, not both`);
+}
+
+/**
+ * Checks how own files are named, and what their keys are called.
+ *
+ * @throws {UserError} naming the option.
+ */
+export function checkOwnData(
+  { data, dataMap }: { data: readonly string[]; dataMap: string | undefined },
+): void {
+  data.forEach(parseOwnData);
+  if (dataMap !== undefined) parseKeyMap(dataMap);
 }
 
 /** Checks that the learning rate does not have to rise and fall at once. */

@@ -34,13 +34,10 @@ export interface Conversation {
 const PART_TYPES = ["text", "python", "python_output"];
 
 /** Keys of a message that say whether it is trained on; in nanochat its role alone decides. */
-export const TRAINED_KEYS: ReadonlySet<string> = new Set([
-  "weight",
-  "train",
-  "training",
-  "trainable",
-  "loss",
-]);
+export const TRAINED_KEYS: readonly string[] = ["weight", "train", "training", "trainable", "loss"];
+
+/** Keys of a message that are read, and of one that has a weight. */
+const READ = ["role", "content"], READ_WEIGHED = [...READ, "weight"];
 
 /** Keys of a message or a part that say nothing that a model could learn. */
 const HARMLESS_KEYS = new Set(
@@ -57,7 +54,7 @@ const HARMLESS_KEYS = new Set(
 export function saysNothing(key: string, value: unknown, isTrained: boolean): boolean {
   if (value === null || value === undefined || value === "") return true;
   if (typeof value === "object") return Object.keys(value).length === 0;
-  return TRAINED_KEYS.has(key) && (value === isTrained || value === Number(isTrained));
+  return TRAINED_KEYS.includes(key) && (value === isTrained || value === Number(isTrained));
 }
 
 /**
@@ -88,7 +85,7 @@ export function checkMessages(value: unknown, numbers?: readonly number[]): Mess
       );
     }
     const isWeighed = role === "assistant" && (message.weight === 0 || message.weight === 1);
-    const read = isWeighed ? ["role", "content", "weight"] : ["role", "content"];
+    const read = isWeighed ? READ_WEIGHED : READ;
     const fault = faultOf(message.content, role) ??
       unreadKey(message, read, role === "assistant");
     if (fault) throw new UserError(`message ${number} (${role}) ${fault}`);
@@ -128,9 +125,11 @@ export function unreadKey(
   read: readonly string[],
   isTrained: boolean,
 ): string | undefined {
-  const key = Object.entries(value).find(([key, value]) =>
-    !read.includes(key) && !HARMLESS_KEYS.has(key) && !saysNothing(key, value, isTrained)
-  )?.[0];
-  return key &&
-    `has the key ${JSON.stringify(key)}, which is not read; take it out if it may be lost`;
+  const fields = value as Record<string, unknown>;
+  for (const key in fields) {
+    if (read.includes(key) || HARMLESS_KEYS.has(key)) continue;
+    if (saysNothing(key, fields[key], isTrained)) continue;
+    return `has the key ${JSON.stringify(key)}, which is not read; take it out if it may be lost`;
+  }
+  return undefined;
 }

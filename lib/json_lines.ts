@@ -152,6 +152,7 @@ function parseLine(text: string, isFirst: boolean): unknown {
 export function wordsFor(value: unknown): string {
   if (value === null) return "is null";
   if (Array.isArray(value)) return "is a list";
+  if (value instanceof Uint8Array) return "is bytes that are no text in UTF-8";
   if (typeof value !== "object") return value === undefined ? "is missing" : `is a ${typeof value}`;
   const keys = Object.keys(value);
   if (keys.length === 0) return "is an object without keys";

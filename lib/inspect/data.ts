@@ -53,7 +53,9 @@ export async function dataReport(
   { tokenizer, T }: { tokenizer: Tokenizer; T: number },
   { terminal, signal }: Pick<RunIo, "terminal" | "signal">,
 ): Promise<DataReport> {
-  const measured = new Set(Array.from({ length: held?.length ?? 0 }, (_, i) => held!.where(i)));
+  // Where a file is measured instead, nothing of the others is left out, be it one of them.
+  const split = files.validation ? undefined : held;
+  const measured = new Set(Array.from({ length: split?.length ?? 0 }, (_, i) => split!.where(i)));
   const tasks = files.data.map(({ task }) => task);
   if (files.validation) tasks.push(files.validation);
 

@@ -6,11 +6,11 @@
 import { join } from "@std/path";
 import { DiskFolder } from "../checkpoint/disk/mod.ts";
 import { UserError } from "../errors.ts";
-import { parseOwnData, TaskMixture } from "../tasks/mod.ts";
+import { TaskMixture } from "../tasks/mod.ts";
 import { Tokenizer } from "../tokenizer/mod.ts";
 import {
+  chooseSettings,
   computeType,
-  dataAmount,
   findModel,
   type FoundModel,
   inheritSettings,
@@ -22,7 +22,6 @@ import {
   type RecipeName,
   RECIPES,
   type RunIo,
-  smallDataSettings,
   splitOwn,
   withDevice,
 } from "../training/mod.ts";
@@ -72,10 +71,9 @@ export async function inspectData(options: InspectDataOptions, io: RunIo): Promi
   const settings = { ...inherited, deviceBatchSize: Number(inherited.deviceBatchSize) };
   let runSteps: number | undefined;
   if (dataOnly) {
-    const amount = await dataAmount(new TaskMixture(parts.train), tokenizer, signal);
-    const hasEpochs = options.data.some((own) => parseOwnData(own).path !== own);
-    const said = maxSeqLen === undefined ? {} : { maxSeqLen };
-    for (const { name, value } of smallDataSettings(amount, settings, said, { hasEpochs })) {
+    const train = new TaskMixture(parts.train), { data } = options;
+    const run = { data, train, tokenizer, inherited, said: { maxSeqLen } };
+    for (const { name, value } of await chooseSettings(run, signal)) {
       Object.assign(settings, { [name]: value });
       if (name === "numIterations" && value > 0) runSteps = value;
     }

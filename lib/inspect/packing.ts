@@ -51,7 +51,8 @@ export async function inspectPacking(options: PackingOptions, givenIo: RunIo): P
     (line) => lines.push(line),
     io.signal,
   );
-  terminal.print(lines[0]);
+  // The last is of what is measured, which is not packed here.
+  for (const line of lines.slice(0, -1)) terminal.print(line);
   const { length: total } = train;
   const progress = new Progress(terminal, { label: "Packing", total, unit: "conversations" });
   let done = 0;

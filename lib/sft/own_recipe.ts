@@ -5,14 +5,12 @@
  */
 import { type CheckpointFiles, readMeta } from "../checkpoint/disk/mod.ts";
 import { SINGLE } from "../ranks/mod.ts";
-import { parseOwnData } from "../tasks/mod.ts";
 import {
-  dataAmount,
+  chooseSettings,
   inheritSettings,
   openTokenizer,
   type RunIo,
   type RunMixtures,
-  smallDataSettings,
   snakeCase,
 } from "../training/mod.ts";
 import type { SftOptions } from "./options.ts";
@@ -29,14 +27,15 @@ export async function withOwnRecipe(
   files: CheckpointFiles,
   { baseDir, terminal, signal, ranks = SINGLE }: RunIo,
 ): Promise<SftOptions> {
-  const amount = await dataAmount(train, await openTokenizer(baseDir, files), signal);
   const { raw } = await readMeta(files.meta);
-  const inherited = inheritSettings({}, raw, undefined, options.source);
-  const checkpoint = { ...inherited, deviceBatchSize: Number(inherited.deviceBatchSize) };
-  const said = Object.fromEntries(options.given.map((name) => [name, options[name]]));
-  const hasEpochs = options.data.some((own) => parseOwnData(own).path !== own);
-  const { worldSize } = ranks;
-  const chosen = smallDataSettings(amount, checkpoint, said, { hasEpochs, worldSize });
+  const chosen = await chooseSettings({
+    data: options.data,
+    train,
+    tokenizer: await openTokenizer(baseDir, files),
+    inherited: inheritSettings({}, raw, undefined, options.source),
+    said: Object.fromEntries(options.given.map((name) => [name, options[name]])),
+    worldSize: ranks.worldSize,
+  }, signal);
   for (const { name, value, why } of chosen) {
     terminal.info(`${snakeCase(name)}=${value} by the recipe for own data: ${why}`);
   }

@@ -4,13 +4,12 @@
  *
  * @module
  */
-import { type CheckpointFiles, decidingBpb } from "../checkpoint/disk/mod.ts";
+import { decidingBpb } from "../checkpoint/disk/mod.ts";
 import type { Conversation } from "../conversation.ts";
 import { harmless } from "../harmless.ts";
 import type { Task } from "../tasks/mod.ts";
 import {
   attempt,
-  openCheckpoint,
   type OpenedModel,
   type RunIo,
   type RunMeasurements,
@@ -52,17 +51,9 @@ export class OwnReport {
     this.#before = await this.#ask();
   }
 
-  /**
-   * Asks the model that is kept, and prints what changed.
-   *
-   * @param kept Its files, if it is not the one of the last step.
-   */
-  async end(
-    kept: CheckpointFiles | undefined,
-    { validations }: Pick<RunMeasurements, "validations">,
-  ): Promise<void> {
+  /** Asks the model that is kept, and prints what changed. */
+  async end({ validations }: Pick<RunMeasurements, "validations">): Promise<void> {
     const { terminal } = this.io, before = this.#before;
-    if (kept) await load(this.opened, kept);
     const after = before && await this.#ask();
     const line = bpbLine(validations);
     if (line) {
@@ -101,12 +92,6 @@ export function bpbLine(validations: RunMeasurements["validations"]): string | u
   const at = ({ step, bpb }: typeof last) => `${bpb.toFixed(4)} (step ${step})`;
   return `Own validation bpb: ${before.bpb.toFixed(4)} before, ${at(best)} at best, ` +
     `${at(last)} at the end`;
-}
-
-/** Loads another checkpoint's weights into a model. */
-async function load({ model }: OpenedModel, files: CheckpointFiles): Promise<void> {
-  using stored = await openCheckpoint(files, {});
-  await model.load((name, start, count) => stored.tensors.get(name)!.readFloat32(start, count));
 }
 
 /** Different first questions of a task's conversations. */

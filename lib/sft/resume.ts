@@ -124,8 +124,12 @@ export function hasEnded(
   at: RunProgress,
   { patience, numIterations }: SftOptions,
 ): boolean {
-  const ended = runIdentity(raw)?.ended;
-  if (!ended) return at.progress >= 1 && typeof raw.val_bpb === "number";
+  const { ended, best } = runIdentity(raw) ?? {};
+  if (!ended) {
+    // One that was killed before its best checkpoint became its last one has that to do.
+    const isBest = patience < 1 || best === undefined || best.step === at.step;
+    return at.progress >= 1 && typeof raw.val_bpb === "number" && isBest;
+  }
   const { step, patience: had } = ended;
   return had === undefined ? !(numIterations > step) : patience > 0 && patience <= had;
 }

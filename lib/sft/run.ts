@@ -5,6 +5,7 @@
  */
 import {
   type CheckpointFiles,
+  decidingBpb,
   fileNames,
   readMeta,
   runIdentity,
@@ -27,6 +28,7 @@ import {
   dataLines,
   endedBy,
   gatherLoaders,
+  loadWeights,
   openDataSource,
   openOptimizer,
   openSinks,
@@ -250,13 +252,14 @@ async function fineTune(
   const measurements = new RunMeasurements(opened, options, measured, sinks, io);
   const { metrics, validations } = measurements;
   const run = { model, optimizer, options: withAbsolutePaths(options), settings };
-  // What a run goes on from may have been measured before it was stopped.
   const names = [
     ...validation ? ["val_bpb"] : [],
     ...ownValidation ? ["val_own_bpb"] : [],
     ...chatcore ? ["chatcore_metric"] : [],
   ];
-  const isMeasured = resume && names.every((name) => typeof meta.raw[name] === "number");
+  // What a run goes on from may have been measured before it was stopped: that counts once.
+  const isKnown = (step: number, name: string) =>
+    resume && step === start.step && typeof meta.raw[name] === "number";
   const contents = (at: RunProgress, loaders: PackedLoaderState[]) =>
     runContents({ ...run, at, loaders });
   const portray = async () => {
@@ -271,6 +274,8 @@ async function fineTune(
     ? new OwnReport(mixtures, opened, io)
     : undefined;
   const isOver = () => options.patience > 0 && checkpoints.waited >= options.patience;
+  /** Whether the last measurement was broken off: it is taken, and counts, when the run goes on. */
+  let isCut = false;
 
   try {
     const before = await portray();
@@ -302,27 +307,40 @@ async function fineTune(
           await checkpoints.save(contents(at, loaders), end !== undefined);
         }
         if (end === "stopped" || end === "failed") return;
-        if (at.step === start.step && isMeasured && !end) return;
+        if (names.every((name) => isKnown(at.step, name))) return;
         const measured = await measurements.measure(at.step, end === "finished");
-        await checkpoints.measured(at.step, measured, () => contents(at, loaders));
+        isCut = end === "finished" && decidingBpb(measured) === undefined &&
+          await ranks.any(signal.aborted);
+        const fresh = Object.entries(measured).filter(([name]) => !isKnown(at.step, name));
+        await checkpoints.measured(at.step, Object.fromEntries(fresh), () => contents(at, loaders));
       },
       isOver,
     }, start);
     const isOutOfPatience = isOver();
+    let shownStep = at.step;
     if (isOutOfPatience) {
-      terminal.print(
-        `Validation bpb was not lower ${checkpoints.waited} times in a row: ` +
-          `the run ends with step ${at.step}`,
-      );
+      const { waited } = checkpoints, often = waited === 1 ? "" : ` ${waited} times in a row`;
+      const what = ownValidation ? "Own validation" : "Validation";
+      terminal.print(`${what} bpb was not lower${often}: the run ends with step ${at.step}`);
     }
-    if (isOutOfPatience || at.progress >= 1) {
+    if ((isOutOfPatience || at.progress >= 1) && !isCut) {
       await checkpoints.keepBest(at.step);
-      const { last } = checkpoints;
-      await report?.end(last?.step === at.step ? undefined : last, measurements);
+      const { last } = checkpoints, { unbeaten } = measurements;
+      if (last && worldSize === 1) shownStep = last.step;
+      if (options.patience > 0 && unbeaten !== undefined) {
+        terminal.warn(
+          `no step is better than the model that the run began with, which has ` +
+            `${unbeaten.toFixed(4)} bits per byte`,
+        );
+      }
+      // What is shown is the model that is kept.
+      if (last && shownStep !== at.step && (report || before)) await loadWeights(model, last);
+      await report?.end(measurements);
     }
     const after = before && await portray();
     if (before && after) {
-      const bpbs = validations.flatMap(({ val_bpb }) => val_bpb ?? []);
+      const shown = validations.filter(({ step }) => step <= shownStep);
+      const bpbs = shown.flatMap(({ val_bpb }) => val_bpb ?? []);
       printPortraits(before, after, bpbs, terminal);
     }
     const savedStep = checkpoints.last?.step;

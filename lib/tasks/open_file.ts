@@ -1,22 +1,12 @@
 import { createGunzip } from "node:zlib";
 import { UserError } from "../errors.ts";
 import { isAbort } from "../pause.ts";
+import { begin, type Begun, type Bytes } from "./begin.ts";
 import { containerOf, HEAD_BYTES } from "./containers.ts";
 import { isZstandard, unpackZstandard } from "./zstandard.ts";
 
 /** What `containerOf` calls a file that others than this module read. */
 const PARQUET = "a parquet file";
-
-/** The bytes of a file. */
-export type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>;
-
-/** A stream of which the first bytes are known. */
-export interface Begun {
-  /** The first bytes, as many as were asked for, fewer if there are no more. */
-  head: Uint8Array;
-  /** All bytes, the first included. */
-  stream: Bytes;
-}
 
 /**
  * Opens a file of text for reading, as UTF-8. What is packed with gzip (also in several members) or
@@ -75,42 +65,6 @@ async function open(path: string, signal?: AbortSignal): Promise<Begun> {
 async function refuse(path: string, { stream }: Begun, why: string): Promise<never> {
   await stream.cancel();
   throw new UserError(`cannot read ${path}: ${why}`);
-}
-
-/**
- * Reads a stream's first bytes.
- *
- * @param count How many.
- * @param signal Once it is aborted, the stream that is returned breaks off with its reason.
- */
-export async function begin(
-  stream: Bytes,
-  count: number,
-  signal?: AbortSignal,
-): Promise<Begun> {
-  const reader = stream.getReader();
-  const chunks: Uint8Array<ArrayBuffer>[] = [], head = new Uint8Array(count);
-  let length = 0;
-  while (length < count) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    head.set(value.subarray(0, count - length), length);
-    length = Math.min(count, length + value.length);
-    chunks.push(value);
-  }
-  const whole = new ReadableStream({
-    async pull(controller) {
-      if (signal?.aborted) {
-        await reader.cancel();
-        throw signal.reason;
-      }
-      const value = chunks.shift() ?? (await reader.read()).value;
-      if (value) controller.enqueue(value);
-      else controller.close();
-    },
-    cancel: (reason) => reader.cancel(reason),
-  });
-  return { head: head.subarray(0, length), stream: whole };
 }
 
 type Unpacker = (packed: Bytes) => AsyncGenerator<Uint8Array<ArrayBuffer>>;

@@ -165,14 +165,14 @@ export class DiskCheckpoints implements AsyncDisposable {
     from: number,
   ): Promise<void> {
     this.#options = { patience: -1, ...options };
-    const { numIterations, saveEvery, keep } = options;
+    const { numIterations, saveEvery, keep, patience } = this.#options;
     if (this.isNewRun) this.#tellOfHigher(Math.max(numIterations, from));
     // How many an epoch makes is not known before its end.
     const planned = saveEvery > 0 && numIterations > 0
       ? Math.max(1, Math.ceil((numIterations - from) / saveEvery))
       : 1;
-    // A new one is written before an old one goes.
-    const count = keep > 0 ? Math.min(planned, keep + 1) : planned;
+    // A new one is written before an old one goes, and the best lies beside the last.
+    const count = (keep > 0 ? Math.min(planned, keep + 1) : planned) + Number(patience > 0);
     const warning = await checkRoom(this.directory, contents, count);
     if (warning) this.place.terminal.warn(warning);
   }
@@ -257,7 +257,7 @@ export class DiskCheckpoints implements AsyncDisposable {
     const bpb = decidingBpb(measured);
     // Before the first step, the model is not of this run.
     const counts = step > 0 && bpb !== undefined;
-    const isBest = counts && bpb < (best && decidingBpb(best) || Infinity);
+    const isBest = counts && bpb < ((best && decidingBpb(best)) ?? Infinity);
     if (isBest && (saveBest || patience > 0)) await this.#save(contents(), true, false);
     const isNewBest = isBest && this.#steps.has(step);
     if (isNewBest) this.#run = { ...this.#run, best: { step, val_bpb, val_own_bpb } };

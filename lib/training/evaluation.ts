@@ -16,8 +16,9 @@ import { Progress } from "../tracking/mod.ts";
 import type { MeasurementIo } from "./io.ts";
 
 /**
- * Bits per byte over `steps` batches of each rank, with progress shown.
+ * Bits per byte over `steps` batches of each rank at most, with progress shown.
  *
+ * @param there How many batches of a rank there are at most, where that is known to be fewer.
  * @throws the signal's reason, if it was aborted.
  */
 export async function validationBpb(
@@ -26,8 +27,10 @@ export async function validationBpb(
   steps: number,
   tokenBytes: Int32Array,
   { terminal, signal, ranks, stop }: MeasurementIo,
+  there = steps,
 ): Promise<number> {
-  const progress = new Progress(terminal, { label: "Validation", total: steps, unit: "batches" });
+  const total = Math.min(steps, there);
+  const progress = new Progress(terminal, { label: "Validation", total, unit: "batches" });
   const onBatch = (done: number) => progress.update(done);
   try {
     return await bitsPerByte(pass, batches, steps, tokenBytes, onBatch, signal, { ranks, stop });
@@ -71,7 +74,9 @@ export async function validate(options: ValidationOptions): Promise<number> {
   const loader = new PackedLoader(dataset, { ...options.loader, B, T, rank, worldSize });
   const total = evaluationSteps(evalTokens, pass, worldSize);
   const batches = rank < dataset.length ? firstBatches(loader, total) : [];
-  return await validationBpb(pass, batches, total, tokenBytes, io);
+  // A row has one conversation at least.
+  const there = Math.ceil(dataset.length / (worldSize * B));
+  return await validationBpb(pass, batches, total, tokenBytes, io, there);
 }
 
 /** Batches that each rank measures for so many tokens of all: one at least. */

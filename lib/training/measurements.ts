@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BitsPerByte } from "../checkpoint/disk/mod.ts";
+import { type BitsPerByte, decidingBpb } from "../checkpoint/disk/mod.ts";
 import type { MetricSink } from "../tracking/mod.ts";
 import type { ChatcoreRun } from "./chatcore_run.ts";
 import { attempt } from "./failures.ts";
@@ -45,6 +45,17 @@ export class RunMeasurements {
     private readonly sink: MetricSink,
     private readonly io: MeasurementIo,
   ) {}
+
+  /**
+   * What the model before the first step had of the bits per byte that tell the best, if none that
+   * was measured since has fewer; undefined if one has, or it was not measured.
+   */
+  get unbeaten(): number | undefined {
+    const [before, ...since] = this.validations;
+    if (before?.step !== 0 || since.length === 0) return undefined;
+    const bpb = decidingBpb(before)!;
+    return since.every((measured) => decidingBpb(measured)! >= bpb) ? bpb : undefined;
+  }
 
   /** Whether something is to be measured before the step after this one. */
   isDue(step: number): boolean {

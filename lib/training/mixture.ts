@@ -14,7 +14,13 @@ import {
   type TrainMixtureOptions,
   valMixture,
 } from "../tasks/mod.ts";
-import { loadOwnFiles, type OwnDataOptions, ownForm, splitOwn } from "./own_parts.ts";
+import {
+  conversations,
+  loadOwnFiles,
+  type OwnDataOptions,
+  ownForm,
+  splitOwn,
+} from "./own_parts.ts";
 import { type RecipeName, RECIPES } from "./recipes.ts";
 
 /** What a run's mixtures are made of. */
@@ -140,10 +146,6 @@ function describe(amounts: TrainMixtureOptions, usual: TrainMixtureOptions): str
   const names = Object.keys(words) as (keyof TrainMixtureOptions)[];
   const mixed = names.filter((name) => amounts[name] > 0 || usual[name] > 0);
   return ["SmolTalk", ...mixed.map((name) => words[name])].join(", ");
-}
-
-function conversations({ length }: TaskMixture): string {
-  return `${count(length)} conversation${length === 1 ? "" : "s"}`;
 }
 
 function count(value: number): string {

@@ -51,6 +51,7 @@ export {
   findModel,
   type FoundModel,
   type LoadOptions,
+  loadWeights,
   type OpenedModel,
   openModel,
   type WhichModel,
@@ -99,9 +100,10 @@ export {
 export { needsShippedBase, placeFile, placeShippedBase } from "./shipped_base.ts";
 export { openSinks } from "./sinks.ts";
 export {
+  chooseSettings,
   type Chosen,
   type DataAmount,
-  dataAmount,
+  type OwnRun,
   type SmallDataSettings,
   smallDataSettings,
 } from "./small_data.ts";

@@ -10,7 +10,7 @@ import { type ComputeType, GPT, type WeightType } from "../model/mod.ts";
 import { pause } from "../pause.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
 import type { ModelShape } from "./count_answers.ts";
-import { openCheckpoint, openTokenizer } from "./open_checkpoint.ts";
+import { openCheckpoint, type OpenedCheckpoint, openTokenizer } from "./open_checkpoint.ts";
 
 /** A checkpoint that was opened. */
 export interface OpenedModel {
@@ -85,10 +85,7 @@ export async function findModel(baseDir: string, options: WhichModel): Promise<F
     using opened = await openCheckpoint(files, options);
     const { tensors } = opened;
     const model = new GPT(device, config, { parts, training, dtype, weights, stepTokens });
-    await model.load(async (name, start, count) => {
-      await pause(signal);
-      return await tensors.get(name)!.readFloat32(start, count);
-    });
+    await fill(model, opened, signal);
     let rounded = 0;
     for (const { name, value } of model.parameters.values()) {
       const isRounded = value.dtype !== "float32" && tensors.get(name)!.dtype !== value.dtype;
@@ -113,4 +110,25 @@ export async function openModel(
 ): Promise<OpenedModel> {
   const found = await findModel(baseDir, options);
   return await found.load(device, options);
+}
+
+/**
+ * Loads the weights of another checkpoint of the same model into one that is open.
+ *
+ * @throws {UserError} when the checkpoint is damaged.
+ */
+export async function loadWeights(model: GPT, files: CheckpointFiles): Promise<void> {
+  using opened = await openCheckpoint(files, {});
+  await fill(model, opened);
+}
+
+async function fill(
+  model: GPT,
+  { tensors }: OpenedCheckpoint,
+  signal?: AbortSignal,
+): Promise<void> {
+  await model.load(async (name, start, count) => {
+    await pause(signal);
+    return await tensors.get(name)!.readFloat32(start, count);
+  });
 }

@@ -125,7 +125,8 @@ function describe(path: string, { train, held }: TaskSplit, share: number): stri
   return `${path}: ${conversations(train)} to train on, ${measured} to measure on (${drawn})`;
 }
 
-function conversations({ length }: Task): string {
+/** How many conversations a task has, in words. */
+export function conversations({ length }: Pick<Task, "length">): string {
   return `${count(length)} conversation${length === 1 ? "" : "s"}`;
 }
 

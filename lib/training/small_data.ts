@@ -5,9 +5,9 @@
  * @module
  */
 import { pause } from "../pause.ts";
-import type { Task } from "../tasks/mod.ts";
+import { parseOwnData, type Task } from "../tasks/mod.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
-import type { InheritedSettings, WantedRows } from "./settings.ts";
+import type { InheritedSettings, WantedRows, WantedSettings } from "./settings.ts";
 
 /** How much there is to train on. */
 export interface DataAmount {
@@ -19,12 +19,8 @@ export interface DataAmount {
   longest: number;
 }
 
-/**
- * How much a task has.
- *
- * @throws The signal's reason, once it is aborted.
- */
-export async function dataAmount(
+/** How much a task has. */
+async function dataAmount(
   task: Task,
   tokenizer: Tokenizer,
   signal: AbortSignal,
@@ -37,6 +33,37 @@ export async function dataAmount(
     await pause(signal);
   }
   return amount;
+}
+
+/** A run over own conversations alone. */
+export interface OwnRun {
+  /** The files as they were said: `path`, or `path:epochs`. */
+  data: readonly string[];
+  /** What it trains on. */
+  train: Task;
+  /** Makes tokens of it. */
+  tokenizer: Tokenizer;
+  /** The settings that would be inherited. */
+  inherited: WantedSettings;
+  /** What was said of the settings. */
+  said: Partial<SmallDataSettings>;
+  /** How many ranks share a step. */
+  worldSize?: number;
+}
+
+/**
+ * Chooses what was not said of a run, see {@link smallDataSettings}.
+ *
+ * @throws The signal's reason, once it is aborted.
+ */
+export async function chooseSettings(
+  { data, train, tokenizer, inherited, said, worldSize }: OwnRun,
+  signal: AbortSignal,
+): Promise<Chosen[]> {
+  const amount = await dataAmount(train, tokenizer, signal);
+  const checkpoint = { ...inherited, deviceBatchSize: Number(inherited.deviceBatchSize) };
+  const hasEpochs = data.some((own) => parseOwnData(own).path !== own);
+  return smallDataSettings(amount, checkpoint, said, { hasEpochs, worldSize });
 }
 
 /** What the recipe decides. */
@@ -117,10 +144,15 @@ export function smallDataSettings(
   const format = (count: number) => count.toLocaleString("en-US");
   // A row holds one token more than the model is given.
   const enough = Math.ceil((longest - 1) / ROW_STEP) * ROW_STEP;
-  const maxSeqLen = said.maxSeqLen ?? Math.min(enough, checkpoint.maxSeqLen);
+  const atATime = typeof said.deviceBatchSize === "number" ? said.deviceBatchSize : 1;
+  const lengths = [];
+  for (let T = enough; T < checkpoint.maxSeqLen; T += ROW_STEP) lengths.push(T);
+  lengths.push(checkpoint.maxSeqLen);
+  // Steps that were said have whole rows; where they cannot, whoever said so is told.
+  const isWhole = (T: number) => (said.totalBatchSize ?? 0) % (T * atATime * worldSize) === 0;
+  const maxSeqLen = said.maxSeqLen ?? lengths.find(isWhole) ?? lengths[0];
 
   const wanted = Math.max(SMALLEST_STEP, tokens / STEPS_PER_EPOCH);
-  const atATime = typeof said.deviceBatchSize === "number" ? said.deviceBatchSize : 1;
   const unit = maxSeqLen * atATime * worldSize;
   const mostUnits = Math.max(1, Math.floor(checkpoint.totalBatchSize / unit));
   const units = Math.min(mostUnits, Math.ceil(wanted / unit));
@@ -145,7 +177,9 @@ export function smallDataSettings(
     {
       name: "totalBatchSize",
       value: totalBatchSize,
-      why: `${format(steps(1))} steps see all ${format(tokens)} tokens once`,
+      why: steps(1) === 1
+        ? `a step sees all ${format(tokens)} tokens`
+        : `${format(steps(1))} steps see all ${format(tokens)} tokens once`,
     },
     {
       name: "deviceBatchSize",

@@ -30,6 +30,7 @@ Deno.test("bad input is one line on standard error, without a stack, and exit co
       [["sft", "--threads", "many"], "--threads"],
       [["no-such-command"], "no-such-command"],
       [["base", "no-such-file.txt"], "tok-train"],
+      [["inspect", "--data", "x", "--data-map", "speech=dialog"], "--data-map must be pairs"],
       [["export"], "give one of --hf, --safetensors and --nanochat"],
       [["export", "--hf", "a", "--nanochat", "b"], "give one of"],
       [["export", "--hf", "a", "--dtype", "int8"], "--dtype must be float32, bfloat16 or float16"],

@@ -45,6 +45,16 @@ Deno.test("an error of a lower floor is worded with the flag that mends it", () 
     words("No Dawn", { kind: "noDawn" }),
     "No Dawn; take Deno's own with --webgpu deno, or run on the CPU with --device-type cpu",
   );
+  const remedies = [
+    ["map", "; say what its keys or speakers are called: --data-map messages=dialog,user=Customer"],
+    ["merge", "; --data-merge joins them"],
+  ] as const;
+  for (const [remedy, advice] of remedies) {
+    for (const command of ["sft", "inspect"] as const) {
+      assertEquals(words("No form", { kind: "ownData", remedy }, command), `No form${advice}`);
+    }
+    assertEquals(words("No form", { kind: "ownData", remedy }, "eval"), "No form");
+  }
   assertEquals(words("Nothing there", { kind: "noRun" }), "Nothing there; start without --resume");
 });
 
@@ -99,6 +109,7 @@ Deno.test("a value out of range is refused by the name of its flag", () => {
     [{ deviceType: "cuda" as "cpu" }, '--device-type must be webgpu or cpu, but is "cuda"'],
     [{ initLrFrac: NaN }, "--init-lr-frac"],
     [{ data: ["own.jsonl:0"] }, "--data must be a file, or file:epochs with a whole number from 1"],
+    [{ dataMap: "speech=dialog" }, "--data-map must be pairs such as messages=dialog,role=speaker"],
     [{ mixture: "" }, "--mixture must be the path of a file"],
     [{ blas: "" }, "--blas must be auto, off or the path of a library"],
     [{ run: "" }, "--run must be a name"],

@@ -42,12 +42,13 @@ async function writeLines(path: string, conversations: Message[][]): Promise<voi
   await Deno.writeTextFile(path, lines.join(""));
 }
 
-/** The report of files of which nothing is kept apart, unless a share is given. */
-async function reportOf(data: string[], T = 256, validationShare = 0) {
+/** The report of files of which nothing is kept apart, unless a share or a file is given. */
+async function reportOf(data: string[], T = 256, validationShare = 0, validation?: string) {
   const { terminal, signal } = world().io;
   const options = {
     ...completeFlags("inspect", { data }),
     validationShare,
+    validation,
   };
   const files = await loadOwnFiles(options, ownForm(options), signal);
   const parts = await splitOwn(files, options, undefined, signal);
@@ -137,6 +138,11 @@ Deno.test("of many places the first are named, and copies in several files with 
     assertEquals([copies.count, copies.places.length], [1, 1]);
     assertMatch(copies.places[0].join(), /a\.jsonl, .* 4,.*b\.jsonl, .* 1$/);
     assertEquals([empty.count, empty.places.length], [6, 3]);
+    // What is measured too is trained on all the same.
+    const answered = [0, 1, 2].map((i) => turns(`${i}`, "Yes."));
+    await writeLines(paths[0], answered);
+    const both = await reportOf([paths[0]], 256, 0, paths[0]);
+    assertEquals([both.conversations, both.numbers?.conversations], [6, 3]);
   });
 });
 
@@ -281,7 +287,7 @@ Deno.test("own conversations are shown with what an epoch costs", async () => {
     assert(!/\x1b\[2J|\x07/.test(colored.stdout));
     assertMatch(
       colored.stdout,
-      /\nAn epoch +1 step of 512 tokens, about 4 seconds at \d+ tokens a/,
+      /\nAn epoch +2 steps of 256 tokens, about 5 seconds at \d+ tokens a/,
     );
     assertMatch(colored.stdout, /trained on \d+ \(green\):\n/);
     assertMatch(colored.stdout, /\nA run +\d+ steps, about [\d.]+ (seconds|minutes) of training\n/);

@@ -134,3 +134,17 @@ Deno.test("inspect packs a mixture", async () => {
   assertStringIncludes(console.stdout, "\nLeft out        0, without trained text in a row\n");
   assertMatch(console.stdout, /\nPadding +\d+\.\d\d%\nTrained on +\d+\.\d\d%\n$/);
 });
+
+Deno.test("inspect says what own conversations in a mixture were taken for", () =>
+  inTempDir(async (dir) => {
+    const path = join(dir, "own.jsonl");
+    await Deno.writeTextFile(path, '{"prompt": "Hi", "completion": "Hello."}\n');
+    const { io, console } = world();
+    const flags = { data: [path], dataOnly: true, maxSeqLen: 64 };
+    await inspectPacking(completeFlags("inspect", flags), io);
+    assertEquals(console.lines.slice(0, 2), [
+      `${path}: 1 conversation in JSON lines, as prompt and completion`,
+      `${path}: 1 conversation to train on, none to measure on (a share of 0.05; seed 42)`,
+    ]);
+    assertMatch(console.lines[3], /^Rows /);
+  }));

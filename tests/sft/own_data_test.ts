@@ -10,6 +10,7 @@ import { join } from "@std/path";
 import { findCheckpoint, readMeta } from "../../lib/checkpoint/disk/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import type { SftOptions } from "../../lib/sft/mod.ts";
+import { ChatcoreRun } from "../../lib/training/mod.ts";
 import { onRanks } from "../ranks/in_process.ts";
 import { smallBaseDir } from "../training/small_base_dir.ts";
 import { type WatchedRun, watchRun } from "./run_helpers.ts";
@@ -166,13 +167,14 @@ Deno.test("a run that was stopped meanwhile has the same patience left, and the 
   // One that gets worse and ends early, and one that gets better to its end.
   for (const isWorse of [true, false]) {
     const ends: Awaited<ReturnType<typeof newest>>[] = [];
-    for (const stopAfter of [Infinity, 2, 3]) {
+    // The last of all is stopped before it is measured at its end.
+    for (const stopAfter of [Infinity, 2, 3, ...isWorse ? [] : [5]]) {
       await withOwnFiles(async (baseDir, own, other) => {
         const validation = isWorse ? { validation: other, embeddingLr: 3 } : { numIterations: 5 };
         const options = { ...SMALL, data: [own], dataOnly: true, ...validation, patience: 3 };
         let run = await watchRun(baseDir, options, stopAfter);
         if (stopAfter < Infinity) {
-          assert(!run.result.isOutOfPatience && run.result.at.progress < 1);
+          assert(!run.result.isOutOfPatience && run.result.at.step === stopAfter);
           run = await watchRun(baseDir, { resume: true });
         }
         assertEquals(run.result.isOutOfPatience, isWorse);
@@ -186,6 +188,53 @@ Deno.test("a run that was stopped meanwhile has the same patience left, and the 
     if (!isWorse) assertEquals(ends[0].step, 5);
   }
 });
+
+Deno.test("what was measured before a run was stopped counts once for its patience", () =>
+  withOwnFiles(async (baseDir, own) => {
+    const { open } = ChatcoreRun;
+    const scored = {
+      tryOut: () => Promise.resolve(),
+      measure: () => Promise.resolve({ chatcore_metric: 0, chatcore_cat: 0 }),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+    ChatcoreRun.open = () => Promise.resolve(scored as unknown as ChatcoreRun);
+    try {
+      const options = { ...SMALL, data: [own], dataOnly: true, chatcoreEvery: 2, patience: 1 };
+      const first = await watchRun(
+        baseDir,
+        { ...options, numIterations: 4 },
+        /^Step 00002 \| Validation/,
+      );
+      assertEquals([first.result.at.step, "chatcore_metric" in first.result.metrics], [2, false]);
+      const { result } = await watchRun(baseDir, { resume: true });
+      assertEquals([result.at.step, result.metrics.chatcore_metric], [4, 0]);
+    } finally {
+      ChatcoreRun.open = open;
+    }
+  }));
+
+Deno.test("what a run with patience has left to do at its end is done when it goes on", () =>
+  withOwnFiles(async (baseDir, own, other) => {
+    // Its best is not its last, as of one that is killed before it makes it so.
+    const options = { ...SMALL, data: [own], dataOnly: true, validation: other, embeddingLr: 3 };
+    const first = { ...options, numIterations: 4, saveBest: true, patience: -1 };
+    const run = await watchRun(baseDir, first);
+    const [best] = bpbs(run).slice(1).toSorted((a, b) => a[1] - b[1])[0];
+    assert(best < 4);
+    const { lines } = await watchRun(baseDir, { resume: true, patience: 9 });
+    assertStringIncludes(lines.join("\n"), `The best step of the run, ${best}, is kept`);
+    assertEquals((await newest(run)).run.ended, { step: 4 });
+    const again = await watchRun(baseDir, { resume: true });
+    assertStringIncludes(again.lines.join("\n"), `its best, step ${best}, is what was kept`);
+  }));
+
+Deno.test("a run that nothing was learned in says that the model before was better", () =>
+  withOwnFiles(async (baseDir, own) => {
+    const options = { ...SMALL, data: [own], dataOnly: true, numIterations: 2, patience: 2 };
+    const { lines } = await watchRun(baseDir, { ...options, initLrFrac: 0 });
+    const words = /^warning: no step is better than the model that the run began with, .* bits/m;
+    assertMatch(lines.join("\n"), words);
+  }));
 
 Deno.test("several ranks are out of patience at the same step", () =>
   withOwnFiles(async (baseDir, own, other) => {

@@ -22,11 +22,14 @@ export interface WatchedRun {
   result: SftResult;
 }
 
-/** Runs to the end, on each of several ranks if there are, or gracefully stops it once `stopAfter` steps were reported. */
+/**
+ * Runs to the end, on each of several ranks if there are, or gracefully stops it once `stopAfter` steps
+ * were reported, or a line that it describes was printed.
+ */
 export async function watchRun(
   baseDir: string,
   given: Partial<SftOptions>,
-  stopAfter = Infinity,
+  stopAfter: number | RegExp = Infinity,
   ranks: Ranks = SINGLE,
 ): Promise<WatchedRun> {
   const controller = new AbortController();
@@ -35,7 +38,8 @@ export async function watchRun(
     stdout: (text) => {
       lines.push(text.trimEnd());
       const step = Number(/^step (\d+)/.exec(text)?.[1] ?? 0);
-      if (step >= stopAfter) controller.abort();
+      const isLast = typeof stopAfter === "number" ? step >= stopAfter : stopAfter.test(text);
+      if (isLast) controller.abort();
     },
     stderr: (text) => void lines.push(text.trimEnd()),
     isTerminal: false,

@@ -36,6 +36,7 @@ const FORMS: [name: string, record: unknown, messages: unknown[], how?: FormOpti
       { from: "gpt", value: "hello" },
     ],
   }, [{ role: "system", content: "Be kind." }, ...HI]],
+  ["bytes that nobody reads", { messages: HI, digest: Uint8Array.of(0xff), id: "1" }, HI],
   ["Alpaca", { instruction: "hi", input: "", output: "hello" }, HI],
   ["Alpaca with input", { instruction: "Translate:", input: "hi", output: "salut" }, [
     user("Translate:\n\nhi"),
@@ -57,6 +58,16 @@ const FORMS: [name: string, record: unknown, messages: unknown[], how?: FormOpti
     question: "hi",
     response: "hello",
   }, [{ role: "system", content: "You are an assistant." }, ...HI]],
+  ["instruction and response", { instruction: "hi", context: "", response: "hello" }, HI],
+  ["a system message beside", { system_message: "Be kind.", messages: HI }, [
+    { role: "system", content: "Be kind." },
+    ...HI,
+  ]],
+  ["messages beside a preference they are of", {
+    messages: HI,
+    chosen: HI,
+    rejected: [HI[0], assistant("no")],
+  }, HI],
   ["a table's empty cells", { prompt: "", completion: "", question: "hi", answer: "hello" }, HI],
   ["a table's JSON", { messages: JSON.stringify(HI) }, HI],
   ["text parts", {
@@ -227,7 +238,31 @@ const REFUSED: [record: unknown, message: string, how?: FormOptions][] = [
   [{ a: 1, b: 2 }, 'has the keys "a", "b"; expected "messages" or "conversations", "instruction"'],
   [{ chosen: HI, rejected: HI }, "a preference between two answers is no conversation"],
   [{ text: "hello" }, "a text by itself has nobody who asks or answers"],
-  [{ completion: "hello" }, "a completion by itself answers nothing; expected"],
+  [{ completion: "hello" }, '"completion" by itself answers nothing; expected'],
+  [{ prompt: "hi", answer: "hello" }, 'has the keys "prompt", "answer"; expected'],
+  [user("hi"), "a message by itself is no conversation"],
+  [{ conversations: HI, kto_tag: false }, 'has the key "kto_tag" beside conversations'],
+  [{ messages: HI, label: true }, 'has the key "label" beside messages'],
+  [{ instruction: "hi", output: "a", kto_tag: true }, 'has the key "kto_tag" beside Alpaca'],
+  [{ messages: HI, history: [["a", "b"]] }, 'has the key "history" beside messages'],
+  [
+    { messages: [...HI, user("c")], chosen: assistant("d"), rejected: assistant("e") },
+    "a preference between two answers is no conversation",
+  ],
+  [{ messages: [user("c")], chosen: [HI[1]], rejected: [HI[1]] }, "a preference between two"],
+  [
+    { messages: [...HI, user("c")], completion: "d" },
+    'has the key "completion" beside messages that end with the user',
+  ],
+  [
+    { system: "a", system_prompt: "b", question: "hi", answer: "hello" },
+    'has both "system" and "system_prompt"; keep one',
+  ],
+  [{ question: "hi", answer: ["a", "b"] }, 'has "answer" that is a list; text was expected'],
+  [
+    { instruction: "hi", context: "x", response: "a" },
+    'has the key "context" beside instruction and response',
+  ],
   [{ messages: HI, conversations: HI }, "could be messages or conversations"],
   [
     { prompt: "hi", completion: "a", response: "b" },
@@ -241,8 +276,15 @@ const REFUSED: [record: unknown, message: string, how?: FormOptions][] = [
   [{ prompt: "hi", completion: "hello", label: false }, 'has the key "label" beside'],
   [{ prompt: "hi", response: "a", chosen: "a", rejected: "b" }, 'has the key "chosen" beside'],
   [{ prompt: "hi", response: "a", thinking: "hm" }, 'has the key "thinking" beside its messages'],
-  [{ messages: "[{" }, 'has "messages" that is no JSON'],
-  [{ messages: HI, tools: "nope" }, 'has "tools" that is no JSON'],
+  [{ messages: "[{'role': 'user'}]" }, 'has "messages" that is no JSON: Expected'],
+  [{ messages: HI, tools: "nope" }, 'has "tools" that is no JSON: Unexpected'],
+  [
+    { prompt: "hi", completion: Uint8Array.of(0xff) },
+    'has "completion" that is bytes that are no text in UTF-8; text was expected',
+  ],
+  [{ messages: [user(Uint8Array.of(0xff)), HI[1]] }, "it is bytes that are no text in UTF-8"],
+  [{ messages: [HI[0], assistant(Uint8Array.of(0xff))] }, "message 2 (assistant) has neither text"],
+  [{ messages: HI, image: Uint8Array.of(0xff) }, 'has the key "image" beside its messages'],
   [{ prompt: 5, completion: "hello" }, 'has "prompt" that is a number; text was expected'],
   [{ messages: "hi" }, 'has "messages" that is a string; a list of messages was expected'],
   [{ messages: [] }, 'a conversation needs a message from "user"'],
@@ -265,6 +307,32 @@ const REFUSED: [record: unknown, message: string, how?: FormOptions][] = [
     'message 1 is from "expert"; who may speak is',
   ],
   [{ messages: ["hi"] }, "message 1 is a string"],
+  [
+    { messages: [{ text: "hi" }] },
+    'message 1 has the key "text" and says not who speaks; expected "role" and "content"',
+  ],
+  [
+    {
+      messages: [
+        user("hi"),
+        assistant(null, {
+          tool_calls: [CALL("python", "1")],
+          function_call: { name: "python", arguments: "2" },
+        }),
+      ],
+    },
+    "message 2 (assistant) has both tool_calls and function_call; keep one",
+  ],
+  [
+    {
+      messages: [user("hi"), {
+        from: "function_call",
+        value: '{"name":"python","arguments":"1"}',
+        tool_calls: [CALL("python", "2")],
+      }],
+    },
+    'message 2 (function_call) has the key "tool_calls", which is not read',
+  ],
   [{ system: "a", messages: [user(1), HI[1]] }, "message 1 (user) has no text"],
   [
     { messages: [{ role: "user", content: "hi", weight: 1 }, HI[1]] },
@@ -289,6 +357,14 @@ const REFUSED: [record: unknown, message: string, how?: FormOptions][] = [
   [
     { messages: [user("hi"), assistant("", { tool_calls: [CALL("weather", "{}")] })] },
     'message 2 (assistant) has in "tool_calls" the function "weather"; only a calculator',
+  ],
+  [
+    { messages: [user("hi"), assistant("", { function_call: { name: "weather" } })] },
+    'message 2 (assistant) has in "function_call" the function "weather"; only a calculator',
+  ],
+  [
+    { conversations: [HI[0], { from: "function_call", value: '{"name":"weather"}' }] },
+    'message 2 (assistant) has in "value" the function "weather"; only a calculator',
   ],
   [
     { messages: [user("hi"), assistant("", { tool_calls: [CALL("python", '{"code":"1"}')] })] },
@@ -359,6 +435,25 @@ Deno.test("what is no conversation is refused with what it has", () => {
   for (const [record, message, how] of REFUSED) {
     const error = assertThrows(() => conversationOf(record, how), UserError);
     assertStringIncludes(error.message, message);
+  }
+});
+
+Deno.test("only what other names or joining may mend is advised to be", () => {
+  const remedies: [record: unknown, remedy?: "map" | "merge"][] = [
+    [{ a: 1 }, "map"],
+    [{ messages: [{ role: "expert", content: "x" }] }, "map"],
+    [{ messages: [{ text: "x" }] }, "map"],
+    [{ messages: [user("hi"), user("there"), HI[1]] }, "merge"],
+    [{ chosen: "a", rejected: "b" }],
+    [{ text: "a" }],
+    [{ messages: HI, conversations: HI }],
+    [null],
+    [7],
+    [[7]],
+  ];
+  for (const [record, remedy] of remedies) {
+    const { detail } = assertThrows(() => conversationOf(record), UserError);
+    assertEquals(detail, remedy && { kind: "ownData", remedy });
   }
 });
 

@@ -4,6 +4,7 @@ import { parquetWriteBuffer } from "hyparquet-writer";
 import { UserError } from "../../lib/errors.ts";
 import { isAbort } from "../../lib/pause.ts";
 import { readRecords } from "../../lib/tasks/records/mod.ts";
+import { readTextRecords } from "../../lib/tasks/records/text.ts";
 import { inTempDir } from "../temp_dir.ts";
 
 const FIXTURES = fromFileUrl(new URL("../fixtures/own_data", import.meta.url));
@@ -71,6 +72,17 @@ Deno.test("JSON lines, arrays and lists of messages are told apart", async () =>
   assertEquals(await read(`${json(odd)}\n${json(odd)}`), lines(odd, odd));
   assertEquals(await read(json(odd)), items(...odd));
   for (const empty of ["[]", "[\n]\n"]) assertEquals(await read(empty), items());
+});
+
+Deno.test("a text is read wherever it comes from", async () => {
+  const file = new File([`${json(record)}\n${json(record)}\nx`], "dropped.jsonl");
+  const { kind, records } = await readTextRecords(file.stream(), file.name);
+  const places: string[] = [];
+  const fault = await assertRejects(async () => {
+    for await (const { place } of records) places.push(place);
+  }, UserError);
+  assertEquals([kind, ...places], ["JSON lines", "line 1", "line 2"]);
+  assertStringIncludes(fault.message, "dropped.jsonl, line 3 column 1: ");
 });
 
 Deno.test("a list of records is found under the only key of an object", async () => {
@@ -273,28 +285,27 @@ Deno.test("parquet of hyparquet-writer is read, JSON in it too", async () => {
   ]);
 });
 
-Deno.test("values of parquet that JSON lacks are named with row and column", async () => {
-  const read = async (name: string) => {
-    const fail = () => readFile(join(FIXTURES, name));
-    return (await assertRejects(fail, UserError)).message.replace(`${FIXTURES}/`, "");
-  };
+Deno.test("values of parquet that JSON lacks lose nothing", async () => {
+  const values = async (name: string) => (await readFile(join(FIXTURES, name))).slice(1);
+  assertEquals(await values("pyarrow_large.parquet"), [
+    ["row 1", { id: 1 }],
+    ["row 2", { id: "1152921504606846977" }],
+  ]);
+  const bytes = Uint8Array.of(0xff, 0xfe);
+  assertEquals(await values("pyarrow_bytes.parquet"), [
+    ["row 1", { image: "a" }],
+    ["row 2", { image: bytes }],
+  ]);
+  assertEquals(await values("pyarrow_latin1.parquet"), [
+    ["row 1", { prompt: Uint8Array.from("caf\xe9", (c) => c.charCodeAt(0)) }],
+  ]);
+});
+
+Deno.test("parquet that is packed once more is refused", async () => {
+  const name = "pyarrow.parquet.gz";
+  const { message } = await assertRejects(() => readFile(join(FIXTURES, name)), UserError);
   assertEquals(
-    await read("pyarrow_large.parquet"),
-    'pyarrow_large.parquet, row 2: the column "id" has 1152921504606846977, which is too large a ' +
-      "number to be read exactly; take the column out",
-  );
-  assertEquals(
-    await read("pyarrow_bytes.parquet"),
-    'pyarrow_bytes.parquet, row 2: the column "image" has bytes that are no text in UTF-8; take the ' +
-      "column out",
-  );
-  assertEquals(
-    await read("pyarrow_latin1.parquet"),
-    'pyarrow_latin1.parquet, row 1: the column "prompt" has bytes that are no text in UTF-8; take the ' +
-      "column out",
-  );
-  assertEquals(
-    await read("pyarrow.parquet.gz"),
+    message.replace(`${FIXTURES}/`, ""),
     "cannot read pyarrow.parquet.gz: it holds a parquet file, not text; unpack it first",
   );
 });

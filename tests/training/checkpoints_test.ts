@@ -252,7 +252,11 @@ Deno.test("room is asked for before training, with the numbers", async () => {
   await inTempDir(async (dir) => {
     const free = (await freeBytes(dir))!;
     assert(free > 1e6);
-    const plan = async (model: number, state: number, options: Partial<SavingOptions> = {}) => {
+    const plan = async (
+      model: number,
+      state: number,
+      options: Partial<SavingOptions & PatienceOptions> = {},
+    ) => {
       await using opened = await open(dir);
       const tensors = {
         stateDict: new Map([["w", large(Math.round(model))]]),
@@ -275,6 +279,10 @@ Deno.test("room is asked for before training, with the numbers", async () => {
     assertEquals(await plan(free / 20, free / 10, { saveEvery: 5 }), "");
     assertEquals(await plan(free / 20, free / 10, { keep: 2 }), "");
     assertStringIncludes(await plan(free / 20, free / 10, { keep: 7 }), "enough for the 8 that");
+    // With a patience the best one lies beside the last.
+    const alone = { saveEvery: -1, patience: 2 };
+    assertStringIncludes(await plan(free / 3, free / 3, alone), "enough for the 2 that");
+    assertEquals(await plan(free / 3, free / 3, { saveEvery: -1 }), "");
   });
 });
 

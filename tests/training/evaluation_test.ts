@@ -1,5 +1,5 @@
 /** Validation by several ranks, and nanochat's own by two. */
-import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { openSafetensors } from "../../lib/checkpoint/disk/mod.ts";
 import type { ConversationDataset } from "../../lib/dataloader/mod.ts";
@@ -21,10 +21,11 @@ async function watch(ranks: Ranks, options: Omit<ValidationOptions, "io">) {
     write.call(this, x, y, ...rest);
   };
   const { signal } = new AbortController();
-  const io = { terminal: new MemoryTerminal().terminal, signal, ranks };
+  const console = new MemoryTerminal({ isTerminal: true });
+  const io = { terminal: console.terminal, signal, ranks };
   const bpb = await validate({ ...options, io });
   batch.write = write;
-  return { bpb, seen };
+  return { bpb, seen, shown: console.stderr };
 }
 
 Deno.test("a rank validates on conversations of its own, as long as there are some", async () => {
@@ -51,9 +52,11 @@ Deno.test("a rank validates on conversations of its own, as long as there are so
     });
     assertEquals(new Set(outcomes.map(({ bpb }) => bpb)).size, 1);
     const conversations = outcomes.map(({ seen }) => seen.map(({ y }) => y[0] - 1));
-    return { bpb: outcomes[0].bpb, conversations };
+    return { bpb: outcomes[0].bpb, conversations, shown: outcomes[0].shown };
   };
   const all = await validated(5, 1, 1000);
+  // Rows that there are not are not waited for.
+  assertStringIncludes(all.shown, "1/5 batches");
   assertEquals(all.conversations, [[0, 1, 2, 3, 4]]);
   for (
     const [worldSize, shares] of [

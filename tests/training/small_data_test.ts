@@ -72,4 +72,11 @@ Deno.test("what was said stands, and the rest goes with it", () => {
     settings([57, 3000, 87], CHECKPOINT, { totalBatchSize: 1000 }).chosen.totalBatchSize,
     undefined,
   );
+  // Rows are longer where steps that were said have whole rows only so.
+  const lengthOf = (totalBatchSize: number, deviceBatchSize?: number) =>
+    settings([30, 7921, 313], CHECKPOINT, { totalBatchSize, deviceBatchSize }).all.maxSeqLen;
+  assertEquals([640, 768, 4096, 512].map((total) => lengthOf(total)), [320, 384, 512, 512]);
+  assertEquals(lengthOf(3072, 8), 384);
+  // Where none have, whoever said so is told.
+  assertEquals(lengthOf(1000), 320);
 });

@@ -6,8 +6,9 @@
  */
 import { checkMessages, type ContentPart, type Message, saysNothing } from "../../conversation.ts";
 import { UserError } from "../../errors.ts";
+import { isRecord } from "../../json.ts";
 import type { KeyMap } from "./key_map.ts";
-import { recognise } from "./record_forms.ts";
+import { checkUnanswered, recognise } from "./record_forms.ts";
 import { checkTools, joinCalls } from "./tools.ts";
 import { type Turn, turnOf } from "./turns.ts";
 
@@ -32,10 +33,10 @@ export interface RecognisedConversation {
 }
 
 /** Keys beside the messages that would change what is learned from them. */
-const NOT_READ = (
-  "documents images image videos video audios audio weight loss_weight sample_weight train training " +
-  "trainable loss mask chat_template_kwargs reasoning_content reasoning thinking"
-).split(" ");
+const NOT_READ = new Set(
+  ("documents images image videos video audios audio weight loss_weight sample_weight train training " +
+    "trainable loss mask chat_template_kwargs reasoning_content reasoning thinking").split(" "),
+);
 /** Keys that declare what can be called. */
 const TOOLS = ["tools", "functions"];
 
@@ -67,25 +68,26 @@ const TOOLS = ["tools", "functions"];
 export function conversationOf(value: unknown, how: FormOptions = {}): RecognisedConversation {
   const record = how.map ? how.map.record(value) : value;
   const { form, system, messages: given } = recognise(record);
-  const beside = Array.isArray(record) ? {} : Object(record);
-  const key = NOT_READ.find((key) => !saysNothing(key, beside[key], true));
-  if (key) {
+  const beside = isRecord(record) ? record : {};
+  for (const key in beside) {
+    if (!NOT_READ.has(key) || saysNothing(key, beside[key], true)) continue;
     throw new UserError(
       `has the key "${key}" beside its messages, which is not read; take it out if it may be lost`,
     );
   }
   const said = given.map((message, i) => turnOf(message, i + 1, how.map));
-  const before: Turn[] = system === undefined
-    ? []
-    : [{ number: 0, role: "system", content: system }];
-  const turns = joinCalls([...before, ...said]);
+  if (system !== undefined) said.unshift({ number: 0, role: "system", content: system });
+  const turns = joinCalls(said);
   for (const key of TOOLS) if (!saysNothing(key, beside[key], true)) checkTools(key, beside[key]);
   const arranged = how.merge ? joinNeighbours(turns) : turns;
   checkNeighbours(arranged);
   const messages = checkMessages(
-    arranged.map(({ role, content, weight }) => ({ role, content, weight })),
+    arranged.map(({ role, content, weight }) =>
+      weight === undefined ? { role, content } : { role, content, weight }
+    ),
     arranged.map(({ number }) => number),
   );
+  if (messages.at(-1)!.role === "user") checkUnanswered(beside);
   if (!messages.some(({ role }) => role === "assistant")) {
     throw new UserError(`a conversation to train on needs a message from "assistant"`);
   }

@@ -4,8 +4,9 @@
  * @module
  */
 import { UserError } from "../../errors.ts";
-import { isRecord, parseJson } from "../../json.ts";
+import { isRecord } from "../../json.ts";
 import { wordsFor } from "../../json_lines.ts";
+import { parseNested } from "./nested_json.ts";
 
 /** A record that is no list. */
 type Fields = Record<string, unknown>;
@@ -32,17 +33,21 @@ const PAIRS = [
   ["question", "answer"],
   ["question", "response"],
   ["query", "response"],
+  ["instruction", "response"],
   ["input", "output"],
 ] as const;
 
+/** Forms whose messages are a list under a key. */
+const LISTS = ["messages", "conversations", "conversation"].map((key): RecordForm => ({
+  name: key,
+  keys: [key],
+  isList: true,
+  messages: (record) => listIn(record, key),
+}));
+
 /** All forms but a list of messages by itself. */
 const FORMS: readonly RecordForm[] = [
-  ...["messages", "conversations", "conversation"].map((key): RecordForm => ({
-    name: key,
-    keys: [key],
-    isList: true,
-    messages: (record) => listIn(record, key),
-  })),
+  ...LISTS,
   { name: "Alpaca", keys: ["instruction", "output"], messages: alpaca },
   ...PAIRS.map(([asked, answer]): RecordForm => ({
     name: `${asked} and ${answer}`,
@@ -61,6 +66,14 @@ const EXPECTED =
 
 /** Keys that change what is asked or answered, and that no form of a question reads. */
 const NOT_READ = "context contexts input options choices instruction chosen rejected".split(" ");
+/** Keys of preferences that say of one answer whether it is liked. */
+const LIKED = ["label", "kto_tag"];
+/** Keys of what the system says. */
+const SYSTEM = ["system", "system_prompt", "system_message"];
+/** Keys of answers, which messages without one may have beside them. */
+const ANSWERS = [
+  ...new Set([...PAIRS.map(([, answer]) => answer), "chosen", "rejected"]),
+] as const;
 
 /** A record's messages, and the form they were in. */
 export interface Recognised {
@@ -81,51 +94,53 @@ export function recognise(record: unknown): Recognised {
   if (Array.isArray(record)) {
     const [first] = record;
     if (record.length > 0 && !("role" in Object(first) || "from" in Object(first))) {
-      throw unknown(`has a list of which the first item ${wordsFor(first)}; ${EXPECTED}`);
+      throw new UserError(`has a list of which the first item ${wordsFor(first)}; ${EXPECTED}`);
     }
     return { form: BARE_LIST, messages: record };
   }
-  if (!isRecord(record)) throw unknown(`${wordsFor(record)}; ${EXPECTED}`);
+  if (!isRecord(record)) throw new UserError(`${wordsFor(record)}; ${EXPECTED}`);
   const form = formOf(record);
-  const unread = form.isList ? undefined : unreadBeside(form, record);
+  const unread = unreadBeside(form, record);
   if (unread) {
     throw new UserError(
       `has the key "${unread}" beside ${form.name}, which is not read; ` +
         "take it out if it may be lost",
     );
   }
-  const key = isEmpty(record.system) ? "system_prompt" : "system";
-  const system = isEmpty(record[key]) ? undefined : textIn(record, key);
+  const [key, other] = SYSTEM.filter((key) => !isEmpty(record[key]));
+  if (other) throw new UserError(`has both "${key}" and "${other}"; keep one`);
+  const system = key && textIn(record, key);
   return { form: form.name, system, messages: form.messages(record) };
+}
+
+/**
+ * Checks that a record whose messages end with the user has no answer beside them, which would be lost.
+ *
+ * @throws {UserError} naming its key.
+ */
+export function checkUnanswered(record: Fields): void {
+  if (isPreference(record)) throw new UserError(PREFERENCE);
+  const key = ANSWERS.find((key) => !isEmpty(record[key]));
+  if (key === undefined) return;
+  throw new UserError(
+    `has the key "${key}" beside messages that end with the user; add it to them as the assistant's`,
+  );
 }
 
 /** The one form that a record is in: a list of messages first, and rather what has nothing empty. */
 function formOf(record: Fields): RecordForm {
+  const lists = LISTS.filter(({ keys: [key] }) => !isEmpty(record[key]));
+  if (lists.length === 1) return lists[0];
   const fitting = FORMS.filter((form) => fits(form, record));
   const whole = fitting.filter(({ keys }) => keys.every((key) => !isEmpty(record[key])));
   const asked = fitting.filter(({ keys: [key] }) => !isEmpty(record[key]));
-  const lists = whole.filter(({ isList }) => isList);
   const all = [lists, whole, asked, fitting].find(({ length }) => length > 0);
-  if (!all) {
-    throw unknown(`${wordsFor(record)}; ${adviceFor(record) ?? EXPECTED}`, pairOf(record));
-  }
+  if (!all) throw inNoForm(record);
   const [form, other] = all;
   if (!other) return form;
-  throw unknown(
+  throw new UserError(
     `could be ${form.name} or ${other.name}: it ${wordsFor(record)}; keep the keys of one`,
   );
-}
-
-function unknown(message: string, keys?: string): UserError {
-  return new UserError(message, { detail: { kind: "ownData", remedy: "map", ...keys && { keys } } });
-}
-
-/** How the two texts of a record that has no others would be named a question and its answer. */
-function pairOf(record: Fields): string | undefined {
-  const texts = Object.keys(record).filter((key) => typeof record[key] === "string");
-  // Commas part names, and a shell parts words.
-  if (texts.length !== 2 || !texts.every((key) => /^[\p{L}\p{N}_.-]+$/u.test(key))) return undefined;
-  return `question=${texts[0]},answer=${texts[1]}`;
 }
 
 function fits({ keys }: RecordForm, record: Fields): boolean {
@@ -134,12 +149,12 @@ function fits({ keys }: RecordForm, record: Fields): boolean {
   return !isInput && keys.every((key) => record[key] !== undefined && record[key] !== null);
 }
 
-/** A key beside a question and its answer that would change them and is not read. */
-function unreadBeside({ name, keys }: RecordForm, record: Fields): string | undefined {
+/** A key beside the messages, or a question and its answer, that would change them and is not read. */
+function unreadBeside({ name, keys, isList }: RecordForm, record: Fields): string | undefined {
   const read = name === "Alpaca" ? [...keys, "input"] : keys;
-  const key = NOT_READ.find((key) => !isEmpty(record[key]) && !read.includes(key));
-  // TRL's unpaired preferences say so whether the answer is liked.
-  return key ?? (typeof record.label === "boolean" ? "label" : undefined);
+  const others = isList ? ["history"] : NOT_READ;
+  return others.find((key) => !isEmpty(record[key]) && !read.includes(key)) ??
+    LIKED.find((key) => typeof record[key] === "boolean");
 }
 
 /** Whether a value holds nothing; in a table, a list is its JSON. */
@@ -148,31 +163,50 @@ function isEmpty(value: unknown): boolean {
   return value === undefined || value === null || value === "" || value === "[]";
 }
 
-/** What a record in no form is, where that is known. */
+function isPreference({ chosen, rejected }: Fields): boolean {
+  return !isEmpty(chosen) && !isEmpty(rejected);
+}
+
+const PREFERENCE =
+  "a preference between two answers is no conversation: keep the chosen one, as messages";
+
+/** The error for a record in no form: says what it is, where that is known. */
+function inNoForm(record: Fields): UserError {
+  const has = wordsFor(record);
+  const advice = adviceFor(record);
+  if (advice !== undefined) return new UserError(`${has}; ${advice}`);
+  const keys = pairOf(record);
+  const detail = { kind: "ownData", remedy: "map", ...keys && { keys } } as const;
+  return new UserError(`${has}; ${EXPECTED}`, { detail });
+}
+
+/** What the only two texts of a record would be named as a question and its answer. */
+function pairOf(record: Fields): string | undefined {
+  const texts = Object.keys(record).filter((key) => typeof record[key] === "string");
+  // Commas part names, and a shell parts words.
+  const isPlain = texts.every((key) => /^[\p{L}\p{N}_.-]+$/u.test(key));
+  return isPlain && texts.length === 2 ? `question=${texts[0]},answer=${texts[1]}` : undefined;
+}
+
 function adviceFor(record: Fields): string | undefined {
-  const { chosen, rejected, text } = record;
-  if (chosen !== undefined && rejected !== undefined) {
-    return "a preference between two answers is no conversation: keep the chosen one, as messages";
+  if (isPreference(record)) return PREFERENCE;
+  if ("role" in record && "content" in record) {
+    return `a message by itself is no conversation; ${EXPECTED}`;
   }
-  if (typeof text === "string") {
-    return "a text by itself has nobody who asks or answers: base trains on texts";
+  if (typeof record.text === "string") {
+    return "a text by itself has nobody who asks or answers: write its turns as messages; " +
+      "base trains on texts";
   }
-  const answer = PAIRS.map(([, answer]) => answer).find((key) => typeof record[key] === "string");
-  return answer && `a ${answer} by itself answers nothing; ${EXPECTED}`;
+  const texts = Object.keys(record).filter((key) => typeof record[key] === "string");
+  const answer = texts.length === 1 && ANSWERS.find((key) => key === texts[0]);
+  return answer ? `"${answer}" by itself answers nothing; ${EXPECTED}` : undefined;
 }
 
 /** A list, or in a table its JSON. */
 function listIn(record: Fields, key: string): unknown[] {
-  let list = record[key];
-  if (typeof list === "string" && /^\s*\[/.test(list)) {
-    try {
-      list = parseJson(list);
-    } catch (error) {
-      throw new UserError(`has "${key}" that is no JSON: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
-  }
+  const value = record[key];
+  const isJson = typeof value === "string" && /^\s*\[/.test(value);
+  const list = isJson ? parseNested(value, `has "${key}"`) : value;
   if (Array.isArray(list)) return list;
   throw new UserError(`has "${key}" that ${wordsFor(list)}; a list of messages was expected`);
 }
@@ -205,6 +239,10 @@ function historyIn(record: Fields): unknown[] {
 /** A question and its answer; either may be messages. */
 function pair(record: Fields, asked: string, answer: string): unknown[] {
   const messages = (key: string, message: (content: unknown) => unknown): unknown[] =>
-    Array.isArray(record[key]) ? record[key] : [message(textIn(record, key))];
+    isListOfObjects(record[key]) ? record[key] : [message(textIn(record, key))];
   return [...historyIn(record), ...messages(asked, user), ...messages(answer, assistant)];
+}
+
+function isListOfObjects(value: unknown): value is unknown[] {
+  return Array.isArray(value) && value.length > 0 && value.every(isRecord);
 }

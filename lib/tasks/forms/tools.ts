@@ -6,6 +6,7 @@
 import type { ContentPart } from "../../conversation.ts";
 import { UserError } from "../../errors.ts";
 import { isRecord, parseJson } from "../../json.ts";
+import { parseNested } from "./nested_json.ts";
 import type { Call, Turn } from "./turns.ts";
 
 /** Names of functions that are nanochat's calculator, or Python. */
@@ -21,16 +22,7 @@ const FUNCTIONS = (
  * @throws {UserError} naming the first other one.
  */
 export function checkTools(key: string, tools: unknown): void {
-  let list = tools;
-  if (typeof tools === "string") {
-    try {
-      list = parseJson(tools);
-    } catch (error) {
-      throw new UserError(`has "${key}" that is no JSON: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
-  }
+  const list = typeof tools === "string" ? parseNested(tools, `has "${key}"`) : tools;
   for (const tool of Array.isArray(list) ? list : [list]) {
     const name = tool?.function?.name ?? tool?.name;
     if (typeof name === "string" && FUNCTIONS.includes(name.toLowerCase())) continue;
@@ -47,7 +39,8 @@ export function checkTools(key: string, tools: unknown): void {
  *
  * @throws {UserError} naming the message that calls another function, or lacks its result.
  */
-export function joinCalls(turns: readonly Turn[]): Turn[] {
+export function joinCalls(turns: readonly Turn[]): readonly Turn[] {
+  if (turns.every(({ calls, role }) => !calls && role !== "tool")) return turns;
   const joined: Turn[] = [];
   for (let i = 0; i < turns.length;) {
     const turn = turns[i++];
@@ -122,10 +115,10 @@ function answered({ number }: Turn, calls: readonly Call[], results: Turn[]): Co
 }
 
 /** What a call computes: the one text among its arguments. */
-function expressionOf({ name, input }: Call, place: string): string {
+function expressionOf({ name, input, where }: Call, place: string): string {
   if (!FUNCTIONS.includes(name.toLowerCase())) {
     throw new UserError(
-      `${place} has in "tool_calls" the function ${JSON.stringify(name)}; ` +
+      `${place} has in "${where}" the function ${JSON.stringify(name)}; ` +
         "only a calculator and Python can be called here",
     );
   }

@@ -5,9 +5,10 @@
  */
 import { type ContentPart, saysNothing, TRAINED_KEYS, unreadKey } from "../../conversation.ts";
 import { UserError } from "../../errors.ts";
-import { isRecord, parseJson } from "../../json.ts";
+import { isRecord } from "../../json.ts";
 import { wordsFor } from "../../json_lines.ts";
 import type { KeyMap } from "./key_map.ts";
+import { parseNested } from "./nested_json.ts";
 
 /** Who speaks, by the names that are in use. */
 const ROLE_NAMES = {
@@ -23,11 +24,25 @@ const ROLES = new Map<string, Role>(
   Object.entries(ROLE_NAMES).flatMap(([role, names]) => names.map((name) => [name, role as Role])),
 );
 
+/** Keys of an assistant's message that hold what it calls: OpenAI's, and its older one. */
+const CALL_KEYS = ["tool_calls", "function_call"];
+
+/** What is read of each one's messages beside the role and the content. */
+const ALSO_READ: Record<Role, readonly string[]> = {
+  system: [],
+  user: [],
+  assistant: [...TRAINED_KEYS, ...CALL_KEYS],
+  tool: ["tool_call_id"],
+  call: TRAINED_KEYS,
+};
+
 /** Types of parts that are text. */
 const TEXT_PARTS = ["text", "input_text", "output_text"];
 
 /** Something an assistant calls. */
 export interface Call {
+  /** The key that it was in. */
+  where: string;
   /** The function's name. */
   name: string;
   /** Its arguments, as text or as they are. */
@@ -73,35 +88,40 @@ export function turnOf(given: unknown, number: number, map?: KeyMap): Turn {
   };
   const name = message[keys.role], known = roleOf(name, map);
   if (known === undefined) {
-    const found = (JSON.stringify(name) ?? "nobody").slice(0, 80);
     const all = Object.keys(ROLE_NAMES).slice(0, -1).join(", ");
-    throw new UserError(
-      `message ${number} is from ${found}; who may speak is ${all}, or human, gpt and the like`,
-      { detail: { kind: "ownData", remedy: "map" } },
-    );
+    const fault = (name ?? null) === null
+      ? `${
+        wordsFor(message)
+      } and says not who speaks; expected "role" and "content", or "from" and "value"`
+      : `is from ${
+        JSON.stringify(name).slice(0, 80)
+      }; who may speak is ${all}, or human, gpt and the like`;
+    throw new UserError(`message ${number} ${fault}`, {
+      detail: { kind: "ownData", remedy: "map" },
+    });
   }
   const role = known === "call" ? "assistant" : known;
   const place = `message ${number} (${known === "call" ? name : role})`;
   const turn: Turn = { number, role, content: "" };
-  const read: string[] = [keys.role, keys.content];
   const content = message[keys.content];
   if (role === "assistant") {
-    const calls = known === "call" ? callsIn(content, place) : callsOf(message, place);
+    const calls = known === "call"
+      ? callsIn(content, keys.content, place)
+      : callsOf(message, place);
     if (calls.length > 0) turn.calls = calls;
     const isLeftOut = known === "call" || calls.length > 0 && (content ?? null) === null;
     if (!isLeftOut) turn.content = assistantContent(content);
     const weight = weightOf(message, place);
     if (weight !== undefined) turn.weight = weight;
-    read.push("tool_calls", "function_call", ...TRAINED_KEYS);
   } else {
     turn.content = textOf(content, place);
     if (role === "tool") {
-      read.push("tool_call_id");
       if (typeof message.tool_call_id === "string") turn.callId = message.tool_call_id;
       if (typeof message.name === "string") turn.callName = message.name;
     }
     checkUntrained(message, place);
   }
+  const read = [keys.role, keys.content, ...ALSO_READ[known]];
   const fault = unreadKey(message, read, role === "assistant");
   if (fault) throw new UserError(`${place} ${fault}`);
   return turn;
@@ -171,34 +191,32 @@ function weightOf(message: Record<string, unknown>, place: string): 0 | 1 | unde
 /** What an assistant's message calls, as OpenAI has it. */
 function callsOf({ tool_calls, function_call }: Record<string, unknown>, place: string): Call[] {
   const isOld = saysNothing("tool_calls", tool_calls, true);
-  if (isOld && saysNothing("function_call", function_call, true)) return [];
+  const isNew = saysNothing("function_call", function_call, true);
+  if (isOld && isNew) return [];
+  if (!isOld && !isNew) {
+    throw new UserError(`${place} has both ${CALL_KEYS.join(" and ")}; keep one`);
+  }
   const calls: unknown = isOld ? [function_call] : tool_calls;
   if (!Array.isArray(calls)) {
     throw new UserError(`${place} has "tool_calls" that ${wordsFor(calls)}; a list was expected`);
   }
-  return calls.map((call) => callOf(call, place));
+  return calls.map((call) => callOf(call, CALL_KEYS[isOld ? 1 : 0], place));
 }
 
 /** What a message is that is a call itself: JSON with the function's name and its arguments. */
-function callsIn(content: unknown, place: string): Call[] {
-  let value = content;
-  if (typeof content === "string") {
-    try {
-      value = parseJson(content);
-    } catch (error) {
-      throw new UserError(`${place} is no call: it ${(error as Error).message}`, { cause: error });
-    }
-  }
-  return (Array.isArray(value) ? value : [value]).map((call) => callOf(call, place));
+function callsIn(content: unknown, where: string, place: string): Call[] {
+  const value = typeof content === "string" ? parseNested(content, `${place} is a call`) : content;
+  return (Array.isArray(value) ? value : [value]).map((call) => callOf(call, where, place));
 }
 
-function callOf(value: unknown, place: string): Call {
+function callOf(value: unknown, where: string, place: string): Call {
   const call: Record<string, unknown> = isRecord(value) ? value : {};
   const called = isRecord(call.function) ? call.function : call;
   if (typeof called.name !== "string") {
     throw new UserError(`${place} calls what is no function with a name: it ${wordsFor(value)}`);
   }
   return {
+    where,
     name: called.name,
     input: called.arguments,
     ...typeof call.id === "string" && call.id !== "" ? { id: call.id } : {},

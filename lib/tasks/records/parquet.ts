@@ -1,18 +1,19 @@
-import { UserError } from "../../errors.ts";
-import { harmless } from "../../harmless.ts";
 import { pause } from "../../pause.ts";
 import { readParquet } from "../files.ts";
 import type { FileRecord } from "./record.ts";
+
+const TEXT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Leaves bytes as they are; hyparquet would put U+FFFD in the place of those that are no text. */
 const RAW_TEXT = { stringFromBytes: (bytes: Uint8Array) => bytes };
 
 /**
- * Reads the rows of a parquet file with values as JSON has them: whole numbers that fit, times as text
- * in ISO 8601, bytes as the text that they are in UTF-8. What a struct lacks is null.
+ * Reads the rows of a parquet file with values as JSON has them: whole numbers that are exact, others
+ * as the text of their digits, times as text in ISO 8601, bytes as the text that they are in UTF-8.
+ * Bytes that are none stay bytes: a column that nobody reads may have them. What a struct lacks is null.
  *
  * @param signal Breaks it off when aborted: its reason is thrown.
- * @throws {UserError} If the file is damaged; or names the row and the column of what JSON lacks.
+ * @throws {UserError} If the file is damaged.
  */
 export async function* readParquetRecords(
   path: string,
@@ -21,33 +22,16 @@ export async function* readParquetRecords(
   let rows = 0;
   for await (const row of readParquet(path, undefined, signal, RAW_TEXT)) {
     await pause(signal);
-    const place = `row ${++rows}`;
-    const value: Record<string, unknown> = {};
-    for (const [column, cell] of Object.entries(row)) {
-      try {
-        value[column] = jsonOf(cell);
-      } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        const named = harmless(JSON.stringify(column));
-        throw new UserError(
-          `${path}, ${place}: the column ${named} ${error.message}; take the column out`,
-        );
-      }
-    }
-    yield { value, place };
+    yield { value: jsonOf(row), place: `row ${++rows}` };
   }
 }
 
 function jsonOf(value: unknown): unknown {
   if (value === undefined || value === null) return null;
   if (typeof value === "bigint") {
-    if (Number.isSafeInteger(Number(value))) return Number(value);
-    throw new UserError(`has ${value}, which is too large a number to be read exactly`);
+    return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   }
-  if (value instanceof Date) {
-    if (Number.isNaN(value.getTime())) throw new UserError("has a time that is none");
-    return value.toISOString();
-  }
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
   if (value instanceof Uint8Array) return textOf(value);
   if (ArrayBuffer.isView(value)) return jsonOf(Array.from(value as unknown as Iterable<unknown>));
   if (Array.isArray(value)) return value.map(jsonOf);
@@ -57,10 +41,10 @@ function jsonOf(value: unknown): unknown {
   return value;
 }
 
-function textOf(bytes: Uint8Array): string {
+function textOf(bytes: Uint8Array): string | Uint8Array {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return TEXT.decode(bytes);
   } catch {
-    throw new UserError("has bytes that are no text in UTF-8");
+    return bytes;
   }
 }

@@ -1,6 +1,6 @@
 /** A record of a file. */
 export interface FileRecord {
-  /** What it is, as JSON has it. */
+  /** What it is, as JSON has it; bytes of parquet that are no text are bytes. */
   value: unknown;
   /** Where it is, for people: `line 3`, `item 3`, `row 3`, each counted from 1. */
   place: string;
