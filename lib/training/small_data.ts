@@ -74,6 +74,8 @@ export interface SmallDataSettings {
   deviceBatchSize: WantedRows;
   /** Tokens in an optimizer step. */
   totalBatchSize: number;
+  /** Whether packed conversations do not see each other. */
+  isolate: boolean;
   /** Optimizer steps; −1 for one pass over the data. */
   numIterations: number;
   /** First learning rate as a fraction of the base one. */
@@ -102,11 +104,11 @@ const ROW_STEP = 64;
 /** Steps that an epoch is divided into, as far as the smallest and the largest step allow. */
 const STEPS_PER_EPOCH = 16;
 /** Tokens of the smallest step. */
-const SMALLEST_STEP = 512;
+const SMALLEST_STEP = 256;
 /** Learning rate of steps of an eighth of the checkpoint's tokens and more. */
 const LR_FRAC = 0.8;
 /** Epochs by the most conversations that they are for. */
-const EPOCHS = [[30, 20], [70, 6], [700, 4], [2000, 3], [Infinity, 2]] as const;
+const EPOCHS = [[30, 30], [70, 6], [700, 4], [2000, 3], [Infinity, 2]] as const;
 /** Share of the run in which the learning rate falls, where it does not rise that long. */
 const WARMDOWN = 1;
 /** How often a run is measured on the way. */
@@ -184,6 +186,7 @@ export function smallDataSettings(
       value: deviceBatchSize,
       why: "rows of a step that are computed at once",
     },
+    { name: "isolate", value: true, why: "a question is asked without others before it" },
     {
       name: "numIterations",
       value: numIterations,

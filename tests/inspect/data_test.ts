@@ -287,7 +287,7 @@ Deno.test("own conversations are shown with what an epoch costs", async () => {
     assert(!/\x1b\[2J|\x07/.test(colored.stdout));
     assertMatch(
       colored.stdout,
-      /\nAn epoch +1 step of 512 tokens, about 4 seconds at \d+ tokens a/,
+      /\nAn epoch +2 steps of 256 tokens, about 5 seconds at \d+ tokens a/,
     );
     assertMatch(colored.stdout, /trained on \d+ \(green\):\n/);
     assertMatch(colored.stdout, /\nA run +\d+ steps, about [\d.]+ (seconds|minutes) of training\n/);

@@ -79,6 +79,7 @@ Deno.test("own data alone needs no dataset, and what was not said is chosen and 
       `${own}: 19 conversations to train on, 1 to measure on (a share of 0.05; seed 42)`,
     );
     assertStringIncludes(printed, "patience=5 by the recipe for own data");
+    assertStringIncludes(printed, "isolate=true by the recipe for own data");
     assertMatch(printed, /^Own data: 19 conversations, \d+ tokens, in about \d+ rows? of \d+: /m);
     assertMatch(printed, /^Own data: longest: \d+ tokens \(.* \d+\).* of .*own\.jsonl$/m);
     assert(!/num_iterations=.*recipe/.test(printed), "what was said is not chosen");

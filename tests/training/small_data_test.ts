@@ -36,6 +36,7 @@ Deno.test("whatever there is, steps are whole, and rows no longer than needed or
         assert(T <= checkpoint.maxSeqLen && (T >= amount[2] - 1 || T === checkpoint.maxSeqLen));
         assert(T < amount[2] + 64);
         assert(B * T <= checkpoint.deviceBatchSize * checkpoint.maxSeqLen);
+        assertEquals(all.isolate as unknown, true);
         assert(all.numIterations >= 1 && all.evalEvery >= 1 && all.initLrFrac > 0);
         // Every conversation is seen, and a run is measured often enough to end by its patience.
         assert(all.numIterations * total >= amount[1]);
