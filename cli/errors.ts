@@ -95,8 +95,10 @@ function ownDataRemedy(
   const flag = detail.remedy === "map" ? "dataMap" : "dataMerge";
   if (!known.has(flag)) return undefined;
   if (detail.remedy === "merge") return `${flagOf(flag)} joins them`;
-  const { keys = "messages=dialog,user=Customer" } = detail;
-  return `say what its keys or speakers are called: ${flagOf(flag)} ${keys}`;
+  const { keys } = detail;
+  return keys === undefined
+    ? `say what its keys or speakers are called: ${flagOf(flag)} messages=dialog,user=Customer`
+    : `${flagOf(flag)} ${keys} reads these`;
 }
 
 function wordInstead({ dtype, recompute, rows }: Instead): string {

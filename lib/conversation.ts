@@ -79,9 +79,11 @@ export function checkMessages(value: unknown, numbers?: readonly number[]): Mess
     const role = i < first ? "system" : (i - first) % 2 === 0 ? "user" : "assistant";
     if (message?.role !== role) {
       const found = (JSON.stringify(message?.role) ?? "nobody").slice(0, 80);
+      const isAgain = i > 0 && message?.role === value[i - 1].role;
       throw new UserError(
         `message ${number} is from ${found} and should be from "${role}": after an optional ` +
           "system message, user and assistant take turns",
+        isAgain ? { detail: { kind: "ownData", remedy: "merge" } } : undefined,
       );
     }
     const isWeighed = role === "assistant" && (message.weight === 0 || message.weight === 1);

@@ -46,11 +46,12 @@ export function resumedOptions(
   for (const name of Object.keys(options) as (keyof SftOptions)[]) {
     const key = snakeCase(name), saved = config[key];
     if (OF_A_START.includes(name)) continue;
-    // A run of before there was such a share trained on all.
-    if (name === "validationShare" && !(key in config)) resumed[name] = 0;
-    if (!(key in config)) continue;
     const value = saved ?? undefined, said = options[name];
-    if (!options.given.includes(name)) {
+    const isSaid = options.given.includes(name);
+    // A run of before there was such a share trained on all.
+    if (name === "validationShare" && !(key in config) && !isSaid) resumed[name] = 0;
+    if (!(key in config)) continue;
+    if (!isSaid) {
       const isKnown = name !== "recipe" || RECIPE_NAMES.some((known) => known === value);
       if (!isKnown || !isOfOneKind(said, value)) {
         throw new UserError(`${path}: "${key}" cannot be ${JSON.stringify(saved)}`);
@@ -140,9 +141,11 @@ export function finished(
   { step }: RunProgress,
   { raw }: CheckpointMeta,
 ): string {
-  const ended = runIdentity(raw)?.ended;
+  const { ended, best } = runIdentity(raw) ?? {};
   const line = `The run in ${directory} is finished: it ended with step ${ended?.step ?? step}`;
   if (!ended) return line;
   const why = ended.patience ? `, after ${ended.patience} measurements that were no better` : "";
-  return `${line}${why}; its best, step ${step}, is what was kept`;
+  const bestStep = best?.step ?? step;
+  const kept = bestStep === step ? "is what was kept" : `is kept beside step ${step}`;
+  return `${line}${why}; its best, step ${bestStep}, ${kept}`;
 }

@@ -16,8 +16,10 @@ import {
   decidingBpb,
   fileNames,
   freeBytes,
+  readMeta,
   removeCheckpoint,
   type RunIdentity,
+  runIdentity,
   RunLock,
   runsIn,
   saveBaseCheckpoint,
@@ -287,7 +289,9 @@ export class DiskCheckpoints implements AsyncDisposable {
     const newest = Math.max(...this.#steps);
     this.#last = checkpointFiles(names, this.directory, newest);
     const ended = waited < patience ? { step } : { step, patience };
-    this.#run = { ...this.#run, waited: 0, ended };
+    // Whoever goes on from there has the patience that was left there.
+    const { raw } = await readMeta(this.#last.meta);
+    this.#run = { ...this.#run, waited: runIdentity(raw)?.waited ?? 0, ended };
     await this.#addToMeta(this.#last, { run: this.#run });
     const { terminal } = this.place;
     terminal.print(`The best step of the run, ${best.step}, is kept`);

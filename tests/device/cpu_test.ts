@@ -138,6 +138,26 @@ Deno.test("memory is zeroed, counted, reused and joined", async () => {
   await device.close();
 });
 
+Deno.test("what is read is a copy, which a file is written from while the memory changes", async () => {
+  const device = await createCpuDevice({ threads: 1 });
+  for (const dtype of ["float32", "int32", "bfloat16"] as const) {
+    const tensor = device.allocate("numbers", [1000], dtype);
+    const numbers = dtype === "int32" ? Int32Array : Float32Array;
+    const ones = new numbers(1000).fill(1);
+    device.write(tensor, ones);
+    const staged = device.stage(tensor), read = await device.read(tensor);
+    device.write(tensor, new numbers(1000).fill(2));
+    device.free(tensor);
+    // Makes the memory grow.
+    device.allocate("large", [1_000_000]);
+    for (const values of [read, await staged.values()]) {
+      assertInstanceOf(values.buffer, ArrayBuffer);
+      assertEquals(values, ones);
+    }
+  }
+  await device.close();
+});
+
 Deno.test("what 4 GiB do not hold is refused in one line", () => {
   const memory = new CpuMemory();
   memory.allocate("weights", 2 ** 20);

@@ -146,5 +146,6 @@ Deno.test("inspect says what own conversations in a mixture were taken for", () 
       `${path}: 1 conversation in JSON lines, as prompt and completion`,
       `${path}: 1 conversation to train on, none to measure on (a share of 0.05; seed 42)`,
     ]);
+    assertMatch(console.lines[2], /^Training mixture: 1 conversation /);
     assertMatch(console.lines[3], /^Rows /);
   }));

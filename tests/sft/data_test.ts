@@ -156,13 +156,13 @@ Deno.test("other data of the same size is not gone on with", async () => {
   await Deno.remove(baseDir, { recursive: true });
 });
 
-Deno.test("conversations that cannot be learned from are named by their number, each once", async () => {
+Deno.test("conversations that cannot be learned from are named by their lines, each once", async () => {
   const { baseDir, mixture } = await withOwnData(pairs(2), pairs(2));
   // So many that a row holds the same ones of several epochs.
   const options = { ...FLAGS, mixture, embeddingLr: 1e30, matrixLr: 1e30, numIterations: 4 };
   const { message } = await assertRejects(() => watchRun(baseDir, options), UserError);
   const named = /\((.*)\)/.exec(message)![1].split("; ").sort();
   const file = join(baseDir, "train.jsonl");
-  assertEquals(named, [`${file}, conversation 1`, `${file}, conversation 2`]);
+  assertEquals(named, [`${file}, line 1`, `${file}, line 2`]);
   await Deno.remove(baseDir, { recursive: true });
 });

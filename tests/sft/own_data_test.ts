@@ -161,6 +161,10 @@ Deno.test("a run ends once it is no better for a while, and its best is what is 
     const asked = await watchRun(baseDir, { ...options, saveEvery: best[0] + 2 });
     assertEquals(stepsOf(asked), [best[0], best[0] + 2]);
     assertStringIncludes(asked.lines.join("\n"), `the best is step ${best[0]}`);
+    const { run: there } = await newest(asked);
+    assertEquals([there.waited, there.ended], [2, { step: best[0] + 3, patience: 3 }]);
+    const asFinished = (await watchRun(baseDir, { resume: true })).lines.join("\n");
+    assertStringIncludes(asFinished, `step ${best[0]}, is kept beside step ${best[0] + 2}`);
   }));
 
 Deno.test("a run that was stopped meanwhile has the same patience left, and the same end", async () => {

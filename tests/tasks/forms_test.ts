@@ -292,7 +292,7 @@ const REFUSED: [record: unknown, message: string, how?: FormOptions][] = [
   [{ messages: [assistant("hello"), user("hi")] }, 'message 1 is from "assistant" and should be'],
   [
     { messages: [user("hi"), user("there"), assistant("hello")] },
-    'message 2 is from "user" as the one before is: user and assistant take turns',
+    'message 2 is from "user" and should be from "assistant": after an optional',
   ],
   [
     { messages: [...HI, { role: "system", content: "x" }, user("y"), assistant("z")] },

@@ -183,7 +183,7 @@ Deno.test("CustomJSON names the line and the message that is wrong", async () =>
     ['[{"role":"user","content":"a"}]', 'needs a message from "assistant"'],
     [
       '[{"role":"user","content":"a"},{"role":"user","content":"b"}]',
-      'message 2 is from "user" as the one before is: user and assistant take turns',
+      'message 2 is from "user" and should be from "assistant": after an optional',
     ],
     [
       '[{"role":"user","content":5},{"role":"assistant","content":"b"}]',

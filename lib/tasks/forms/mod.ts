@@ -80,7 +80,6 @@ export function conversationOf(value: unknown, how: FormOptions = {}): Recognise
   const turns = joinCalls(said);
   for (const key of TOOLS) if (!saysNothing(key, beside[key], true)) checkTools(key, beside[key]);
   const arranged = how.merge ? joinNeighbours(turns) : turns;
-  checkNeighbours(arranged);
   const messages = checkMessages(
     arranged.map(({ role, content, weight }) =>
       weight === undefined ? { role, content } : { role, content, weight }
@@ -118,17 +117,6 @@ function joinContents(first: Turn["content"], second: Turn["content"]): Turn["co
   const parts = (content: Turn["content"]): ContentPart[] =>
     typeof content === "string" ? [{ type: "text", text: content }] : content;
   return [...parts(first), { type: "text", text: "\n\n" }, ...parts(second)];
-}
-
-/** Checks that user and assistant never speak twice in a row. */
-function checkNeighbours(turns: readonly Turn[]): void {
-  const again = turns.find(({ role }, i) => role !== "system" && role === turns[i - 1]?.role);
-  if (!again) return;
-  throw new UserError(
-    `message ${again.number} is from "${again.role}" as the one before is: ` +
-      "user and assistant take turns",
-    { detail: { kind: "ownData", remedy: "merge" } },
-  );
 }
 
 /** Leaves all but the last message that is trained on out of the loss. */

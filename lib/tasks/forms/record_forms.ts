@@ -143,6 +143,16 @@ function formOf(record: Fields): RecordForm {
   );
 }
 
+/** How the two texts of a record that has no others would be named a question and its answer. */
+function pairOf(record: Fields): string | undefined {
+  const texts = Object.keys(record).filter((key) => typeof record[key] === "string");
+  // Commas part names, and a shell parts words.
+  if (texts.length !== 2 || !texts.every((key) => /^[\p{L}\p{N}_.-]+$/u.test(key))) {
+    return undefined;
+  }
+  return `question=${texts[0]},answer=${texts[1]}`;
+}
+
 function fits({ keys }: RecordForm, record: Fields): boolean {
   // An instruction has its input beside it.
   const isInput = keys[0] === "input" && !isEmpty(record.instruction);
@@ -178,14 +188,6 @@ function inNoForm(record: Fields): UserError {
   const keys = pairOf(record);
   const detail = { kind: "ownData", remedy: "map", ...keys && { keys } } as const;
   return new UserError(`${has}; ${EXPECTED}`, { detail });
-}
-
-/** What the only two texts of a record would be named as a question and its answer. */
-function pairOf(record: Fields): string | undefined {
-  const texts = Object.keys(record).filter((key) => typeof record[key] === "string");
-  // Commas part names, and a shell parts words.
-  const isPlain = texts.every((key) => /^[\p{L}\p{N}_.-]+$/u.test(key));
-  return isPlain && texts.length === 2 ? `question=${texts[0]},answer=${texts[1]}` : undefined;
 }
 
 function adviceFor(record: Fields): string | undefined {
