@@ -6,13 +6,14 @@
  *
  * SET is one of those below, SETTINGS are options of a run as JSON, such as `{"initLrFrac":0.4}`; each
  * set is trained on with each settings, by the shipped model, on two threads. Without settings it is
- * the recipe. "begins" is how many of eight questions that were trained on get an answer that begins
- * with the data's first forty characters, of the model that is kept.
+ * the recipe. Of the model that is kept, "begins" is how many of the first eight questions get an answer
+ * that begins with the data's first forty characters, "exact" how many of the first twenty get the
+ * data's own, and "ended" how many answers end within 250 tokens; the measured ones are among them.
  */
 import { dirname, fromFileUrl, join } from "@std/path";
 import { sftOptions } from "../cli/options.ts";
 import { createCpuDevice } from "../lib/device/cpu/mod.ts";
-import { askEach } from "../lib/sft/ask.ts";
+import { askEach, oneLine } from "../lib/sft/ask.ts";
 import { runSft, type SftOptions } from "../lib/sft/mod.ts";
 import { openFile } from "../lib/tasks/mod.ts";
 import { Terminal } from "../lib/tracking/mod.ts";
@@ -24,8 +25,8 @@ type Turns = { role: string; content: string }[];
 
 const SAMPLES = fromFileUrl(new URL("../data/samples", import.meta.url));
 const BASE = fromFileUrl(new URL("../data/base", import.meta.url));
-const QUESTIONS = 8;
-const BEGINNING = 40;
+const BEGUN = 8, BEGINNING = 40;
+const ASKED = 20, LONGEST_ANSWER = 250;
 
 /** The first conversations of a sample. */
 async function sample(path: string, count: number): Promise<Turns[]> {
@@ -85,13 +86,16 @@ async function measure(name: string, given: Partial<SftOptions>): Promise<string
     meta.user_config;
   const device = await createCpuDevice();
   const opened = await openModel(device, baseDir, { source: "sft" });
-  const asked = conversations.slice(0, QUESTIONS).map((turns) =>
+  const asked = conversations.slice(0, ASKED).map((turns) =>
     turns.filter(({ role }) => role !== "system").map(({ content }) => content)
   );
-  const answers = await askEach(opened, asked.map(([question]) => question), signal);
-  const begins = answers.filter(({ answer }, i) =>
-    answer.startsWith(asked[i][1].replace(/\s+/g, " ").slice(0, BEGINNING))
-  );
+  const questions = asked.map(([question]) => question);
+  const answers = await askEach(opened, questions, signal, LONGEST_ANSWER);
+  const wanted = asked.map(([, answer]) => oneLine(answer));
+  const begins = answers.slice(0, BEGUN)
+    .filter(({ answer }, i) => answer.startsWith(wanted[i].slice(0, BEGINNING)));
+  const exact = answers.filter(({ answer }, i) => answer === wanted[i]);
+  const ended = answers.filter(({ answer }) => !answer.endsWith("…"));
   await device.close();
   await Deno.remove(dirname(own), { recursive: true });
   return [
@@ -104,7 +108,9 @@ async function measure(name: string, given: Partial<SftOptions>): Promise<string
     bpbs[0].toFixed(3),
     `${Math.min(...bpbs.slice(1)).toFixed(3)} (${savedStep})`,
     bpbs.at(-1).toFixed(3),
-    `${begins.length} of ${QUESTIONS}`,
+    `${begins.length} of ${BEGUN}`,
+    `${exact.length}`,
+    `${ended.length}`,
     seconds.toFixed(0),
   ];
 }
@@ -115,5 +121,6 @@ const rows: string[][] = [];
 for (const set of sets.length > 0 ? sets : Object.keys(SETS)) {
   for (const given of settings.length > 0 ? settings : [{}]) rows.push(await measure(set, given));
 }
-const heads = "set|settings|row|step|rate|steps|bpb before|best (step)|last|begins|seconds";
+const heads =
+  "set|settings|row|step|rate|steps|bpb before|best (step)|last|begins|exact|ended|seconds";
 console.log(table(heads.split("|"), rows));

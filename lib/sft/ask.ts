@@ -17,20 +17,22 @@ export interface Answer {
   answer: string;
 }
 
-/** A model's likeliest answers. */
+/**
+ * A model's likeliest answers.
+ *
+ * @param maxNewTokens Most tokens of each.
+ */
 export async function askEach(
   { model, tokenizer }: OpenedModel,
   questions: readonly string[],
   signal: AbortSignal,
+  maxNewTokens: number = ANSWER_TOKENS,
 ): Promise<Answer[]> {
   const engine = new Engine(model, tokenizer);
   const answers: Answer[] = [];
   try {
     for (const question of questions) {
-      const chat = new ChatSession(engine, tokenizer, {
-        temperature: 0,
-        maxNewTokens: ANSWER_TOKENS,
-      });
+      const chat = new ChatSession(engine, tokenizer, { temperature: 0, maxNewTokens });
       let answer = "";
       for await (const event of chat.ask(question, signal)) {
         if ("text" in event) answer += event.text;

@@ -69,6 +69,7 @@ const FORMS: [name: string, record: unknown, messages: unknown[], how?: FormOpti
     rejected: [HI[0], assistant("no")],
   }, HI],
   ["a table's empty cells", { prompt: "", completion: "", question: "hi", answer: "hello" }, HI],
+  ["a table's capital letters", { ID: 7, Question: "hi", Answer: "hello" }, HI],
   ["a table's JSON", { messages: JSON.stringify(HI) }, HI],
   ["text parts", {
     messages: [
@@ -272,6 +273,8 @@ const REFUSED: [record: unknown, message: string, how?: FormOptions][] = [
     { question: "hi", context: "x", answer: "a" },
     'has the key "context" beside question and answer',
   ],
+  [{ Question: "hi", Context: "x", Answer: "a" }, 'has the key "context" beside question and'],
+  [{ Question: "hi", question: "ho", Answer: "a" }, 'has the keys "Question", "question"'],
   [{ question: "hi", options: ["x"], answer: "a" }, 'has the key "options" beside'],
   [{ prompt: "hi", completion: "hello", label: false }, 'has the key "label" beside'],
   [{ prompt: "hi", response: "a", chosen: "a", rejected: "b" }, 'has the key "chosen" beside'],

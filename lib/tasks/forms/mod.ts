@@ -8,7 +8,7 @@ import { checkMessages, type ContentPart, type Message, saysNothing } from "../.
 import { UserError } from "../../errors.ts";
 import { isRecord } from "../../json.ts";
 import type { KeyMap } from "./key_map.ts";
-import { checkUnanswered, recognise } from "./record_forms.ts";
+import { checkUnanswered, inSmallLetters, recognise } from "./record_forms.ts";
 import { checkTools, joinCalls } from "./tools.ts";
 import { type Turn, turnOf } from "./turns.ts";
 
@@ -66,8 +66,9 @@ const TOOLS = ["tools", "functions"];
  * ```
  */
 export function conversationOf(value: unknown, how: FormOptions = {}): RecognisedConversation {
-  const record = how.map ? how.map.record(value) : value;
-  const { form, system, messages: given } = recognise(record);
+  const given = how.map ? how.map.record(value) : value;
+  const record = isRecord(given) ? inSmallLetters(given) : given;
+  const { form, system, messages: list } = recognise(record);
   const beside = isRecord(record) ? record : {};
   for (const key in beside) {
     if (!NOT_READ.has(key) || saysNothing(key, beside[key], true)) continue;
@@ -75,7 +76,7 @@ export function conversationOf(value: unknown, how: FormOptions = {}): Recognise
       `has the key "${key}" beside its messages, which is not read; take it out if it may be lost`,
     );
   }
-  const said = given.map((message, i) => turnOf(message, i + 1, how.map));
+  const said = list.map((message, i) => turnOf(message, i + 1, how.map));
   if (system !== undefined) said.unshift({ number: 0, role: "system", content: system });
   const turns = joinCalls(said);
   for (const key of TOOLS) if (!saysNothing(key, beside[key], true)) checkTools(key, beside[key]);

@@ -114,6 +114,19 @@ export function recognise(record: unknown): Recognised {
 }
 
 /**
+ * A record with its keys in small letters, where it is in a form then and was in none before: tables
+ * often begin them with capital ones.
+ */
+export function inSmallLetters(record: Fields): Fields {
+  const keys = Object.keys(record);
+  const isInForm = (record: Fields) => FORMS.some((form) => fits(form, record));
+  if (keys.every((key) => key === key.toLowerCase()) || isInForm(record)) return record;
+  const small = Object.fromEntries(keys.map((key) => [key.toLowerCase(), record[key]]));
+  // Two keys that differ in nothing else cannot both be meant.
+  return Object.keys(small).length === keys.length && isInForm(small) ? small : record;
+}
+
+/**
  * Checks that a record whose messages end with the user has no answer beside them, which would be lost.
  *
  * @throws {UserError} naming its key.
