@@ -7,6 +7,7 @@
 export { type CpuOptions, createCpuDevice, MOST_THREADS } from "./cpu/mod.ts";
 export type { Device, Hardware, PeakFlops, Readback } from "./device.ts";
 export {
+  type AttentionArgs,
   type Coefficient,
   type Guard,
   type MatmulArgs,

@@ -25,6 +25,24 @@ import type { Tensor } from "./tensor.ts";
 /** How the two operands of a product are stored: `t` marks a transposed one. */
 export type MatmulLayout = "nn" | "nt" | "tn";
 
+/** Arguments of {@link Operations.attention}, which says their shapes. */
+export interface AttentionArgs {
+  /** What is attended to, summed. */
+  out: Tensor;
+  /** Log-sum-exp of the scores. */
+  lse: Tensor;
+  /** Queries. */
+  q: Tensor;
+  /** Keys. */
+  k: Tensor;
+  /** Values. */
+  v: Tensor;
+  /** How far back a query sees. */
+  window: number;
+  /** Where packed conversations begin. */
+  starts?: Tensor;
+}
+
 /** Arguments of {@link Operations.matmul}. */
 export interface MatmulArgs {
   /** (M, N), or (n, M, N) for a batch; or half. */
@@ -229,37 +247,14 @@ export interface Operations {
    * the scaled scores. Tiled with an online softmax (Dao et al., FlashAttention-2): no T×T matrix is
    * stored. out, q, k and v or half, of one type; in float16 a device may multiply in it.
    */
-  attention(
-    args: {
-      out: Tensor;
-      lse: Tensor;
-      q: Tensor;
-      k: Tensor;
-      v: Tensor;
-      window: number;
-      starts?: Tensor;
-    },
-  ): void;
+  attention(args: AttentionArgs): void;
   /**
    * dq, dk, dv = gradients of {@link attention} for dout; `delta` (B, H, T) is a workspace. out, q, k
    * and v or half, of one type; in float16 a device may multiply in it, where gradients that do not
    * fit become infinite.
    */
   attentionBackward(
-    args: {
-      dq: Tensor;
-      dk: Tensor;
-      dv: Tensor;
-      delta: Tensor;
-      dout: Tensor;
-      out: Tensor;
-      lse: Tensor;
-      q: Tensor;
-      k: Tensor;
-      v: Tensor;
-      window: number;
-      starts?: Tensor;
-    },
+    args: AttentionArgs & { dq: Tensor; dk: Tensor; dv: Tensor; delta: Tensor; dout: Tensor },
   ): void;
   /**
    * Puts keys and values of new rows into caches: with p = positions[b] + t (positions int32 (B)),

@@ -1,7 +1,6 @@
 import {
   asyncBufferFromFile,
   parquetMetadataAsync,
-  type ParquetParsers,
   parquetReadObjects,
   parquetSchema,
 } from "hyparquet";
@@ -38,6 +37,9 @@ export async function readJsonRows(
   for await (const json of lines) rows.addJson(json);
 }
 
+/** Leaves texts as bytes. */
+const RAW_TEXT = { stringFromBytes: (bytes: Uint8Array) => bytes };
+
 /** Adds the rows of a `.parquet` file, one row group in memory at a time. */
 export async function readParquetRows(
   path: string,
@@ -52,14 +54,14 @@ export async function readParquetRows(
  *
  * @param columns The columns that are read; all unless given.
  * @param signal Breaks it off when aborted: its reason is thrown.
- * @param parsers How values are read, where not as hyparquet does.
+ * @param texts Whether texts are text, in which U+FFFD stands for what is not UTF-8, or their bytes.
  * @throws {UserError} If the file is damaged or lacks a column.
  */
 export async function* readParquet(
   path: string,
   columns?: string[],
   signal?: AbortSignal,
-  parsers?: Partial<ParquetParsers>,
+  texts: "text" | "bytes" = "text",
 ): AsyncGenerator<Row> {
   try {
     const file = await asyncBufferFromFile(path);
@@ -86,7 +88,7 @@ export async function* readParquet(
         columns,
         rowStart,
         rowEnd,
-        parsers,
+        parsers: texts === "bytes" ? RAW_TEXT : undefined,
       });
       rowStart = rowEnd;
     }

@@ -17,7 +17,10 @@ const PARQUET = "a parquet file";
  * @throws {UserError} If it cannot be opened, is not packed although its name says so, or is a
  *   container such as a zip archive. A packed file that is damaged is noticed while it is read.
  */
-export async function openFile(path: string, signal?: AbortSignal): Promise<Bytes> {
+export async function openFile(
+  path: string,
+  signal?: AbortSignal,
+): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
   const file = await open(path, signal);
   const unpack = unpackerOf(file.head);
   const suffix = /\.(gz|zst)$/.exec(path)?.[0];

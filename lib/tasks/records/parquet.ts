@@ -4,9 +4,6 @@ import type { FileRecord } from "./record.ts";
 
 const TEXT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Leaves bytes as they are; hyparquet would put U+FFFD in the place of those that are no text. */
-const RAW_TEXT = { stringFromBytes: (bytes: Uint8Array) => bytes };
-
 /**
  * Reads the rows of a parquet file with values as JSON has them: whole numbers that are exact, others
  * as the text of their digits, times as text in ISO 8601, bytes as the text that they are in UTF-8.
@@ -20,7 +17,7 @@ export async function* readParquetRecords(
   signal?: AbortSignal,
 ): AsyncGenerator<FileRecord> {
   let rows = 0;
-  for await (const row of readParquet(path, undefined, signal, RAW_TEXT)) {
+  for await (const row of readParquet(path, undefined, signal, "bytes")) {
     await pause(signal);
     yield { value: jsonOf(row), place: `row ${++rows}` };
   }
