@@ -9,4 +9,13 @@ export { calculate } from "./calculator.ts";
 export { type ChatEvent, type ChatOptions, ChatSession } from "./chat.ts";
 export { Engine, type EngineOptions, type GenerateOptions } from "./engine.ts";
 export { type SamplingOptions, samplingOptions } from "./sampling.ts";
+export type {
+  EngineUse,
+  Sequence,
+  SequenceEnd,
+  SequenceEngine,
+  SequenceOptions,
+  SequenceStep,
+  TokenLogprob,
+} from "./sequence.ts";
 export { ToolUse, type ToolUseStep, type ToolUseTokenizer } from "./tool_use.ts";
