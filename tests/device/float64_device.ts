@@ -279,6 +279,9 @@ export class Float64Device implements Device {
     const to = rows(out);
     rows(x).forEach((row, r) => to[data(index)[start + r]].set(row));
   }
+  addElements({ x, index, values, count }: Args<"addElements">): void {
+    for (let i = 0; i < count; i++) data(x)[data(index)[i]] += data(values)[i];
+  }
   softcap({ x, cap }: Args<"softcap">): void {
     data(x).forEach((e, i, all) => all[i] = Number.isFinite(e) ? cap * Math.tanh(e / cap) : NaN);
   }

@@ -92,6 +92,22 @@ function scatterItem(item: i32): void {
   }
 }
 
+/** x[index[i]] += values[i] for `count` places; x has `limit` elements. */
+export function addElements(
+  x: usize,
+  index: usize,
+  values: usize,
+  count: i32,
+  limit: i32,
+): void {
+  args.index = index;
+  args.limit = limit;
+  for (let i = 0; i < count; i++) {
+    const at = x + (chosen(i) << 2);
+    store<f32>(at, load<f32>(at) + load<f32>(values + (<usize> i << 2)));
+  }
+}
+
 /** out[tokens[g]] += Σ of x[rows[i]], i from starts[g] to starts[g+1], for `count` groups. */
 export function embeddingBackward(
   out: usize,
