@@ -20,7 +20,7 @@ export {
 export { NOT_NUMBERS, type SamplingArgs } from "./sampling.ts";
 export type { WebGpuProvider } from "./webgpu/provider.ts";
 export { type DeviceChoice, type DeviceOptions, openDevice } from "./open.ts";
-export { attentionSizes, checkShapes, matmulSizes, rowsOf } from "./shapes.ts";
+export { attentionSizes, cacheSizes, checkShapes, matmulSizes, rowsOf } from "./shapes.ts";
 export type { MatmulSizes } from "./shapes.ts";
 export { sizeOf } from "../shapes.ts";
 export { bytesOf, type DType, type Tensor } from "./tensor.ts";

@@ -233,10 +233,10 @@ export class Float64Device implements Device {
   rotaryNorm(args: Args<"rotaryNorm">): void {
     this.#rotate(args);
   }
-  appendCache({ q, k, v, kCache, vCache, positions, ...tables }: Args<"appendCache">): void {
-    for (const x of [q, k]) this.#rotate({ x, ...tables, positions });
-    attention.appendCache(kCache, k, positions);
-    attention.appendCache(vCache, v, positions);
+  appendCache({ q, k, v, kCache, vCache, ...rest }: Args<"appendCache">): void {
+    for (const x of [q, k]) this.#rotate({ x, ...rest });
+    attention.appendCache(kCache, k, rest);
+    attention.appendCache(vCache, v, rest);
   }
   #rotate(
     { x, cos, sin, scale, rstd, positions }: Args<"rotaryNorm"> & { positions?: Tensor },
