@@ -16,7 +16,6 @@ const config = {
   windowPattern: "SL",
 };
 const rates = { embeddingLr: 0.3, unembeddingLr: 0.004, matrixLr: 0.02 };
-const sampling = { vocabSize: 70, temperature: 0, topK: 0, topP: 1, minP: 0 };
 
 for (const { name: deviceName, device } of devices) {
   Deno.test({
@@ -31,6 +30,8 @@ for (const { name: deviceName, device } of devices) {
         cached = new CachedPass(model, 1, 8, 8);
       const loss = device.allocate("loss", [1]), uniforms = device.allocate("uniforms", [1]);
       const out = device.allocate("chosen", [1], "int32");
+      // A temperature of 0: zeros.
+      const choices = device.allocate("choices", [1, 4]);
       const next = randomNumbers(1);
       await model.load((_, __, count) =>
         Promise.resolve(Float32Array.from({ length: count }, () => next() - 0.5))
@@ -44,7 +45,8 @@ for (const { name: deviceName, device } of devices) {
           device.write(cached.ids, ids);
           cached.reset();
           cached.forward(ids.length);
-          device.sample({ out, logits: cached.logits(), uniforms, ...sampling });
+          const logits = cached.logits();
+          device.sample({ out, logits, vocabSize: 70, uniforms, choices, mostTopK: 1 });
           const chosen = (await device.read(out))[0];
 
           device.zero({ x: loss });
@@ -63,7 +65,7 @@ for (const { name: deviceName, device } of devices) {
       }
       assertEquals(wrong, []);
       for (const part of [model, optimizer, pass, cached]) part.free();
-      for (const tensor of [loss, uniforms, out]) device.free(tensor);
+      for (const tensor of [loss, uniforms, out, choices]) device.free(tensor);
     },
   });
 }
