@@ -406,10 +406,10 @@ export interface Operations {
   ): void;
 
   /**
-   * Draws a token for each row, as its own choices say. In descending order of probability (the lower index first among
-   * equals) topK, topP and minP each keep a prefix; of the kept tokens in index order, the first
-   * whose cumulative probability exceeds uniform · (mass kept) is chosen. A row that is no
-   * distribution gets `NOT_NUMBERS`.
+   * Draws a token for each row, as its own choices say. In descending order of probability (the lower
+   * index first among equals) topK, topP and minP each keep a prefix; of the kept tokens in index
+   * order, the first whose cumulative probability exceeds uniform · (mass kept) is chosen. A row that
+   * is no distribution gets `NOT_NUMBERS`. What a row gives does not depend on the others.
    */
   sample(args: SamplingArgs): void;
 }
