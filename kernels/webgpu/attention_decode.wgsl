@@ -48,8 +48,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   workgroupBarrier();
   let position = positions[b] + t;
   let seen = select(position - args.window, 0u, position < args.window);
-  // Where a part begins does not depend on what is seen, so that rounding is the same for whatever
-  // number of parts.
+  // Parts begin at the same keys for every query, so that rounding is the same whatever else there is.
   let begin = (seen / args.keys + part) * args.keys;
   let first = max(seen, begin);
   let last = min(position, begin + args.keys - 1u);
@@ -64,14 +63,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   var sum$[n] = Element();
 //# end
   for (var start = first / $[PAGE_ROWS]u * $[PAGE_ROWS]u; start <= last; start += $[PAGE_ROWS]u) {
-    let page = keyHead + pages[b * args.N + start / $[PAGE_ROWS]u] * $[PAGE_ROWS]u * keyRow;
+    let firstRow = pages[b * args.N + start / $[PAGE_ROWS]u] * $[PAGE_ROWS]u;
     let key = start + thread;
     let isSeen = first <= key && key <= last;
     var score = LOWEST;
     if (isSeen) {
       score = 0.0;
       for (var c = 0u; c < $[COLUMNS]u; c += 1u) {
-        score += total(query[c] * $PART_WIDEN(k[page + thread * keyRow + c]));
+        score += total(query[c] * $PART_WIDEN(k[keyHead + (firstRow + thread) * keyRow + c]));
       }
     }
     scores[thread] = score;
@@ -99,7 +98,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let end = min($[PAGE_ROWS]u, last + 1u - start);
     if (share < $[SHARES]u) {
       for (var s = max(first, start) - start + share; s < end; s += $[SHARES]u) {
-        let value = page + s * keyRow + column;
+        let value = keyHead + (firstRow + s) * keyRow + column;
         weight += scores[s];
 //# for n < (COLUMNS + 63) / 64
         // Beyond the head's end it is not used.
