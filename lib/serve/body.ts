@@ -78,11 +78,18 @@ async function readBytes(
         chunks.push(value);
       }
     } catch (error) {
-      if (error !== timeout.signal.reason) throw error;
+      if (error instanceof ApiError) throw error;
+      const headers = { connection: "close" };
+      if (error !== timeout.signal.reason) {
+        throw new ApiError("the body did not come to its end", {
+          code: "incomplete_body",
+          headers,
+        });
+      }
       throw new ApiError(`the body did not come within ${time / 1000} s`, {
         status: 408,
         code: "request_timeout",
-        headers: { connection: "close" },
+        headers,
       });
     } finally {
       clearTimeout(timer);

@@ -4,7 +4,8 @@
  * `Deno.serve` has neither a limit of connections nor of the time in which a request must come: a
  * client that connects and says nothing keeps its place for ever, and when there are more of them than
  * files may be open, its loop ends and with it the process (Deno 2.9: "Too many open files"). `node:http`
- * has both.
+ * has limits of time. It takes no connection ever again once files have run out, so that it must not
+ * come to that: {@link Connections} has the other limit.
  *
  * @module
  */
@@ -22,10 +23,8 @@ export interface ListenOptions {
   port: number;
 }
 
-/** Limits of connections; times in milliseconds. */
-export interface ConnectionLimits {
-  /** How many there may be. */
-  connections: number;
+/** How long connections are waited for, in milliseconds. */
+export interface ConnectionTimes {
   /** In which time a request's head must come. */
   headTime: number;
   /** In which time a whole request must come, so that a half-sent one is not kept. */
@@ -37,8 +36,7 @@ export interface ConnectionLimits {
 }
 
 /** What a server is used with. */
-export const CONNECTION_LIMITS: ConnectionLimits = {
-  connections: 1000,
+export const CONNECTION_TIMES: ConnectionTimes = {
   headTime: 10_000,
   requestTime: 40_000,
   keepAlive: 5_000,
@@ -68,20 +66,22 @@ export interface Listener {
  * Listens for requests.
  *
  * @param answer What a request is answered with. Its signal is aborted when the client goes away.
+ * @param most How many connections there may be.
  * @param now A clock, in milliseconds.
  * @throws {UserError} naming the host or the port, where it cannot.
  */
 export async function listen(
   answer: (request: Request) => Response | Promise<Response>,
   { host, port }: ListenOptions,
+  most: number,
   now: () => number,
-  limits: ConnectionLimits = CONNECTION_LIMITS,
+  times: ConnectionTimes = CONNECTION_TIMES,
 ): Promise<Listener> {
-  const connections = new Connections(limits.connections, limits.stalledFor);
+  const connections = new Connections(most, times.stalledFor);
   const server = createServer({
-    headersTimeout: limits.headTime,
-    requestTimeout: limits.requestTime,
-    keepAliveTimeout: limits.keepAlive,
+    headersTimeout: times.headTime,
+    requestTimeout: times.requestTime,
+    keepAliveTimeout: times.keepAlive,
     connectionsCheckingInterval: SWEEP,
     maxHeaderSize: HEAD_BYTES,
   });

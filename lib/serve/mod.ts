@@ -3,5 +3,7 @@
  *
  * @module
  */
+export type { GuardOptions } from "./guard.ts";
+export type { ListenOptions } from "./listen.ts";
 export { runServe, type ServeIo, type ServeOptions } from "./run.ts";
 export type { AnswerDefaults } from "./service.ts";

@@ -40,6 +40,8 @@ export interface ServeIo extends RunIo {
 
 /** Full contexts for whose tokens there is room, unless it is said for how many. */
 const CONTEXTS = 8;
+/** Connections beside those of answers that are generated or wait. */
+const SPARE_CONNECTIONS = 192;
 /** How long answers may take to their end when the server is stopped, in milliseconds. */
 const GRACE = 10_000;
 /** How long clients may take to read why their answers have ended, in milliseconds. */
@@ -57,7 +59,8 @@ export async function runServe(options: ServeOptions, io: ServeIo): Promise<void
   const onError = (error: unknown) => terminal.error(wordsOf(error));
   const reception = new Reception(now);
   const app = createApp(reception, { host, apiKey, date, onError });
-  const listener = await listen(app, options, now);
+  const most = options.batchSize + options.queue + SPARE_CONNECTIONS;
+  const listener = await listen(app, options, most, now);
   try {
     const texts = ({ config }: { config: { sequenceLen: number } }) =>
       plannedTexts(options, config.sequenceLen);

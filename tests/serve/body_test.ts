@@ -51,6 +51,11 @@ Deno.test("a body that does not come is not waited for", async () => {
   assertEquals((await refusal(post(silent), { ...BODY_LIMITS, time: 5 })).status, 408);
 });
 
+Deno.test("a body that is broken off is the client's fault", async () => {
+  const broken = new ReadableStream<Uint8Array>({ start: (c) => c.error(new Error("aborted")) });
+  assertEquals((await refusal(post(broken))).code, "incomplete_body");
+});
+
 Deno.test("JSON in JSON is read so deep and no deeper, brackets in strings apart", async () => {
   const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
   await readJson(post(nested(64)));

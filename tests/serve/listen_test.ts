@@ -1,12 +1,12 @@
 /** Connections that are held open, half-sent requests and slow readers, over real sockets. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { UserError } from "../../lib/errors.ts";
-import { CONNECTION_LIMITS, type ConnectionLimits, listen } from "../../lib/serve/listen.ts";
+import { CONNECTION_TIMES, type ConnectionTimes, listen } from "../../lib/serve/listen.ts";
 import type { Listener } from "../../lib/serve/listen.ts";
 
 /** Listens for as long as a test takes. */
 async function listening(
-  limits: Partial<ConnectionLimits>,
+  { most = 100, ...times }: Partial<ConnectionTimes> & { most?: number },
   test: (listener: Listener, aborted: () => number) => Promise<void>,
 ): Promise<void> {
   let aborted = 0;
@@ -25,8 +25,9 @@ async function listening(
       return new Response(await request.text());
     },
     { host: "127.0.0.1", port: 0 },
+    most,
     () => performance.now(),
-    { ...CONNECTION_LIMITS, ...limits },
+    { ...CONNECTION_TIMES, ...times },
   );
   try {
     await test(listener, () => aborted);
@@ -58,7 +59,7 @@ const HALF_HEAD = "POST / HTTP/1.1\r\nHo";
 const HALF_BODY = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12";
 
 Deno.test("many connections that say nothing or half of it keep nobody out", async () => {
-  await listening({ connections: 20 }, async (listener) => {
+  await listening({ most: 20 }, async (listener) => {
     const held = [];
     for (const said of ["", HALF_HEAD, HALF_BODY]) {
       for (let i = 0; i < 30; i++) held.push(await connect(listener, said));
@@ -70,7 +71,7 @@ Deno.test("many connections that say nothing or half of it keep nobody out", asy
 });
 
 Deno.test("a request that is being answered makes no room for others", async () => {
-  await listening({ connections: 3 }, async (listener) => {
+  await listening({ most: 3 }, async (listener) => {
     const answer = ask(listener, "/wait");
     await new Promise((resolve) => setTimeout(resolve, 20));
     const held = [];
@@ -118,7 +119,7 @@ Deno.test("a listener that finishes lets answers come to their end", async () =>
 Deno.test("a port that is taken and a host of elsewhere are named", async () => {
   await listening({}, async ({ port }) => {
     const again = (host: string, port: number) =>
-      listen(() => new Response(), { host, port }, () => 0);
+      listen(() => new Response(), { host, port }, 1, () => 0);
     const taken = await assertRejects(() => again("127.0.0.1", port), UserError);
     assertStringIncludes(taken.message, `port ${port} of 127.0.0.1 is taken`);
     const elsewhere = await assertRejects(() => again("192.0.2.1", 0), UserError);
