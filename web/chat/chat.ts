@@ -48,6 +48,7 @@ const KEEP_EVERY = 1000, ASK_EVERY = 3000;
 export class Chat {
   #state: ChatState;
   #isAsking = false;
+  #isLeft = false;
   readonly #listeners = new Set<() => void>();
   readonly #kept = new Keep(() => localStorage);
   readonly #tab = new Keep(() => sessionStorage);
@@ -98,8 +99,9 @@ export class Chat {
     this.#show([...mine, ...others], currentId);
   }
 
-  /** Keeps the answers that are coming as far as they have come. */
-  keepAnswers(): void {
+  /** Keeps the answers that are coming as far as they have come: their page is left. */
+  leave(): void {
+    this.#isLeft = true;
     for (const id of Object.keys(this.#state.answering)) {
       this.#kept.setConversation(this.#find(id)!);
     }
@@ -223,6 +225,8 @@ export class Chat {
     for await (answer of answerTo(question)) {
       // Another question took its place, or the conversation was removed.
       if (this.#aborts.get(id) !== abort || !this.#find(id)) return;
+      // What a browser then breaks off is no fault of the server.
+      if (this.#isLeft) return;
       const isDue = performance.now() - kept > KEEP_EVERY;
       if (isDue) kept = performance.now();
       this.#change(id, { messages: [...messages, answer] }, isDue);

@@ -5,7 +5,9 @@ import { App } from "./view/app.tsx";
 
 const chat = new Chat();
 addEventListener("storage", () => chat.readAgain());
-addEventListener("pagehide", () => chat.keepAnswers());
+addEventListener("pagehide", () => chat.leave());
+// Going back to the page may show it as it was left.
+addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 document.documentElement.dataset.theme = chat.state.theme;
 render(<App chat={chat} />, document.getElementById("app")!);
 chat.connect();

@@ -14,11 +14,7 @@ export interface DialogProps {
 /** Is open as long as it is there. A click beside it closes it. */
 export function Dialog({ title, class: name = "", onClose, children }: DialogProps): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    const opener = document.activeElement;
-    dialog.current!.showModal();
-    return () => opener instanceof HTMLElement && opener.focus();
-  }, []);
+  useEffect(() => dialog.current!.showModal(), []);
   return (
     <dialog
       ref={dialog}
