@@ -12,12 +12,14 @@ testPage("the chat page", [
     name: "sends with Enter, streams the answer, and shows what the calculator did",
     async fn({ page, server, say, answer }) {
       server.scripts.set("eggs", {
+        tokens: 19,
         pieces: ["12 eggs in ", "**7** boxes: ", ["python", "7*12"], ["python_output", "84"], "."],
       });
       await say("eggs");
       assertStringIncludes(await answer(), "12 eggs in 7 boxes:");
       assertEquals(await page.locator(".tool").textContent(), "Calculator: 7*12 = 84");
       assertEquals(await page.locator(".markdown strong").first().innerText(), "7");
+      assert(/^19 tokens, \d+\/s$/.test(await page.locator(".actions small").innerText()));
       const { messages, ...fields } = server.asked[0];
       assertEquals(messages, [{ role: "user", content: "eggs" }]);
       assertEquals(fields, {

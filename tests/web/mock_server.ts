@@ -14,6 +14,8 @@ export interface Script {
   pause?: number;
   /** Why it ends; `stop` by default, and `broken` ends the connection. */
   end?: "stop" | "length" | "broken";
+  /** How many tokens it is said to have; unless given, nothing is said. */
+  tokens?: number;
   /** Turns that did not fit. */
   dropped?: number;
   /** Answers with this status and no more, `times` times. */
@@ -93,7 +95,7 @@ export class MockServer implements AsyncDisposable {
   }
 
   async *#chunks(script: Script): AsyncGenerator<string> {
-    const { pieces = [], pause = 0, end = "stop", dropped = 0 } = script;
+    const { pieces = [], pause = 0, end = "stop", tokens, dropped = 0 } = script;
     const chunk = (choices: unknown[], more = {}) =>
       `data: ${JSON.stringify({ object: "chat.completion.chunk", choices, ...more })}\n\n`;
     const delta = (delta: unknown) => chunk([{ index: 0, delta, finish_reason: null }], told);
@@ -112,7 +114,7 @@ export class MockServer implements AsyncDisposable {
       isComplete = true;
       if (end === "broken") return;
       yield chunk([{ index: 0, delta: {}, finish_reason: end }], told);
-      yield chunk([], { ...told, usage: { completion_tokens: pieces.length } });
+      if (tokens !== undefined) yield chunk([], { ...told, usage: { completion_tokens: tokens } });
       yield "data: [DONE]\n\n";
     } finally {
       if (!isComplete) this.left++;

@@ -74,10 +74,10 @@ export function App({ chat }: { chat: Chat }): JSX.Element {
   return (
     <>
       <a class="skip" href="#message">Skip to the message</a>
-      <div class="aside">
+      <aside aria-label="nanochat">
         <p class="brand">nanochat</p>
         {sidebar}
-      </div>
+      </aside>
       <main>
         <header>
           <span class="narrow">

@@ -115,7 +115,7 @@ export function Answer({ message, progress, isLast, onAgain, onKey }: AnswerProp
           )}
         </div>
       )}
-      {!progress && (
+      {!progress && (isLast || parts.length > 0) && (
         <div class="actions">
           {parts.length > 0 && <Copy text={textOf(parts)} />}
           {isLast && <IconButton name="again" label="Regenerate" onClick={onAgain} />}

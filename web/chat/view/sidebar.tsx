@@ -64,8 +64,16 @@ function Entry({ title, isCurrent, onSelect, onRename, onRemove }: EntryProps): 
   }
   if (state === "removed") {
     return (
-      <li class="entry">
-        <span class="asked">Delete this chat?</span>
+      <li
+        class="entry"
+        onKeyDown={(event) => {
+          if (event.key !== "Escape") return;
+          event.preventDefault();
+          event.stopPropagation();
+          setState("shown");
+        }}
+      >
+        <span class="asked">Delete it?</span>
         <button type="button" class="danger" onClick={onRemove}>Delete</button>
         <Keep onClick={() => setState("shown")} />
       </li>
