@@ -19,6 +19,8 @@ testPage("the chat page", [
       assertStringIncludes(await answer(), "12 eggs in 7 boxes:");
       assertEquals(await page.locator(".tool").textContent(), "Calculator: 7*12 = 84");
       assertEquals(await page.locator(".markdown strong").first().innerText(), "7");
+      const told = await page.getByRole("status").innerText();
+      assertEquals(told, "12 eggs in **7** boxes: [7*12 = 84].");
       assert(/^19 tokens, \d+\/s$/.test(await page.locator(".actions small").innerText()));
       const { messages, ...fields } = server.asked[0];
       assertEquals(messages, [{ role: "user", content: "eggs" }]);
@@ -177,6 +179,13 @@ testPage("the chat page", [
       assertEquals(await answer(), "And so");
       assert(await page.getByText("Cut off here").isVisible());
       assert(await page.getByText("the oldest 2 turns were forgotten").isVisible());
+      await page.context().setOffline(true);
+      await say("lost");
+      await page.locator(".problem").getByText("The server cannot be reached").waitFor();
+      assert(await page.locator(".banner").isVisible());
+      await page.context().setOffline(false);
+      await page.getByRole("button", { name: "Try again" }).click();
+      assertEquals(await answer(), "You said: lost");
     },
   },
   {

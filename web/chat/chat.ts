@@ -243,6 +243,7 @@ export class Chat {
 
   async #wait(id: string, reason: string, seconds: number, signal: AbortSignal): Promise<void> {
     this.#progress(id, { wait: { reason, until: Date.now() + seconds * 1000 } });
+    this.#set({ announcement: reason });
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, seconds * 1000);
       signal.addEventListener("abort", () => {

@@ -147,7 +147,7 @@ function Wait({ reason, until }: NonNullable<Progress["wait"]>): JSX.Element {
   }, []);
   const seconds = Math.ceil((until - now) / 1000);
   return (
-    <p class="note" role="status">
+    <p class="note">
       {reason} {seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again."}
     </p>
   );
