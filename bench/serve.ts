@@ -58,7 +58,7 @@ const program = fromFileUrl(new URL("../mod.ts", import.meta.url));
 const model = ["--source", "base", "--model-tag", flags["model-tag"]];
 await using server = await ServerProcess.start(
   [program, "serve", "--port", "0", ...model, ...serverFlags],
-  { env: { NANOCHAT_BASE_DIR: baseDir } },
+  { NANOCHAT_BASE_DIR: baseDir },
 );
 console.log(server.told.trim());
 

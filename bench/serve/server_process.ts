@@ -4,14 +4,6 @@ import { UserError } from "../../lib/errors.ts";
 /** How long it may take to begin to answer. */
 const START_SECONDS = 120;
 
-/** What surrounds a server. */
-export interface ServerWorld {
-  /** Variables that are added to its environment. */
-  env?: Record<string, string>;
-  /** How many files and connections it may have open; as many as this process may unless given. */
-  openFiles?: number;
-}
-
 /** A server that runs until it is stopped. */
 export class ServerProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
@@ -20,10 +12,9 @@ export class ServerProcess implements AsyncDisposable {
   #url = "";
   #hasEnded = false;
 
-  private constructor(args: readonly string[], { env, openFiles }: ServerWorld) {
-    const limit = openFiles === undefined ? "" : `ulimit -n ${openFiles} && `;
-    this.#child = new Deno.Command("sh", {
-      args: ["-c", `${limit}exec "$0" "$@"`, Deno.execPath(), "run", "-A", "--no-check", ...args],
+  private constructor(args: readonly string[], env: Record<string, string>) {
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", ...args],
       env: { NO_COLOR: "1", ...env },
       stdin: "null",
       stdout: "piped",
@@ -39,10 +30,14 @@ export class ServerProcess implements AsyncDisposable {
    * until it says that it is well.
    *
    * @param args The program and its arguments.
+   * @param env Variables that are added to its environment.
    * @throws {UserError} when it ends, or takes more than {@link START_SECONDS}.
    */
-  static async start(args: readonly string[], world: ServerWorld = {}): Promise<ServerProcess> {
-    const server = new ServerProcess(args, world);
+  static async start(
+    args: readonly string[],
+    env: Record<string, string> = {},
+  ): Promise<ServerProcess> {
+    const server = new ServerProcess(args, env);
     try {
       await server.#whenWell();
     } catch (error) {

@@ -14,7 +14,7 @@ interface Finding {
 }
 
 Deno.test("compatcanary finds what is met, and what is refused by design", async () => {
-  await using server = await startShipped(["--max-new-tokens", "16"]);
+  await using server = await startShipped("--max-new-tokens", "16");
   const baseUrl = `${server.url}/v1`;
   const [{ id: model }] = (await (await fetch(`${baseUrl}/models`)).json()).data;
   const scan: (options: object) => Promise<{ results: Finding[] }> = scanEndpoint;

@@ -5,7 +5,6 @@
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { until } from "./patience.ts";
 import { exchange, RawConnection, request, statusesOf } from "./raw_http.ts";
-import { startShipped } from "./shipped_server.ts";
 import { CHATS, Target } from "./target.ts";
 
 const POST = `POST ${CHATS} HTTP/1.1`;
@@ -114,17 +113,4 @@ fault("2,000 connections that say nothing", async () => {
   } finally {
     for (const connection of connections) connection.close();
   }
-});
-
-Deno.test("fault: more connections than the system allows", async () => {
-  await using small = await startShipped([], 150);
-  const connections: RawConnection[] = [];
-  for (let i = 0; i < 400; i++) {
-    const connection = await RawConnection.open(small.port).catch(() => undefined);
-    if (connection) connections.push(connection);
-  }
-  for (const connection of connections) connection.close();
-  await until(() =>
-    fetch(`${small.url}/health`).then((r) => r.text()).then(() => true, () => false)
-  );
 });

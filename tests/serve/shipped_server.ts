@@ -13,15 +13,9 @@ export const MODEL_FLAGS: readonly string[] = "--source base --device-type cpu -
   " ",
 );
 
-/**
- * Starts it.
- *
- * @param openFiles How many files and connections it may have open.
- */
-export function startShipped(
-  flags: readonly string[] = [],
-  openFiles?: number,
-): Promise<ServerProcess> {
-  const args = [PROGRAM, "serve", "--port", "0", ...MODEL_FLAGS, ...flags];
-  return ServerProcess.start(args, { env: { NANOCHAT_BASE_DIR: BASE_DIR }, openFiles });
+/** Starts it. */
+export function startShipped(...flags: string[]): Promise<ServerProcess> {
+  return ServerProcess.start([PROGRAM, "serve", "--port", "0", ...MODEL_FLAGS, ...flags], {
+    NANOCHAT_BASE_DIR: BASE_DIR,
+  });
 }
