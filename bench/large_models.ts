@@ -2,9 +2,9 @@
  * Writes a base directory with a model as large as those that people train on GPUs, its weights
  * drawn at random, and a tokenizer that fits it.
  *
- *     deno run -A bench/large_models.ts d12|d20 BASE_DIR
+ *     deno run -A bench/large_models.ts d4|d12|d20 BASE_DIR
  *
- * d12 is nanochat's of May 2026 with 32,768 tokens, d20 its first speedrun of October 2025 with
+ * d4 and d12 are nanochat's of May 2026 with 32,768 tokens, d20 its first speedrun of October 2025 with
  * 65,536. Beside it lies `mixture.json`, with conversations to fine-tune it on.
  */
 import { join, resolve } from "@std/path";
@@ -17,6 +17,7 @@ import { SPECIAL_TOKENS, SPLIT_PATTERN, Tokenizer } from "../lib/tokenizer/mod.t
 import "./plain_errors.ts";
 
 const MODELS: Record<string, { config: ModelConfig; parts: ModelParts }> = {
+  d4: { config: configOf(4, 32768, "SSSL"), parts: { smear: true, backout: true } },
   d12: { config: configOf(12, 32768, "SSSL"), parts: { smear: true, backout: true } },
   d20: {
     config: configOf(20, 65536, "L"),
@@ -63,7 +64,7 @@ function randomValues({ kind, shape }: ParameterSpec, { nEmbd }: ModelConfig): T
 
 const [name, baseDir] = Deno.args, model = MODELS[name];
 if (!model || !baseDir) {
-  throw new UserError("usage: deno run -A bench/large_models.ts d12|d20 BASE_DIR");
+  throw new UserError("usage: deno run -A bench/large_models.ts d4|d12|d20 BASE_DIR");
 }
 const { config, parts } = model;
 await Deno.mkdir(join(baseDir, "tokenizer"), { recursive: true });

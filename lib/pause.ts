@@ -18,10 +18,11 @@ let lastPause = -Infinity;
  * looks for signals only when it has nothing to do: turns of `setImmediate` delay them by dozens.
  *
  * @param signal What may have asked for the end of the loop meanwhile.
+ * @param interval Milliseconds of work between two pauses, where others shall wait less for theirs.
  * @throws the signal's reason, if it was aborted.
  */
-export async function pause(signal?: AbortSignal): Promise<void> {
-  if (performance.now() - lastPause >= INTERVAL) {
+export async function pause(signal?: AbortSignal, interval: number = INTERVAL): Promise<void> {
+  if (performance.now() - lastPause >= interval) {
     await new Promise<void>((resolve) => setTimeout(resolve, 0));
     lastPause = performance.now();
   }

@@ -95,6 +95,13 @@ export class Workbench implements Disposable {
     return this.#fill(shape, Math.abs);
   }
 
+  /** The given rows. */
+  rows(rows: readonly (readonly number[])[]): Tensor {
+    const tensor = this.#keep(this.memory.allocate("rows", [rows.length, rows[0].length]));
+    this.memory.write(tensor, Float32Array.from(rows.flat()));
+    return tensor;
+  }
+
   /** int32 (length of `values`). */
   integers(values: Int32Array): Tensor {
     const tensor = this.#keep(this.memory.allocate("integers", [values.length], "int32"));

@@ -26,6 +26,23 @@ export function lossCases(
       };
     },
   });
+  /** Rows whose choices are the given ones, in turn. */
+  const drawing = (label: string, kinds: number[][], mostTopK: number): Case => ({
+    label,
+    ...sequences,
+    prepare(bench, B) {
+      const logits = bench.numbers(B, V), uniforms = bench.positive(B);
+      const out = bench.integers(new Int32Array(B));
+      const choices = bench.rows(Array.from({ length: B }, (_, b) => kinds[b % kinds.length]));
+      const args = { out, logits, uniforms, choices, vocabSize: V, mostTopK };
+      return {
+        run: (device) => device.sample(args),
+        flops: 3 * logits.size,
+        moved: [logits, uniforms, choices, out],
+        results: [out],
+      };
+    },
+  });
   return {
     softcapCrossEntropy: [crossEntropy("with gradient", true), crossEntropy("loss alone", false)],
 
@@ -59,20 +76,14 @@ export function lossCases(
       },
     }],
 
-    sample: [{
-      label: "topK 50",
-      ...sequences,
-      prepare(bench, B) {
-        const logits = bench.numbers(B, V), uniforms = bench.positive(B);
-        const out = bench.integers(new Int32Array(B));
-        const choice = { temperature: 1, topK: 50, topP: 1, minP: 0 };
-        return {
-          run: (device) => device.sample({ out, logits, uniforms, vocabSize: V, ...choice }),
-          flops: 3 * logits.size,
-          moved: [logits, uniforms, out],
-          results: [out],
-        };
-      },
-    }],
+    sample: [
+      drawing("topK 50", [[1, 50, 1, 0]], 50),
+      drawing("topP 0.9", [[1, 0, 0.9, 0]], 0),
+      drawing(
+        "rows of all kinds",
+        [[0, 0, 1, 0], [1, 50, 1, 0], [1, 0, 0.9, 0], [1, 0, 1, 0.1]],
+        0,
+      ),
+    ],
   };
 }

@@ -15,7 +15,8 @@ type RowOperations =
   | "combine"
   | "combineBackward"
   | "gatherRows"
-  | "scatterRows";
+  | "scatterRows"
+  | "addElements";
 
 /** See {@link Cases}. */
 export function rowCases({ C, H, D, T: full }: ModelShape): Pick<Cases, RowOperations> {
@@ -144,6 +145,17 @@ export function rowCases({ C, H, D, T: full }: ModelShape): Pick<Cases, RowOpera
         flops: 0,
         moved: [x, index, out],
         results: [out],
+      };
+    }),
+
+    addElements: rows((bench, N) => {
+      const x = bench.zeros(N, C), values = bench.numbers(N);
+      const index = bench.integers(Int32Array.from({ length: N }, (_, i) => i * C));
+      return {
+        run: (device) => device.addElements({ x, index, values, count: N }),
+        flops: N,
+        moved: [index, values, values, values],
+        results: [x],
       };
     }),
   };

@@ -1,5 +1,5 @@
 // Draws a token for each row of logits, a workgroup per row, from all its tokens or, where
-// CANDIDATES, from the args.topK of each of its chunks that sample_candidates found.
+// CANDIDATES, from those of each of its chunks that sample_candidates found.
 
 @group(0) @binding(1) var<storage, read_write> out: array<u32>;
 @group(0) @binding(2) var<storage, read> logits: array<f32>;
@@ -15,7 +15,7 @@ struct Tokens {
 
 fn token_at(tokens: Tokens, i: u32) -> u32 {
 //# if CANDIDATES
-  return candidates[tokens.row * tokens.count + i];
+  return candidates[tokens.row * args.chunks * args.mostTopK + i];
 //# else
   return i;
 //# end
@@ -49,25 +49,26 @@ fn find_highest(tokens: Tokens, thread: u32) -> vec2u {
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let row = group.x;
+  let choice = choice_of(row);
 //# if CANDIDATES
-  let tokens = Tokens(row, args.chunks * args.topK);
+  let tokens = Tokens(row, args.chunks * choice.topK);
 //# else
   let tokens = Tokens(row, args.vocabSize);
 //# end
   let best = find_highest(tokens, thread);
   let isDistribution = best.x > LOWEST && best.x < INFINITE;
   if (thread == 0u) { out[row] = select(NOT_NUMBERS, token_at(tokens, best.y), isDistribution); }
-  if (args.temperature == 0.0) { return; }
+  if (choice.temperature == 0.0) { return; }
   // Before a thread that chooses another token.
   storageBarrier();
   let highest = logit_of(best.x);
 
   var kept = Kept(0u, 0u);
-  if (args.topK > 0u && args.topK < tokens.count) { kept = keep_top(tokens, thread); }
-  if (args.topP < 1.0) {
-    let found = find_bound(tokens, thread, kept, highest, true);
+  if (choice.topK > 0u && choice.topK < tokens.count) { kept = keep_top(tokens, choice, thread); }
+  if (choice.topP < 1.0) {
+    let found = find_bound(tokens, choice, thread, kept, highest, true);
     let missing = weight_in(found.goal) - weight_in(found.above);
-    let each = weight_of(logit_of(found.bound), highest);
+    let each = weight_of(logit_of(found.bound), highest, choice.temperature);
     let wanted = max(1u, u32(ceil(missing / each)));
     kept = Kept(found.bound, select(wanted, min(wanted, kept.quota), found.bound == kept.bound));
   }
@@ -81,14 +82,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   for (var i = start; i < end; i += 1u) {
     let logit = logit_at(tokens, i);
     let key = key_of(logit);
-    let weight = weight_of(logit, highest);
-    if (key > kept.bound && weight >= args.minP) { mass = plus(mass, whole_of(weight)); }
+    let weight = weight_of(logit, highest, choice.temperature);
+    if (key > kept.bound && weight >= choice.minP) { mass = plus(mass, whole_of(weight)); }
     if (key == kept.bound) { equal += 1u; }
   }
   share(thread, Whole(equal, 0u));
   let quota = kept.quota - min(kept.quota, shared_before(thread).x);
-  let each = weight_of(logit_of(kept.bound), highest);
-  if (equal > 0u && each >= args.minP) {
+  let each = weight_of(logit_of(kept.bound), highest, choice.temperature);
+  if (equal > 0u && each >= choice.minP) {
     mass = plus(mass, times(whole_of(each), min(quota, equal)));
   }
   share(thread, mass);
@@ -104,9 +105,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     for (var i = start; i < end && at_least(threshold, cumulative); i += 1u) {
       let logit = logit_at(tokens, i);
       let key = key_of(logit);
-      let weight = weight_of(logit, highest);
+      let weight = weight_of(logit, highest, choice.temperature);
       let isEqual = key == kept.bound && left > 0u;
-      if ((key > kept.bound || isEqual) && weight >= args.minP) {
+      if ((key > kept.bound || isEqual) && weight >= choice.minP) {
         cumulative = plus(cumulative, whole_of(weight));
         out[row] = token_at(tokens, i);
       }

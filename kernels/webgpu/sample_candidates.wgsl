@@ -1,5 +1,5 @@
-// Of each chunk of each row of logits the args.topK first tokens, by index: the args.topK first of the
-// row are among them. A workgroup per chunk.
+// Of each chunk of each row of logits the first tokens, as many as the topK of the row, by index: as
+// many first ones of the row are among them. A workgroup per chunk.
 
 @group(0) @binding(1) var<storage, read_write> candidates: array<u32>;
 @group(0) @binding(2) var<storage, read> logits: array<f32>;
@@ -19,7 +19,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let before = group.x * args.size;
   let count = min(args.size, args.vocabSize - before);
   let tokens = Tokens(group.y * args.columns + before, count);
-  let kept = keep_top(tokens, thread);
+  let choice = choice_of(group.y);
+  let kept = keep_top(tokens, choice, thread);
 
   // Each thread takes a run of tokens.
   let run = (count + THREADS - 1u) / THREADS;
@@ -35,7 +36,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   share(thread, Whole(above, equal));
   let others = shared_before(thread);
   var quota = kept.quota - min(kept.quota, others.y);
-  var place = (group.y * args.chunks + group.x) * args.topK + others.x + kept.quota - quota;
+  let first = group.y * args.chunks * args.mostTopK + group.x * choice.topK;
+  var place = first + others.x + kept.quota - quota;
   for (var i = start; i < end; i += 1u) {
     let key = key_of(logit_at(tokens, i));
     let isEqual = key == kept.bound && quota > 0u;

@@ -15,13 +15,25 @@ struct Args {
   // Tokens of a chunk, and chunks of a row; 0 where rows are not cut.
   size: u32,
   chunks: u32,
+  // The largest topK of the rows, where they are cut.
+  mostTopK: u32,
+}
+
+@group(0) @binding(0) var<uniform> args: Args;
+// Temperature, topK, topP and minP of each row.
+@group(0) @binding(5) var<storage, read> choices: array<vec4f>;
+
+struct Choice {
   temperature: f32,
   topK: u32,
   topP: f32,
   minP: f32,
 }
 
-@group(0) @binding(0) var<uniform> args: Args;
+fn choice_of(row: u32) -> Choice {
+  let own = choices[row];
+  return Choice(own.x, select(u32(own.y), 1u, own.x == 0.0), own.z, own.w);
+}
 
 const THREADS = 256u;
 
@@ -41,8 +53,8 @@ fn logit_of(key: u32) -> f32 {
   return bitcast<f32>(select(~key, key & 0x7fffffffu, (key & 0x80000000u) != 0u));
 }
 
-fn weight_of(logit: f32, highest: f32) -> f32 {
-  return exp((logit - highest) / args.temperature);
+fn weight_of(logit: f32, highest: f32, temperature: f32) -> f32 {
+  return exp((logit - highest) / temperature);
 }
 
 // Whole numbers of 64 bits: the lower and the upper half. Weights are given in units of 2⁻⁴⁰.
@@ -130,7 +142,7 @@ struct Kept {
 }
 
 // The highest bound from which on the kept keys come to the goal, and the sum above it. The goal is
-// args.topK tokens or, where WEIGHED, the share args.topP of all weights.
+// topK tokens or, where they are weighed, the share topP of all weights.
 struct Found {
   bound: u32,
   above: Whole,
@@ -150,8 +162,15 @@ fn add_to_digit(digit: u32, value: Whole) {
   if (high > 0u) { atomicAdd(&upper[digit], high); }
 }
 
-fn find_bound(tokens: Tokens, thread: u32, kept: Kept, highest: f32, weighed: bool) -> Found {
-  var found = Found(0u, Whole(), Whole(args.topK, 0u));
+fn find_bound(
+  tokens: Tokens,
+  choice: Choice,
+  thread: u32,
+  kept: Kept,
+  highest: f32,
+  weighed: bool,
+) -> Found {
+  var found = Found(0u, Whole(), Whole(choice.topK, 0u));
   for (var shift = 32u; shift > 0u;) {
     shift -= 8u;
     atomicStore(&lower[thread], 0u);
@@ -163,19 +182,19 @@ fn find_bound(tokens: Tokens, thread: u32, kept: Kept, highest: f32, weighed: bo
       let key = key_of(logit);
       if (key > kept.bound && ((key >> shift) >> 8u) == prefix) {
         var value = Whole(1u, 0u);
-        if (weighed) { value = whole_of(weight_of(logit, highest)); }
+        if (weighed) { value = whole_of(weight_of(logit, highest, choice.temperature)); }
         add_to_digit((key >> shift) & 255u, value);
       }
     }
     // Equal keys have equal weights.
     if (thread == 0u && kept.bound > 0u && ((kept.bound >> shift) >> 8u) == prefix) {
-      let weight = f32(kept.quota) * weight_of(logit_of(kept.bound), highest);
-      add_to_digit((kept.bound >> shift) & 255u, whole_of(weight));
+      let each = weight_of(logit_of(kept.bound), highest, choice.temperature);
+      add_to_digit((kept.bound >> shift) & 255u, whole_of(f32(kept.quota) * each));
     }
     workgroupBarrier();
     share(thread, Whole(atomicLoad(&lower[thread]), atomicLoad(&upper[thread])));
     if (thread == 0u) {
-      if (weighed && shift == 24u) { found.goal = whole_of(args.topP * weight_in(shared_sum())); }
+      if (weighed && shift == 24u) { found.goal = whole_of(choice.topP * weight_in(shared_sum())); }
       let sixteen = step_down(256u, found.above, found.goal);
       let digit = step_down(sixteen.place * 16u, sixteen.above, found.goal);
       found.bound |= (sixteen.place * 16u + digit.place) << shift;
@@ -188,8 +207,8 @@ fn find_bound(tokens: Tokens, thread: u32, kept: Kept, highest: f32, weighed: bo
   return found;
 }
 
-fn keep_top(tokens: Tokens, thread: u32) -> Kept {
-  let found = find_bound(tokens, thread, Kept(0u, 0u), 0.0, false);
-  return Kept(found.bound, args.topK - found.above.x);
+fn keep_top(tokens: Tokens, choice: Choice, thread: u32) -> Kept {
+  let found = find_bound(tokens, choice, thread, Kept(0u, 0u), 0.0, false);
+  return Kept(found.bound, choice.topK - found.above.x);
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ChatEvent } from "../engine/mod.ts";
+import { type ChatEvent, partMark } from "../engine/mod.ts";
 import { harmless } from "../harmless.ts";
 import type { Terminal } from "../tracking/mod.ts";
 
@@ -54,10 +54,8 @@ export class AnswerPrinter {
   }
 
   #change(type: "text" | "python" | "python_output"): void {
-    if (type === this.#type) return;
-    const opening = this.#type === "text" ? "[" : "";
-    const mark = type === "text" ? "]" : type === "python_output" ? `${opening} = ` : "[";
-    this.#write(this.#terminal.style("cyan", mark));
+    const mark = partMark(this.#type, type);
+    if (mark !== "") this.#write(this.#terminal.style("cyan", mark));
     this.#type = type;
   }
 

@@ -8,17 +8,19 @@ export { type CpuOptions, createCpuDevice, MOST_THREADS } from "./cpu/mod.ts";
 export type { Device, Hardware, PeakFlops, Readback } from "./device.ts";
 export {
   type AttentionArgs,
+  type CacheArgs,
   type Coefficient,
   type Guard,
   type MatmulArgs,
   type MatmulLayout,
   type Operations,
+  PAGE_ROWS,
   type TokenGroups,
 } from "./operations.ts";
 export { NOT_NUMBERS, type SamplingArgs } from "./sampling.ts";
 export type { WebGpuProvider } from "./webgpu/provider.ts";
 export { type DeviceChoice, type DeviceOptions, openDevice } from "./open.ts";
-export { attentionSizes, checkShapes, matmulSizes, rowsOf } from "./shapes.ts";
+export { attentionSizes, cacheSizes, checkShapes, matmulSizes, rowsOf } from "./shapes.ts";
 export type { MatmulSizes } from "./shapes.ts";
 export { sizeOf } from "../shapes.ts";
 export { bytesOf, type DType, type Tensor } from "./tensor.ts";

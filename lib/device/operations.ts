@@ -43,6 +43,26 @@ export interface AttentionArgs {
   starts?: Tensor;
 }
 
+/**
+ * Sequences whose keys and values lie in pages that they may share: row p of sequence b is row
+ * p mod 64 of page pages[b, ⌊p / 64⌋]. `q` and the caches or half, of one type.
+ */
+export interface CacheArgs {
+  /** (B, T, H, D) Queries of new rows. */
+  q: Tensor;
+  /** (P, {@link PAGE_ROWS}, Hkv, D) Pages of keys. */
+  kCache: Tensor;
+  /** (like `kCache`) Pages of values. */
+  vCache: Tensor;
+  /** int32 (B, N) The pages of each sequence; those beyond its rows are not read. */
+  pages: Tensor;
+  /** int32 (B) How many rows each sequence has already, before the new ones. */
+  positions: Tensor;
+}
+
+/** Rows of a page of a cache: a whole number of tiles of keys in every kernel. */
+export const PAGE_ROWS = 64;
+
 /** Arguments of {@link Operations.matmul}. */
 export interface MatmulArgs {
   /** (M, N), or (n, M, N) for a batch; or half. */
@@ -258,38 +278,19 @@ export interface Operations {
   ): void;
   /**
    * Puts keys and values of new rows into caches: with p = positions[b] + t (positions int32 (B)),
-   * q[b, t] = {@link rotaryNorm} of it at position p, in place; kCache[b, p] = the same of k[b, t];
-   * vCache[b, p] = v[b, t], for q (B, T, H, D), k and v (B, T, Hkv, D), kCache and vCache
-   * (B, S, Hkv, D), all five or half, of one type. What k holds afterwards is undefined.
+   * q[b, t] = {@link rotaryNorm} of it at position p, in place; of `kCache`, row p of sequence b = the
+   * same of k[b, t]; of `vCache`, v[b, t]; for q (B, T, H, D), k and v (B, T, Hkv, D). What k holds
+   * afterwards is undefined. See {@link CacheArgs} for where a row lies.
    */
   appendCache(
-    args: {
-      q: Tensor;
-      k: Tensor;
-      v: Tensor;
-      kCache: Tensor;
-      vCache: Tensor;
-      positions: Tensor;
-      cos: Tensor;
-      sin: Tensor;
-      scale: number;
-    },
+    args: CacheArgs & { k: Tensor; v: Tensor; cos: Tensor; sin: Tensor; scale: number },
   ): void;
   /**
-   * As {@link attention}, for queries at absolute positions positions[b] + t (positions int32
-   * (B)) over keys and values in caches (B, S, Hkv, D), whose rows up to there are filled. All but
-   * the positions or half, of one type.
+   * As {@link attention}, for queries (B, T, H, D) at absolute positions positions[b] + t over keys
+   * and values in caches whose rows up to there are filled; see {@link CacheArgs}. What a query gives
+   * does not depend on the other sequences, nor on which pages are whose.
    */
-  attentionWithCache(
-    args: {
-      out: Tensor;
-      q: Tensor;
-      kCache: Tensor;
-      vCache: Tensor;
-      positions: Tensor;
-      window: number;
-    },
-  ): void;
+  attentionWithCache(args: CacheArgs & { out: Tensor; window: number }): void;
 
   /**
    * out[r] = x[index[start + r]] for out (R, C), x (N, C), index int32; out and x or half, of one type.
@@ -300,6 +301,11 @@ export interface Operations {
    * half, of one type.
    */
   scatterRows(args: { out: Tensor; x: Tensor; index: Tensor; start?: number }): void;
+  /**
+   * x[index[i]] += values[i], for x of any shape counted in elements, index int32 (≥ count) without
+   * repeats, values (≥ count).
+   */
+  addElements(args: { x: Tensor; index: Tensor; values: Tensor; count: number }): void;
   /**
    * In place: x = cap · tanh(x / cap), but NaN where x is infinite: the cap must not hide that
    * weights are.
@@ -400,10 +406,10 @@ export interface Operations {
   ): void;
 
   /**
-   * Draws a token for each row. In descending order of probability (the lower index first among
-   * equals) topK, topP and minP each keep a prefix; of the kept tokens in index order, the first
-   * whose cumulative probability exceeds uniform · (mass kept) is chosen. A row that is no
-   * distribution gets `NOT_NUMBERS`.
+   * Draws a token for each row, as its own choices say. In descending order of probability (the lower
+   * index first among equals) topK, topP and minP each keep a prefix; of the kept tokens in index
+   * order, the first whose cumulative probability exceeds uniform · (mass kept) is chosen. A row that
+   * is no distribution gets `NOT_NUMBERS`. What a row gives does not depend on the others.
    */
   sample(args: SamplingArgs): void;
 }

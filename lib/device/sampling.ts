@@ -21,12 +21,19 @@ export interface SamplingArgs {
   vocabSize: number;
   /** (B) Uniform numbers in [0, 1). */
   uniforms: Tensor;
-  /** 0 takes the largest logit (the lowest index among equals), else logits are divided by it. */
-  temperature: number;
-  /** Keep the `topK` most likely; 0 keeps all. */
-  topK: number;
-  /** Of those, renormalised, keep the shortest prefix whose mass reaches `topP`; 1 keeps all. */
-  topP: number;
-  /** Keep tokens with at least `minP` times the probability of the most likely; 0 keeps all. */
-  minP: number;
+  /**
+   * (B, 4) How each row is drawn: temperature, topK, topP, minP.
+   *
+   * - temperature: 0 takes the largest logit (the lowest index among equals), else logits are divided
+   *   by it.
+   * - topK: keep so many of the most likely; 0 keeps all.
+   * - topP: of those, renormalised, keep the shortest prefix whose mass reaches it; 1 keeps all.
+   * - minP: keep tokens with at least so many times the probability of the most likely; 0 keeps all.
+   */
+  choices: Tensor;
+  /**
+   * The largest topK of the rows, a temperature of 0 counting as 1; 0 where a row keeps all. It
+   * changes nothing but where a device searches.
+   */
+  mostTopK: number;
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { MatmulArgs } from "./operations.ts";
+import { type CacheArgs, type MatmulArgs, PAGE_ROWS } from "./operations.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** The sizes of a product. */
@@ -66,4 +66,18 @@ export function attentionSizes(
     k,
   );
   return { B, T, S, H, Hkv, D };
+}
+
+/** Sizes of {@link CacheArgs}: `S` rows that a sequence has at most, `P` pages that there are. */
+export function cacheSizes(
+  { q, kCache, vCache, pages, positions }: CacheArgs,
+): { B: number; T: number; S: number; P: number; H: number; Hkv: number; D: number } {
+  const [B, T, H, D] = q.shape;
+  const [P, rows, Hkv, kD] = kCache.shape;
+  const [sequences, N] = pages.shape;
+  const fits = q.shape.length === 4 && kCache.shape.length === 4 && pages.shape.length === 2 &&
+    rows === PAGE_ROWS && kD === D && H % Hkv === 0 && vCache.size === kCache.size &&
+    sequences === B && positions.size >= B;
+  checkShapes(fits, "caches in pages", q, kCache, vCache, pages, positions);
+  return { B, T, S: N * PAGE_ROWS, P, H, Hkv, D };
 }

@@ -6,7 +6,9 @@
 import type { ContentPart } from "../conversation.ts";
 import { UserError } from "../errors.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
+import { turnsToDrop } from "./context_room.ts";
 import type { Engine } from "./engine.ts";
+import { PartDecoder } from "./part_decoder.ts";
 import type { SamplingOptions } from "./sampling.ts";
 
 /** How a model answers in a {@link ChatSession}. */
@@ -23,9 +25,6 @@ export type ChatEvent =
   | { type: "dropped"; turns: number }
   /** After the answer: it was cut off, by the limit or the end of the context. */
   | { type: "cut" };
-
-/** What is kept free for the answer, as a share of the context, if that is less than its limit. */
-const ANSWER_SHARE = 0.25;
 
 /**
  * A conversation: remembers its turns and renders them for the model. When they outgrow the
@@ -122,47 +121,9 @@ export class ChatSession {
           `shorten it`,
       );
     }
-    const answer = Math.min(maxNewTokens, Math.floor(capacity * ANSWER_SHARE));
-    let dropped = 0;
-    while (this.#turns.length > 0 && this.#turns.flat().length + tokens + answer > capacity) {
-      this.#turns.shift();
-      dropped++;
-    }
+    const turns = this.#turns.map(({ length }) => length);
+    const dropped = turnsToDrop({ turns, question: tokens, maxNewTokens, capacity });
+    this.#turns.splice(0, dropped);
     return dropped;
-  }
-}
-
-/** Turns an answer's tokens into pieces of text, expressions and results. */
-class PartDecoder {
-  readonly #decoder;
-  readonly #types: ReadonlyMap<number, ContentPart["type"]>;
-  #type: ContentPart["type"] = "text";
-
-  constructor(tokenizer: Tokenizer) {
-    this.#decoder = tokenizer.streamingDecoder();
-    this.#types = new Map([
-      [tokenizer.encodeSpecial("<|python_start|>"), "python"],
-      [tokenizer.encodeSpecial("<|python_end|>"), "text"],
-      [tokenizer.encodeSpecial("<|output_start|>"), "python_output"],
-      [tokenizer.encodeSpecial("<|output_end|>"), "text"],
-    ]);
-  }
-
-  /** The piece that a token completes, if any. */
-  push(token: number): ContentPart | undefined {
-    const type = this.#types.get(token);
-    if (type === undefined) return this.#part(this.#decoder.push(token));
-    const rest = this.end();
-    this.#type = type;
-    return rest;
-  }
-
-  /** What is left of an unfinished character. */
-  end(): ContentPart | undefined {
-    return this.#part(this.#decoder.end());
-  }
-
-  #part(text: string): ContentPart | undefined {
-    return text === "" ? undefined : { type: this.#type, text };
   }
 }

@@ -1,22 +1,30 @@
 /**
- * Token-by-token generation, after `nanochat/engine.py`: prompts are read once, rows of samples go
- * on from there with a cache of keys and values, and tools answer in between.
+ * Token-by-token generation of sequences that join and leave at any token (Yu et al., Orca), over one
+ * cache of keys and values, while tools answer in between. After `nanochat/engine.py`, whose rows
+ * begin and end together.
  *
  * @module
  */
-import type { Readback, Tensor } from "../device/mod.ts";
+import { PAGE_ROWS } from "../device/operations.ts";
 import { NOT_NUMBERS } from "../device/sampling.ts";
 import { UserError } from "../errors.ts";
-import { CachedPass, type GPT } from "../model/mod.ts";
+import type { GPT } from "../model/mod.ts";
 import { pause } from "../pause.ts";
-import { PythonRandom } from "../random/mod.ts";
-import { logitsError, type SamplingOptions, samplingOptions } from "./sampling.ts";
-import { ToolUse, type ToolUseStep, type ToolUseTokenizer } from "./tool_use.ts";
+import { type Memory, pagesFor, planMemory, PREFILL_TOKENS } from "./memory.ts";
+import { hasPenalties, Row } from "./row.ts";
+import { logprobsOf, type Sampled } from "./sampler.ts";
+import { logitsError, samplingOptions } from "./sampling.ts";
+import type {
+  EngineUse,
+  Sequence,
+  SequenceEngine,
+  SequenceOptions,
+  SequenceStep,
+} from "./sequence.ts";
+import type { ToolUseStep, ToolUseTokenizer } from "./tool_use.ts";
 
-/** How much is generated, and how. */
-export interface GenerateOptions extends SamplingOptions {
-  /** Most new tokens per row. Default: as many as the context has room for. */
-  maxTokens?: number;
+/** How much is generated, and how. Row `r` draws its random numbers from seed + r. */
+export interface GenerateOptions extends SequenceOptions {
   /**
    * What each row adds to the seed instead of its place: rows that are to draw the same random
    * numbers whatever they are generated with.
@@ -28,17 +36,19 @@ export interface GenerateOptions extends SamplingOptions {
 export interface EngineOptions {
   /** Most tokens of a prompt and its continuation together; the model's own length by default. */
   capacity?: number;
+  /** Most sequences side by side; 1 by default. {@link Engine.generate} makes room for its own. */
+  rows?: number;
+  /**
+   * Of how many tokens keys and values are kept, those of all sequences together; `capacity` by
+   * default, and no fewer.
+   */
+  cacheTokens?: number;
   /**
    * How many tokens are sampled before the host looks at them; what a tool's answer or an end
    * makes useless is thrown away. Default: 8 on WebGPU, where each look takes 10 ms, else 1.
    */
   stepsPerRead?: number;
 }
-
-/** Most tokens of a prompt that are read in one go. */
-const PREFILL_TOKENS = 512;
-/** Steps of the float32 numbers in [0, 1) that are evenly spaced. */
-const UNIFORM_STEPS = 2 ** 24;
 
 /**
  * Generates text from a model, whose parameters must stay as they are while it does.
@@ -65,76 +75,181 @@ const UNIFORM_STEPS = 2 ** 24;
  *   if (step) tokens.push(step.token);
  * }
  * assertEquals(tokens.length <= 8, true);
+ *
+ * // Or beside others, which join and leave at any token.
+ * const sequence = engine.add(prompt, { temperature: 0, maxTokens: 8 });
+ * const same: number[] = [];
+ * while (sequence.isRunning) {
+ *   for (const step of await engine.step()) same.push(step.token);
+ * }
+ * assertEquals(same, tokens);
  * engine.free();
  * await device.close();
  * ```
  */
-export class Engine {
+export class Engine implements SequenceEngine {
   /** Most tokens of a prompt and its continuation together. */
   readonly capacity: number;
   readonly #stepsPerRead: number;
-  readonly #prefill: CachedPass;
-  /** What {@link #prefill} has read. */
-  #context: readonly number[] = [];
-  #rows: CachedPass | undefined;
+  #memory: Memory;
+  readonly #waiting: Row[] = [];
+  /** The one whose prompt is being read; those that begin alike find afterwards what it has read. */
+  #reading: Row | undefined;
+  readonly #rows: Row[] = [];
+  /** Whether the device goes on where the rows are: not after one came, left or took tokens back. */
+  #isSeated = false;
   #isGenerating = false;
 
   /**
-   * Plans memory for reading prompts; that for rows is planned when they are asked for.
+   * Plans the memory.
    *
-   * @throws {UserError} when the device cannot hold the cache.
+   * @throws {UserError} when the device cannot hold it.
    */
   constructor(
     readonly model: GPT,
     readonly tokenizer: ToolUseTokenizer,
     options: EngineOptions = {},
   ) {
-    this.capacity = options.capacity ?? model.config.sequenceLen;
+    const { capacity = model.config.sequenceLen, rows = 1, cacheTokens = capacity } = options;
+    this.capacity = capacity;
     this.#stepsPerRead = options.stepsPerRead ?? (model.device.kind === "webgpu" ? 8 : 1);
-    const maxT = Math.min(PREFILL_TOKENS, this.capacity);
-    this.#prefill = new CachedPass(model, 1, this.capacity, maxT);
+    const pages = pagesFor(Math.max(capacity, cacheTokens));
+    this.#memory = planMemory(model, capacity, rows, pages);
   }
 
-  /** Reads all but the last token of a prompt, or the rest if it goes on from the one before. */
-  #read(prompt: readonly number[]): void {
-    const pass = this.#prefill, end = prompt.length - 1;
-    const goesOn = this.#context.length <= end &&
-      this.#context.every((token, i) => token === prompt[i]);
-    if (!goesOn || this.#context.length === 0) {
-      pass.reset();
-      this.#context = [];
-    } else if (pass.lengths[0] > this.#context.length) {
-      // A single row was generated behind it.
-      pass.rewind(Int32Array.of(this.#context.length), Int32Array.of(this.#context.at(-1)!));
+  /** How much is in use. */
+  get use(): EngineUse {
+    const { rows: maxRows, pool } = this.#memory;
+    const waiting = this.#waiting.length + (this.#reading ? 1 : 0);
+    const pages = { pages: pool.held, maxPages: pool.count, pageTokens: PAGE_ROWS };
+    return { rows: this.#rows.length, maxRows, waiting, ...pages };
+  }
+
+  /** See {@link SequenceEngine.add}. */
+  add(prompt: readonly number[], options: SequenceOptions = {}): Sequence {
+    if (this.#isGenerating) throw generatingError();
+    return this.#add(new Row(prompt, options, this.tokenizer, this.capacity));
+  }
+
+  #add(row: Row): Row {
+    if (row.room === 0) row.isRunning = false;
+    else this.#waiting.push(row);
+    return row;
+  }
+
+  /** See {@link SequenceEngine.remove}. */
+  remove(sequence: Sequence): void {
+    const row = sequence as Row;
+    if (!row.isRunning) return;
+    row.isRunning = false;
+    if (this.#reading === row) this.#reading = undefined;
+    for (const rows of [this.#waiting, this.#rows]) {
+      const place = rows.indexOf(row);
+      if (place >= 0) rows.splice(place, 1);
     }
-    while (this.#context.length < end) {
-      const start = this.#context.length;
-      const tokens = prompt.slice(start, Math.min(start + pass.maxT, end));
-      this.model.device.write(pass.ids, Int32Array.from(tokens));
-      pass.forward(tokens.length);
-      this.model.device.submit();
-      this.#context = prompt.slice(0, start + tokens.length);
+    if (row.lease) this.#memory.pool.giveBack(row.lease);
+    this.#isSeated = false;
+  }
+
+  /** See {@link SequenceEngine.step}. */
+  step(): Promise<readonly SequenceStep[]> {
+    return this.#step(PREFILL_TOKENS);
+  }
+
+  /** As {@link step}, for so many tokens of prompts. */
+  async #step(promptTokens: number): Promise<readonly SequenceStep[]> {
+    this.#read(promptTokens);
+    const rows = [...this.#rows];
+    if (rows.length === 0) return [];
+    const steps: SequenceStep[] = [], isVoid = new Set<Row>();
+    // Fetched together: on WebGPU the wait for one is the wait for all.
+    for (const sampled of await Promise.all(this.#sample(rows))) {
+      rows.forEach((row, b) => {
+        if (!row.isRunning || isVoid.has(row)) return;
+        const step = this.#take(row, sampled, b);
+        steps.push(step);
+        if (step.token === sampled.tokens[b]) return;
+        // A tool's answer begins here: what was sampled instead and after it is void.
+        isVoid.add(row);
+        this.#isSeated = false;
+      });
     }
+    return steps;
+  }
+
+  /** Reads up to so many tokens of the prompts that come next, of each all but the last. */
+  #read(most: number): void {
+    const { device } = this.model, { pass, pool } = this.#memory;
+    for (let left = most; left > 0;) {
+      const row = this.#reading ??= this.#begin();
+      if (!row) break;
+      const { length, tokens } = row, end = tokens.length - 1;
+      const count = Math.min(left, PREFILL_TOKENS, end - length);
+      if (count > 0) {
+        pass.seat([row.seat]);
+        device.write(pass.ids, Int32Array.from(tokens.slice(length, length + count)));
+        pass.forward(count);
+        device.submit();
+        row.length += count;
+        pool.holds(row.lease!, tokens, row.length);
+        left -= count;
+      }
+      this.#isSeated = false;
+      if (row.length < end) continue;
+      this.#reading = undefined;
+      this.#rows.push(row);
+    }
+  }
+
+  /** Gives pages to who has waited longest, if there are enough and a row is free. */
+  #begin(): Row | undefined {
+    const { rows, pass, pool } = this.#memory, row = this.#waiting[0];
+    if (!row || this.#rows.length === rows) return undefined;
+    const lease = pool.lease(row.prompt.slice(0, -1), row.limit);
+    if (!lease) return undefined;
+    if (lease.copy) pass.copyPage(lease.copy.from, lease.copy.to);
+    row.begin(lease);
+    return this.#waiting.shift();
+  }
+
+  /** Samples the next tokens of rows, as many as may be looked at together. */
+  #sample(rows: readonly Row[]): Promise<Sampled>[] {
+    const { device } = this.model, { pass, sampler } = this.#memory;
+    const ids = device.view(pass.ids, [rows.length]);
+    if (!this.#isSeated) {
+      pass.seat(rows.map((row) => row.seat));
+      sampler.seat(rows);
+      device.write(ids, Int32Array.from(rows, ({ tokens }) => tokens.at(-1)!));
+      this.#isSeated = true;
+    }
+    const ahead = rows.some(({ options }) => hasPenalties(options))
+      ? 1
+      : Math.min(this.#stepsPerRead, ...rows.map(({ room }) => room));
+    const draws = Array.from({ length: ahead }, (_, step) => {
+      pass.forward(1);
+      return sampler.draw(ids, pass.logits(), step);
+    });
+    device.submit();
+    return draws.map((draw) => draw());
+  }
+
+  /** Gives the row at a place what was sampled there. */
+  #take(row: Row, { tokens, logits }: Sampled, b: number): SequenceStep {
+    if (tokens[b] === NOT_NUMBERS) {
+      this.#isSeated = false;
+      throw logitsError();
+    }
+    const { topLogprobs } = row.options, step = { sequence: row, ...row.take(tokens[b]) };
+    this.#memory.pool.holds(row.lease!, row.tokens, row.length);
+    if (step.end) this.remove(row);
+    if (topLogprobs === undefined) return step;
+    return { ...step, ...logprobsOf(logits[b]!, step.token, topLogprobs) };
   }
 
   /**
-   * Memory for `B` rows; that for another number of rows is given back. A single row goes on where
-   * its prompt was read: its cache would be as large again.
-   */
-  #pass(B: number): CachedPass {
-    if (B === 1) return this.#prefill;
-    if (this.#rows?.B !== B) {
-      this.#rows?.free();
-      this.#rows = undefined;
-      this.#rows = new CachedPass(this.model, B, this.capacity, 1);
-    }
-    return this.#rows;
-  }
-
-  /**
-   * Continues prompts, a row each; equal neighbours are read once. Ends when every row's turn is
-   * over, or the tokens asked for or the room are used up. An engine has one cache: until this has
-   * ended, or was left with `break` or `return()`, it does nothing else.
+   * Continues prompts, a row each; what they begin with alike is read once. Ends when every row's
+   * turn is over, or the tokens asked for or the room are used up. Until this has ended, or was left
+   * with `break` or `return()`, the engine does nothing else.
    *
    * @param prompts Token ids, each of at least one and fewer than {@link capacity}.
    * @yields For each row its next token, or undefined once its turn is over.
@@ -144,104 +259,56 @@ export class Engine {
    */
   async *generate(
     prompts: readonly (readonly number[])[],
-    options: GenerateOptions = {},
+    { streams = prompts.keys().toArray(), ...options }: GenerateOptions = {},
   ): AsyncGenerator<(ToolUseStep | undefined)[]> {
-    if (this.#isGenerating) {
-      throw new UserError(
-        "this engine is generating already; wait until that has ended, or open another engine",
-      );
-    }
+    if (this.#isGenerating || this.#rows.length + this.use.waiting > 0) throw generatingError();
+    const { seed } = samplingOptions(options);
+    const rows = prompts.map((prompt, r) => {
+      const own = { ...options, seed: seed + streams[r] };
+      return new Row(prompt, own, this.tokenizer, this.capacity);
+    });
     this.#isGenerating = true;
     try {
-      yield* this.#generate(prompts, options);
+      this.#makeRoom(rows);
+      yield* this.#generate(rows);
     } finally {
+      rows.forEach((row) => this.remove(row));
       this.#isGenerating = false;
     }
   }
 
-  async *#generate(
-    prompts: readonly (readonly number[])[],
-    options: GenerateOptions,
-  ): AsyncGenerator<(ToolUseStep | undefined)[]> {
-    const sampling = samplingOptions(options);
-    for (const { length } of prompts) {
-      if (length === 0 || length >= this.capacity) {
-        throw new RangeError(`a prompt of ${length} tokens in a context of ${this.capacity}`);
-      }
-    }
-    if (prompts.length === 0) return;
-    const { device } = this.model;
-    const longest = prompts.reduce((most, { length }) => Math.max(most, length), 0);
-    const limit = Math.min(options.maxTokens ?? Infinity, this.capacity - longest);
-    const rows = prompts.map(() => new ToolUse(this.tokenizer));
-    const pass = this.#pass(prompts.length);
-    prompts.forEach((prompt, row) => {
-      this.#read(prompt);
-      if (pass !== this.#prefill) pass.adopt(this.#prefill, [row]);
-    });
-    const ids = device.view(pass.ids, [prompts.length]);
-    const uniforms = device.allocate("random numbers", [prompts.length]);
-    const { streams = prompts.keys().toArray() } = options;
-    const generators = streams.map((stream) => new PythonRandom(sampling.seed + stream));
-    const drawn: Float32Array[] = [];
-    /** The numbers of a step are the same however often it is taken. */
-    const numbersOf = (step: number) =>
-      drawn[step] ??= Float32Array.from(generators, (generator) => {
-        return Math.floor(generator.random() * UNIFORM_STEPS) / UNIFORM_STEPS;
-      });
-    try {
-      let inputs = Int32Array.from(prompts, (prompt) => prompt[prompt.length - 1]);
-      device.write(ids, inputs);
-      for (let step = 0; step < limit && rows.some((row) => !row.completed);) {
-        const ahead = Math.min(limit - step, this.#stepsPerRead);
-        const readbacks = Array.from({ length: ahead }, (_, i) => {
-          if (sampling.temperature > 0) device.write(uniforms, numbersOf(step + i));
-          return this.#step(pass, rows.map((row) => row.due[i]), { ids, uniforms, sampling });
-        });
-        device.submit();
-        // Fetched together: on WebGPU the wait for one is the wait for all.
-        const sampled = await Promise.all(readbacks.map((readback) => readback.values()));
-        for (const [i, values] of sampled.entries()) {
-          if (rows.every((row) => row.completed)) break;
-          const tokens = values as Int32Array<ArrayBuffer>;
-          if (tokens.includes(NOT_NUMBERS)) throw logitsError();
-          const steps = rows.map((row, r) => row.completed ? undefined : row.next(tokens[r]));
-          step++;
-          yield steps;
-          const wanted = tokens.map((token, r) => steps[r]?.token ?? token);
-          if (wanted.some((token, r) => token !== tokens[r])) {
-            // A tool's answer begins here: what was sampled instead and after it is void.
-            pass.rewind(pass.lengths.map((length) => length - (ahead - 1 - i)), inputs);
-            device.write(ids, inputs = wanted);
-            break;
-          }
-          inputs = tokens;
+  /** The tokens of rows, those of one place in all of them together. */
+  async *#generate(rows: readonly Row[]): AsyncGenerator<(ToolUseStep | undefined)[]> {
+    const given = new Map<Sequence, ToolUseStep[]>(rows.map((row) => [this.#add(row), []]));
+    const isThere = (row: Row) => given.get(row)!.length > 0;
+    for (;;) {
+      // Prompts are read first: nobody waits for the first tokens.
+      while (rows.some((row) => row.isRunning && !isThere(row))) {
+        for (const { sequence, token, forced } of await this.#step(Infinity)) {
+          given.get(sequence)!.push({ token, forced });
         }
         // The CPU device runs without a pause: let signals and timers have their turn.
         await pause();
       }
-    } finally {
-      device.free(uniforms);
+      if (!rows.some(isThere)) return;
+      yield rows.map((row) => given.get(row)!.shift());
     }
   }
 
-  /** Appends `ids` to the rows and samples the next ones into it, except those that are due. */
-  #step(
-    pass: CachedPass,
-    due: readonly (number | undefined)[],
-    { ids, uniforms, sampling }: {
-      ids: Tensor;
-      uniforms: Tensor;
-      sampling: Required<SamplingOptions>;
-    },
-  ): Readback {
-    const { device, config: { vocabSize } } = this.model;
-    pass.forward(1);
-    device.sample({ out: ids, logits: pass.logits(), vocabSize, uniforms, ...sampling });
-    due.forEach((token, row) => {
-      if (token !== undefined) device.write(ids, Int32Array.of(token), row);
-    });
-    return device.stage(ids);
+  /** Plans memory anew if it is too small for rows side by side. */
+  #makeRoom(rows: readonly Row[]): void {
+    const pages = rows.reduce((sum, { limit }) => sum + pagesFor(limit), 0);
+    const { rows: most, pool } = this.#memory;
+    if (rows.length <= most && pages <= pool.count) return;
+    const plan = (rows: number, pages: number) =>
+      planMemory(this.model, this.capacity, rows, pages);
+    this.#memory.free();
+    try {
+      this.#memory = plan(Math.max(rows.length, most), Math.max(pages, pool.count));
+    } catch (error) {
+      this.#memory = plan(most, pool.count);
+      throw error;
+    }
   }
 
   /**
@@ -267,7 +334,12 @@ export class Engine {
 
   /** Gives all memory back. */
   free(): void {
-    this.#prefill.free();
-    this.#rows?.free();
+    this.#memory.free();
   }
+}
+
+function generatingError(): UserError {
+  return new UserError(
+    "this engine is generating already; wait until that has ended, or open another engine",
+  );
 }

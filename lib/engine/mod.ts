@@ -7,7 +7,10 @@
 
 export { calculate } from "./calculator.ts";
 export { type ChatEvent, type ChatOptions, ChatSession } from "./chat.ts";
+export { type ContextRoom, turnsToDrop } from "./context_room.ts";
 export { Engine, type EngineOptions, type GenerateOptions } from "./engine.ts";
+export { PartDecoder } from "./part_decoder.ts";
+export { partMark, readPartMarks } from "./part_marks.ts";
 export { type SamplingOptions, samplingOptions } from "./sampling.ts";
 export type {
   EngineUse,

@@ -50,9 +50,7 @@ export async function* complete(
   const { numSamples, maxNewTokens, numbers = problems.keys().toArray(), signal } = options;
   const prompts = await renderPrompts(tokenizer, problems, signal);
   if (prompts.length === 0) return;
-  const capacity = prompts[0].ids.length + maxNewTokens;
-  const engine = new Engine(model, tokenizer, { capacity });
-  const size = problemsAtOnce(options);
+  const engine = engineFor(model, tokenizer, prompts, options), size = problemsAtOnce(options);
   try {
     for (let start = 0; start < prompts.length; start += size) {
       const batch = prompts.slice(start, start + size);
@@ -75,6 +73,18 @@ export async function* complete(
   }
 }
 
+/** An engine with room for whole answers to each batch of prompts, of which the first is longest. */
+function engineFor(
+  model: GPT,
+  tokenizer: Tokenizer,
+  prompts: readonly Prompt[],
+  options: CompletionOptions,
+): Engine {
+  const capacity = prompts[0].ids.length + options.maxNewTokens;
+  const rows = Math.min(problemsAtOnce(options), prompts.length) * options.numSamples;
+  return new Engine(model, tokenizer, { capacity, rows, cacheTokens: rows * capacity });
+}
+
 /**
  * Tries what {@link complete} needs of the device: the first token of the longest prompts, with
  * room for whole answers.
@@ -89,8 +99,7 @@ export async function tryCompletion(
 ): Promise<void> {
   const prompts = await renderPrompts(tokenizer, problems, options.signal);
   if (prompts.length === 0) return;
-  const capacity = prompts[0].ids.length + options.maxNewTokens;
-  const engine = new Engine(model, tokenizer, { capacity });
+  const engine = engineFor(model, tokenizer, prompts, options);
   try {
     const rows = rowsOf(prompts.slice(0, problemsAtOnce(options)), options.numSamples);
     for await (const _ of engine.generate(rows, { ...options, maxTokens: 1 }));

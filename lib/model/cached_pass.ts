@@ -4,6 +4,7 @@
  * @module
  */
 import type { DType, Tensor } from "../device/mod.ts";
+import { PAGE_ROWS } from "../device/operations.ts";
 import { Arena } from "./arena.ts";
 import { type BlockScratch, type BlockValues, forwardBlock } from "./block.ts";
 import { backoutLayer, bigramRows, headSize, windowSizes } from "./config.ts";
@@ -11,6 +12,28 @@ import { embed, embedBigrams, smear } from "./embed.ts";
 import type { GPT } from "./gpt.ts";
 import { LossHead } from "./loss_head.ts";
 import { rotaryTensors } from "./rotary.ts";
+
+/** Where one of the sequences of a {@link CachedPass} stands. */
+export interface Seat {
+  /** Its pages of keys and values, as many as it will ever fill. */
+  pages: readonly number[];
+  /** Of how many of its tokens keys and values are there. */
+  length: number;
+  /** The last of those tokens; none where there is none. */
+  last?: number;
+}
+
+/** How much a {@link CachedPass} holds. */
+export interface CachedPassSize {
+  /** Most sequences of a call. */
+  rows: number;
+  /** Most new tokens of a call, those of all its sequences together. */
+  tokens: number;
+  /** Most tokens of a sequence. */
+  capacity: number;
+  /** Pages of keys and values, each of {@link PAGE_ROWS} tokens. */
+  pages: number;
+}
 
 /** Activations of one call. */
 interface Activations extends BlockValues, BlockScratch {
@@ -21,6 +44,23 @@ interface Activations extends BlockValues, BlockScratch {
   /** int32 (B, T) Hashes of each token and the one before; where bigrams are embedded. */
   bigramIds?: Tensor;
   bigrams?: Tensor;
+}
+
+/** The tensors of a call with T new tokens of each of B sequences. */
+interface CallTensors {
+  B: number;
+  T: number;
+  act: Activations;
+  /** (B, C) Normalised embedding of each sequence's last token, for smearing. */
+  previous: Tensor;
+  /** (B) Each sequence's last token as a number, −1 for none; where bigrams are embedded. */
+  previousIds: Tensor | undefined;
+  /** int32 (B, N) The pages of each sequence. */
+  pages: Tensor;
+  /** int32 (B) Lengths before the call. */
+  positions: Tensor;
+  /** int32 (B) The row of each sequence's last new token. */
+  lastRows: Tensor;
 }
 
 /** The types of activations, float32 where none is named. */
@@ -57,81 +97,114 @@ function activationShapes(
 }
 
 /**
- * B sequences that grow together, each from its own length. Read prompts one by one in a pass of a
- * single sequence, let the sequences of a larger pass {@link adopt} them, and go on from there.
+ * Sequences that grow together, each from its own length. Their keys and values lie in pages, which
+ * whoever seats the sequences deals out: they may share pages that are full.
  */
 export class CachedPass {
-  /** Tokens in each sequence so far. Shrink one to take its last tokens back. */
-  readonly lengths: Int32Array;
-  /** int32 (B, maxT) New tokens; write them, or let {@link Device.sample} do so. */
+  /** Most tokens of a sequence. */
+  readonly capacity: number;
+  /** Most new tokens of a call. */
+  readonly maxTokens: number;
+  /** int32 (maxTokens) New tokens, sequence by sequence; write them, or let `sample` do so. */
   readonly ids: Tensor;
   readonly #arena: Arena;
   readonly #caches: { k: Tensor; v: Tensor }[];
-  /** (B, C) Normalised embedding of each sequence's last token, for smearing. */
+  /** What each sequence has, for most of them: see {@link CallTensors}. */
   readonly #previous: Tensor;
-  /** (B) Each sequence's last token as a number, −1 for none; where bigrams are embedded. */
   readonly #previousIds: Tensor | undefined;
-  /** int32 (B) Lengths before a call. */
+  readonly #pages: Tensor;
   readonly #positions: Tensor;
-  /** int32 (B) The row of each sequence's last new token. */
   readonly #lastRows: Tensor;
-  /** int32 (B) The sequences that {@link adopt} fills. */
-  readonly #adopting: Tensor;
+  /** A page on its way to another, and which two they are. */
+  readonly #copied: Tensor;
+  readonly #places: Tensor;
   readonly #act: Activations;
-  /** (B, T, C) The final residual stream of the last call. */
-  #final: Tensor;
   readonly #head: LossHead;
   /** (capacity, D/2) For rotary embeddings. */
   readonly #tables: { cos: Tensor; sin: Tensor };
+  /** Those of the last call: the next is mostly like it. */
+  #tensors: CallTensors | undefined;
+  /** Tokens in each sequence so far. */
+  #lengths = new Int32Array(0);
+  /** (B, T, C) The final residual stream of the last call. */
+  #final: Tensor;
 
   /**
-   * Plans memory for `B` sequences of up to `capacity` tokens, at most `maxT` new ones a call.
+   * Plans memory.
    *
    * @throws {UserError} when the device cannot hold it; nothing stays allocated.
    */
-  constructor(
-    readonly model: GPT,
-    readonly B: number,
-    readonly capacity: number,
-    readonly maxT: number,
-  ) {
-    const { device, config, parts, kept } = model;
+  constructor(readonly model: GPT, { rows, tokens, capacity, pages }: CachedPassSize) {
+    const { device, config, parts, kept: { activations } } = model;
     const { nEmbd: C, nKvHead: Hkv, nLayer } = config;
-    const D = headSize(config);
-    const arena = this.#arena = new Arena(device);
-    this.lengths = new Int32Array(B);
+    this.capacity = capacity;
+    this.maxTokens = tokens;
+    const arena = this.#arena = new Arena(device), page = [PAGE_ROWS, Hkv, headSize(config)];
     this.#caches = Array.from({ length: nLayer }, (_, layer) => ({
-      k: arena.tensor(`key cache of layer ${layer}`, [B, capacity, Hkv, D], kept.activations),
-      v: arena.tensor(`value cache of layer ${layer}`, [B, capacity, Hkv, D], kept.activations),
+      k: arena.tensor(`key cache of layer ${layer}`, [pages, ...page], activations),
+      v: arena.tensor(`value cache of layer ${layer}`, [pages, ...page], activations),
     }));
-    this.#previous = arena.tensor("embeddings of the last tokens", [B, C]);
-    if (parts.bigram) this.#previousIds = arena.tensor("last tokens", [B, 1]);
-    this.#positions = arena.tensor("lengths of sequences", [B], "int32");
-    this.#lastRows = arena.tensor("rows of last tokens", [B], "int32");
-    this.#adopting = arena.tensor("adopting sequences", [B], "int32");
-    const shapes = Object.entries(activationShapes(model, B, maxT));
+    this.#copied = arena.tensor("copied page", [1, ...page], activations);
+    this.#places = arena.tensor("places of the copied page", [2], "int32");
+    this.#previous = arena.tensor("embeddings of the last tokens", [rows, C]);
+    if (parts.bigram) this.#previousIds = arena.tensor("last tokens", [rows, 1]);
+    const most = Math.ceil(capacity / PAGE_ROWS);
+    this.#pages = arena.tensor("pages of sequences", [rows, most], "int32");
+    this.#positions = arena.tensor("lengths of sequences", [rows], "int32");
+    this.#lastRows = arena.tensor("rows of last tokens", [rows], "int32");
     const types = activationTypes(model);
-    const tensors = shapes.map(([name, shape]) => [
+    const tensors = Object.entries(activationShapes(model, 1, tokens)).map(([name, shape]) => [
       name,
       arena.tensor(`${name} of cached sequences`, shape, types[name as keyof Activations]),
     ]);
     this.#act = Object.fromEntries(tensors) as Activations;
-    this.ids = this.#act.ids;
+    this.ids = device.view(this.#act.ids, [tokens]);
     this.#final = this.#act.final;
-    this.#head = new LossHead(model, arena, B, false);
-    this.reset();
+    this.#head = new LossHead(model, arena, rows, false);
     this.#tables = rotaryTensors(model, arena, capacity);
   }
 
-  /** The activations for T new tokens a sequence. */
-  #activations(T: number): Activations {
-    if (T === this.maxT) return this.#act;
-    const shapes = Object.entries(activationShapes(this.model, this.B, T));
-    const views = shapes.map(([name, shape]) => [
+  /**
+   * Decides which sequences the next calls of {@link forward} go on with. Overwrites {@link ids}.
+   *
+   * @param seats One for each, in their order.
+   */
+  seat(seats: readonly Seat[]): void {
+    const { device, config: { nEmbd: C } } = this.model, B = seats.length;
+    this.#lengths = Int32Array.from(seats, ({ length }) => length);
+    const most = this.#pages.shape[1], table = new Int32Array(B * most);
+    seats.forEach(({ pages }, b) => table.set(pages, b * most));
+    device.write(this.#pages, table);
+    if (this.#previousIds) {
+      device.write(this.#previousIds, Float32Array.from(seats, ({ last }) => last ?? -1));
+    }
+    const ids = device.view(this.ids, [B]), previous = device.view(this.#previous, [B, C]);
+    device.write(ids, Int32Array.from(seats, ({ last }) => last ?? 0));
+    embed(this.model, ids, device.view(this.#act.mixed, [B, C]), previous);
+    seats.forEach(({ last }, b) => {
+      if (last === undefined) device.write(previous, new Float32Array(C), b * C);
+    });
+  }
+
+  /** The tensors for T new tokens of each of B sequences. */
+  #tensorsFor(B: number, T: number): CallTensors {
+    if (this.#tensors?.B === B && this.#tensors.T === T) return this.#tensors;
+    const { device } = this.model;
+    const views = Object.entries(activationShapes(this.model, B, T)).map(([name, shape]) => [
       name,
-      this.model.device.view(this.#act[name as keyof Activations]!, shape),
+      device.view(this.#act[name as keyof Activations]!, shape),
     ]);
-    return Object.fromEntries(views) as Activations;
+    const ofRows = (tensor: Tensor) => device.view(tensor, [B, ...tensor.shape.slice(1)]);
+    return this.#tensors = {
+      B,
+      T,
+      act: Object.fromEntries(views) as Activations,
+      previous: ofRows(this.#previous),
+      previousIds: this.#previousIds && ofRows(this.#previousIds),
+      pages: ofRows(this.#pages),
+      positions: ofRows(this.#positions),
+      lastRows: ofRows(this.#lastRows),
+    };
   }
 
   /**
@@ -140,21 +213,20 @@ export class CachedPass {
    * @throws {RangeError} when a sequence would outgrow the capacity.
    */
   forward(T: number): void {
-    const { model, model: { device, config, parts }, B } = this;
-    if (T > this.maxT || this.lengths.some((length) => length + T > this.capacity)) {
+    const { model, model: { device, config, parts } } = this, B = this.#lengths.length;
+    if (B * T > this.maxTokens || this.#lengths.some((length) => length + T > this.capacity)) {
       throw new RangeError(`${T} more tokens do not fit into ${this.capacity}`);
     }
-    const act = this.#activations(T);
+    const { act, previous, previousIds, pages, positions, lastRows } = this.#tensorsFor(B, T);
     const { ids, x0, mixed: embedded, middle: normed, remembered } = act;
-    device.write(this.#positions, this.lengths);
-    device.write(this.#lastRows, this.lengths.map((_, b) => b * T + T - 1));
+    device.write(positions, this.#lengths);
+    device.write(lastRows, this.#lengths.map((_, b) => b * T + T - 1));
 
     embed(model, ids, embedded, normed);
-    smear(model, x0, normed, { previous: this.#previous });
-    device.gatherRows({ out: this.#previous, x: normed, index: this.#lastRows });
-    this.#embedBigrams(act);
+    smear(model, x0, normed, { previous });
+    device.gatherRows({ out: previous, x: normed, index: lastRows });
+    this.#embedBigrams(act, previousIds);
 
-    const positions = this.#positions;
     const inputs = { ids, x0, bigrams: act.bigrams };
     const rotary = { ...this.#tables, scale: parts.qkScale };
     const windows = windowSizes(config, parts.windows);
@@ -165,8 +237,9 @@ export class CachedPass {
     this.#caches.forEach(({ k: kCache, v: vCache }, layer) => {
       const attend = () => {
         const { attended: out, q, k, v } = act, window = windows[layer];
-        device.appendCache({ q, k, v, kCache, vCache, positions, ...rotary });
-        device.attentionWithCache({ out, q, kCache, vCache, positions, window });
+        const cached = { q, kCache, vCache, pages, positions };
+        device.appendCache({ ...cached, k, v, ...rotary });
+        device.attentionWithCache({ ...cached, out, window });
       };
       const own = { ...act, x: inputOf(layer) };
       forwardBlock(model, layer, inputs, own, act, outputOf(layer), attend);
@@ -178,12 +251,12 @@ export class CachedPass {
       device.combineNorm({ ...streams, normed: final, a: 1, b });
     } else device.rmsNorm({ out: final, x });
     this.#final = final;
-    for (let b = 0; b < B; b++) this.lengths[b] += T;
+    for (let b = 0; b < B; b++) this.#lengths[b] += T;
   }
 
   /** The embeddings of the new tokens' bigrams, where the model has them. */
-  #embedBigrams({ ids, bigramIds: out, bigrams }: Activations): void {
-    const previous = this.#previousIds, { model } = this;
+  #embedBigrams({ ids, bigramIds: out, bigrams }: Activations, previous: Tensor | undefined): void {
+    const { model } = this;
     if (!previous || !out || !bigrams) return;
     model.device.bigramIds({ out, ids, previous, buckets: bigramRows(model.config) });
     embedBigrams(model, out, bigrams);
@@ -191,56 +264,20 @@ export class CachedPass {
 
   /** (B, V) Capped logits of the token after the last {@link forward}, valid until the next. */
   logits(): Tensor {
-    return this.#head.logits(this.#final, this.#lastRows, 0, this.B);
+    return this.#head.logits(this.#final, this.#lastRows, 0, this.#lengths.length);
   }
 
-  /**
-   * Takes over the single sequence of another pass of the same capacity as the beginning of some
-   * of the sequences here.
-   *
-   * @param rows Which of the sequences here.
-   */
-  adopt(other: CachedPass, rows: readonly number[]): void {
-    const { device } = this.model;
-    device.write(this.#adopting, Int32Array.from(rows));
-    const bySequence = (tensor: Tensor) =>
+  /** Copies keys and values of a page to another, in all layers. */
+  copyPage(from: number, to: number): void {
+    const { device } = this.model, index = this.#places;
+    device.write(index, Int32Array.of(from, to));
+    const byPage = (tensor: Tensor) =>
       device.view(tensor, [tensor.shape[0], tensor.size / tensor.shape[0]]);
-    const adopt = (to: Tensor, from: Tensor) => {
-      const out = bySequence(to), x = bySequence(from), index = this.#adopting;
-      rows.forEach((_, start) => device.scatterRows({ out, x, index, start }));
-    };
-    this.#caches.forEach(({ k, v }, layer) => {
-      adopt(k, other.#caches[layer].k);
-      adopt(v, other.#caches[layer].v);
-    });
-    adopt(this.#previous, other.#previous);
-    if (this.#previousIds && other.#previousIds) adopt(this.#previousIds, other.#previousIds);
-    for (const row of rows) this.lengths[row] = other.lengths[0];
-  }
-
-  /**
-   * Takes the last tokens of sequences back: sets {@link lengths} and restores what depends on the
-   * token before.
-   *
-   * @param lengths The new length of each sequence, at least 1.
-   * @param lastTokens The last token that each keeps.
-   */
-  rewind(lengths: Int32Array, lastTokens: Int32Array): void {
-    const { device } = this.model;
-    this.lengths.set(lengths);
-    const ids = device.view(this.ids, [this.B]);
-    device.write(ids, lastTokens);
-    const embedded = device.view(this.#act.mixed, this.#previous.shape);
-    embed(this.model, ids, embedded, this.#previous);
-    if (this.#previousIds) device.write(this.#previousIds, Float32Array.from(lastTokens));
-  }
-
-  /** Empties all sequences. */
-  reset(): void {
-    this.lengths.fill(0);
-    const { device } = this.model;
-    device.zero({ x: this.#previous });
-    if (this.#previousIds) device.write(this.#previousIds, new Float32Array(this.B).fill(-1));
+    const copied = byPage(this.#copied);
+    for (const cache of this.#caches.flatMap(({ k, v }) => [byPage(k), byPage(v)])) {
+      device.gatherRows({ out: copied, x: cache, index });
+      device.scatterRows({ out: cache, x: copied, index, start: 1 });
+    }
   }
 
   /** Gives the memory back. */

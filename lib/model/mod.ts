@@ -9,7 +9,7 @@ export type { ModelConfig } from "../model_config.ts";
 export { type ModelParts, NEWEST_PARTS, type ValueGate } from "../model_parts.ts";
 export { Arena } from "./arena.ts";
 export { backwardOrder } from "./backward_order.ts";
-export { CachedPass } from "./cached_pass.ts";
+export { CachedPass, type CachedPassSize, type Seat } from "./cached_pass.ts";
 export {
   backoutLayer,
   bigramRows,

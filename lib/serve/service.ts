@@ -29,7 +29,8 @@ export interface Desk {
    * not read yet waits, and is never more than an answer's own length.
    *
    * @param signal Takes out those that have not ended, when it is aborted.
-   * @returns For each answer its tokens. It throws what ended it early: the engine's error, or the
+   * @returns For each answer its tokens. Leaving one early, with `break` or `return()`, takes that
+   * answer out. It throws what ended it early: the engine's error, or the
    * signal's reason.
    * @throws {BusyError} when too many answers wait already.
    */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Device, Hardware } from "../device/mod.ts";
+import { type Device, type Hardware, PAGE_ROWS } from "../device/mod.ts";
 import { Engine } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
 import {
@@ -25,6 +25,16 @@ export interface ModelShape {
   dtype?: ComputeType;
   /** Type of its weights where it is not trained; float32 unless given. */
   weights?: WeightType;
+}
+
+/** Texts that are generated at once. */
+export interface TextsAtOnce {
+  /** How many at most. */
+  rows: number;
+  /** Most tokens of each; the model's own length unless given. */
+  capacity?: number;
+  /** Of how many tokens keys and values are kept, of all together; of all that they may have. */
+  cacheTokens?: number;
 }
 
 /** What generating text needs, in bytes. */
@@ -49,48 +59,48 @@ const NO_TOKENIZER = { bosId: 0, encodeSpecial: () => 1, encode: () => [], decod
  * Counts what generating text needs: the model, and an engine with its caches.
  *
  * @param device Where it would run.
- * @param rows Texts at a time.
- * @param capacity Most tokens of each; the model's own length unless given.
+ * @param texts How many texts at once, and how long they may be.
  * @throws {UserError} when the device cannot hold one of the tensors, or all caches together,
  * however much it has free.
  */
 export async function countAnswers(
   device: Hardware,
   { config, ...options }: ModelShape,
-  { rows, capacity = config.sequenceLen }: { rows: number; capacity?: number },
+  { rows, capacity = config.sequenceLen, cacheTokens = rows * capacity }: TextsAtOnce,
 ): Promise<AnswerMemory> {
   const counted = device.counting();
   const [model, weights] = added(counted, () => new GPT(counted, config, options));
   const cachePerToken = cacheBytesPerToken(new GPT(device.counting(), config, options));
-  const least = weights + rows * capacity * cachePerToken, { limit } = device.memory;
+  const least = weights + cacheTokens * cachePerToken, { limit } = device.memory;
   if (least > Math.min(limit, NO_DEVICE_HAS)) {
     // As many texts are not even made up.
     const detail = { kind: "memory", tensor: "the KV cache", bytes: least, limit } as const;
     throw new UserError(`the device has no room for the KV cache of ${rows} texts`, { detail });
   }
-  await answer(model, rows, capacity);
+  await answer(model, { rows, capacity, cacheTokens });
   return { weights, cachePerToken, total: counted.memory.peak, counted };
 }
 
-/** Reads the longest prompt and goes on from it for a token. */
-export async function answer(model: GPT, rows: number, capacity: number): Promise<void> {
-  const engine = new Engine(model, NO_TOKENIZER, { capacity });
-  const prompt = Array<number>(capacity - 1).fill(0);
-  await engine.generateBatch(Array(rows).fill(prompt), { maxTokens: 1 });
+/** Reads the longest prompt, and goes on from it for a token beside as many others as there may be. */
+export async function answer(model: GPT, texts: Required<TextsAtOnce>): Promise<void> {
+  const engine = new Engine(model, NO_TOKENIZER, texts);
+  const prompt = Array<number>(texts.capacity - 1).fill(0), options = { maxTokens: 1 };
+  const sequences = Array.from({ length: texts.rows }, (_, row) => {
+    return engine.add(row === 0 ? prompt : [0], options);
+  });
+  while (sequences.some(({ isRunning }) => isRunning)) await engine.step();
   engine.free();
 }
 
-/** Keys and values of a token of a sequence: what is left when what comes once is taken away. */
+/** Keys and values of a token, in all layers: a page more, divided. */
 function cacheBytesPerToken(model: GPT): number {
-  // So many that no rounding is left.
-  const some = 64;
-  const bytes = (rows: number, capacity: number) => {
-    const [pass, bytes] = added(model.device, () => new CachedPass(model, rows, capacity, 1));
+  const bytes = (pages: number) => {
+    const size = { rows: 1, tokens: 1, capacity: PAGE_ROWS, pages };
+    const [pass, bytes] = added(model.device, () => new CachedPass(model, size));
     pass.free();
     return bytes;
   };
-  const of = (capacity: number) => bytes(2, capacity) - bytes(1, capacity);
-  return (of(2 * some) - of(some)) / some;
+  return (bytes(2) - bytes(1)) / PAGE_ROWS;
 }
 
 /** What something adds to a device's memory when it is made. */

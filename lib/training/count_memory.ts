@@ -232,7 +232,8 @@ async function measure(model: GPT): Promise<void> {
   pass.batch.write(new Int32Array(problems * T));
   pass.forward();
   pass.free();
-  await answer(model, problems, T + longest);
+  const capacity = T + longest;
+  await answer(model, { rows: problems, capacity, cacheTokens: problems * capacity });
 }
 
 /** Fetches copies that were all made before. */

@@ -67,7 +67,12 @@ export { type Recipe, RECIPE_NAMES, type RecipeName, RECIPES } from "./recipes.t
 export { type EvalOptions, type EvalSettings, runEval } from "./run_eval.ts";
 export { checkFits, formatBytes, type Need } from "./room.ts";
 export { sayEra } from "./say_era.ts";
-export { type AnswerMemory, countAnswers, type ModelShape } from "./count_answers.ts";
+export {
+  type AnswerMemory,
+  countAnswers,
+  type ModelShape,
+  type TextsAtOnce,
+} from "./count_answers.ts";
 export { countTraining, type TrainingMemory, type WhatElse } from "./count_memory.ts";
 export {
   type Fitting,

@@ -8,7 +8,7 @@ import { type Instead, UserError } from "../errors.ts";
 import type { ComputeType } from "../model/mod.ts";
 import { SINGLE, together } from "../ranks/mod.ts";
 import { computeTypes } from "./compute_type.ts";
-import { countAnswers, type ModelShape } from "./count_answers.ts";
+import { countAnswers, type ModelShape, type TextsAtOnce } from "./count_answers.ts";
 import { countTraining, type TrainingMemory, type WhatElse } from "./count_memory.ts";
 import { type Fitting, fittingRows, orMemoryError, Room } from "./fitting_rows.ts";
 import type { RunIo } from "./io.ts";
@@ -143,22 +143,17 @@ function insteadOf(found: readonly Fitting[], recompute: boolean): Instead | und
 /**
  * What generating text needs, in words. Refuses what does not fit.
  *
- * @param rows Texts at a time.
- * @param capacity Most tokens of each; the model's own length unless given.
- * @param isGuess Whether they may be fewer and shorter: then only what the model needs in any case
- * must fit.
+ * @param texts How many texts at once, and how long they may be; with `isGuess` they may be fewer and
+ * shorter, and only what the model needs in any case must fit.
  * @throws {UserError} where the device has too little memory.
  */
 export async function planAnswers(
   device: Hardware,
   shape: ModelShape,
-  { rows, capacity = shape.config.sequenceLen, isGuess = false }: {
-    rows: number;
-    capacity?: number;
-    isGuess?: boolean;
-  },
+  { isGuess = false, ...texts }: TextsAtOnce & { isGuess?: boolean },
 ): Promise<string> {
-  const wanted = await orMemoryError(countAnswers(device, shape, { rows, capacity }));
+  const { rows, capacity = shape.config.sequenceLen, cacheTokens } = texts;
+  const wanted = await orMemoryError(countAnswers(device, shape, texts));
   const least = isGuess
     ? await orMemoryError(countAnswers(device, shape, { rows: 1, capacity: 2 }))
     : wanted;
@@ -167,8 +162,9 @@ export async function planAnswers(
   }
   const { weights, cachePerToken, total } = wanted instanceof UserError ? least : wanted;
   const all = wanted instanceof UserError ? "more than it has" : formatMemory(total);
+  const together = cacheTokens === undefined ? "" : `, ${cacheTokens} in cache`;
   return `memory: weights ${formatMemory(weights)}, KV cache ${formatMemory(cachePerToken)} a ` +
-    `token; ${all} for ${plural(rows, "text")} of ${capacity} tokens, ${roomOf(device)}`;
+    `token; ${all} for ${plural(rows, "text")} of ${capacity} tokens${together}, ${roomOf(device)}`;
 }
 
 /**

@@ -10,6 +10,7 @@ import { together } from "../ranks/mod.ts";
 import { type ComputeOptions, computeType, weightType } from "./compute_type.ts";
 import { whereModelsAre } from "./model_folders.ts";
 import type { RunIo } from "./io.ts";
+import type { TextsAtOnce } from "./count_answers.ts";
 import { findModel, type OpenedModel } from "./open_model.ts";
 import { planAnswers } from "./plan_memory.ts";
 import { sayEra } from "./say_era.ts";
@@ -47,7 +48,7 @@ export type ModelIo = DeviceIo & Pick<RunIo, "baseDir"> & Partial<Pick<RunIo, "a
 export async function withModel<T, Io extends ModelIo>(
   options: ModelOptions & WeightOptions & DeviceChoice,
   givenIo: Io,
-  texts: { rows: number; capacity?: number; isGuess?: boolean },
+  texts: TextsAtOnce & { isGuess?: boolean },
   run: (opened: OpenedModel, io: Io) => Promise<T>,
 ): Promise<T> {
   const io = await whereModelsAre(givenIo);

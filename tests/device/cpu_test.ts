@@ -3,7 +3,7 @@ import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/asser
 import { createCpuDevice } from "../../lib/device/cpu/mod.ts";
 import { CpuMemory } from "../../lib/device/cpu/memory.ts";
 import type { Device, Tensor } from "../../lib/device/mod.ts";
-import { groupTokens } from "../../lib/device/mod.ts";
+import { groupTokens, PAGE_ROWS } from "../../lib/device/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { randomNumbers } from "./check_operation.ts";
 
@@ -118,6 +118,26 @@ Deno.test("a failure on any thread is one clear error, and the device goes on", 
     device.embedding({ out, table, ids });
     assertEquals((await device.read(out, 4095 * 64, 1))[0], 1);
   }
+  await device.close();
+});
+
+Deno.test("rows of pages that do not exist are one clear error, and the device goes on", async () => {
+  const device = await createCpuDevice({ threads: 1 });
+  const row = () => device.allocate("row", [1, 1, 1, 4]);
+  const cache = () => device.allocate("cache", [2, PAGE_ROWS, 1, 4]);
+  const [cos, sin] = [1, 2].map(() => device.allocate("table", [3 * PAGE_ROWS, 2]));
+  const pages = device.allocate("pages", [1, 2], "int32");
+  const positions = device.allocate("positions", [1], "int32");
+  const cached = { q: row(), kCache: cache(), vCache: cache(), pages, positions };
+  const append = () => device.appendCache({ ...cached, k: row(), v: row(), cos, sin, scale: 1 });
+  const attend = () => device.attentionWithCache({ ...cached, out: row(), window: 100 });
+  for (const [page, position] of [[2, 70], [-1, 70], [1, 2 * PAGE_ROWS], [1, -1]]) {
+    device.write(pages, Int32Array.of(0, page));
+    device.write(positions, Int32Array.of(position));
+    for (const call of [append, attend]) assertThrows(call, Error, "an index is out of range");
+  }
+  device.write(positions, Int32Array.of(70));
+  for (const call of [append, attend]) call();
   await device.close();
 });
 

@@ -233,10 +233,10 @@ export class Float64Device implements Device {
   rotaryNorm(args: Args<"rotaryNorm">): void {
     this.#rotate(args);
   }
-  appendCache({ q, k, v, kCache, vCache, positions, ...tables }: Args<"appendCache">): void {
-    for (const x of [q, k]) this.#rotate({ x, ...tables, positions });
-    attention.appendCache(kCache, k, positions);
-    attention.appendCache(vCache, v, positions);
+  appendCache({ q, k, v, kCache, vCache, ...rest }: Args<"appendCache">): void {
+    for (const x of [q, k]) this.#rotate({ x, ...rest });
+    attention.appendCache(kCache, k, rest);
+    attention.appendCache(vCache, v, rest);
   }
   #rotate(
     { x, cos, sin, scale, rstd, positions }: Args<"rotaryNorm"> & { positions?: Tensor },
@@ -278,6 +278,9 @@ export class Float64Device implements Device {
   scatterRows({ out, x, index, start = 0 }: Args<"scatterRows">): void {
     const to = rows(out);
     rows(x).forEach((row, r) => to[data(index)[start + r]].set(row));
+  }
+  addElements({ x, index, values, count }: Args<"addElements">): void {
+    for (let i = 0; i < count; i++) data(x)[data(index)[i]] += data(values)[i];
   }
   softcap({ x, cap }: Args<"softcap">): void {
     data(x).forEach((e, i, all) => all[i] = Number.isFinite(e) ? cap * Math.tanh(e / cap) : NaN);

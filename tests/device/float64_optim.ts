@@ -103,26 +103,28 @@ export function cautiousUpdate(args: Args<"cautiousUpdate">): void {
 }
 
 export function sample(args: Args<"sample">): void {
-  const [out, logits, uniforms] = [args.out, args.logits, args.uniforms].map(data);
+  const [out, logits, uniforms, choices] = [args.out, args.logits, args.uniforms, args.choices]
+    .map(data);
   const columns = args.logits.shape[args.logits.shape.length - 1];
   for (let b = 0; b < out.length; b++) {
+    const [temperature, topK, topP, minP] = choices.subarray(4 * b);
     const row = Array.from(logits.subarray(b * columns, b * columns + args.vocabSize));
     if (row.some((z) => !(z < Infinity)) || row.every((z) => z === -Infinity)) {
       out[b] = NOT_NUMBERS;
       continue;
     }
     const order = row.map((_, i) => i).sort((i, j) => row[j] - row[i] || i - j);
-    if (args.temperature === 0) {
+    if (temperature === 0) {
       out[b] = order[0];
       continue;
     }
-    const weight = row.map((z) => Math.exp((z - row[order[0]]) / args.temperature));
+    const weight = row.map((z) => Math.exp((z - row[order[0]]) / temperature));
     const mass = (ids: number[]) => ids.reduce((sum, i) => sum + weight[i], 0);
-    let kept = args.topK > 0 ? order.slice(0, args.topK) : order;
+    let kept = topK > 0 ? order.slice(0, topK) : order;
     const total = mass(kept);
     let prefix = 0, reached = 0;
-    while (prefix < kept.length && reached < args.topP * total) reached += weight[kept[prefix++]];
-    kept = kept.slice(0, Math.max(1, prefix)).filter((i) => weight[i] >= args.minP);
+    while (prefix < kept.length && reached < topP * total) reached += weight[kept[prefix++]];
+    kept = kept.slice(0, Math.max(1, prefix)).filter((i) => weight[i] >= minP);
     kept.sort((i, j) => i - j);
     const threshold = uniforms[b] * mass(kept);
     let cumulative = 0;

@@ -43,8 +43,7 @@ Deno.test("each operation is in one file, of the same name for both devices", ()
 Deno.test("its kernel and its test are in files of that name as well", () => {
   const kernels = filesOf("kernels/cpu/assembly"), tests = filesOf("tests/device");
   for (const [operation, [file]] of Object.entries(places)) {
-    // Sampling is TypeScript on the CPU.
-    assert(kernels.has(file) || operation === "sample", `kernels/cpu/assembly/${file}.ts`);
+    assert(kernels.has(file), `kernels/cpu/assembly/${file}.ts`);
     const test = tests.get(`operations_${file}_test`);
     assert(test?.includes(`"${operation}"`), `${operation} in operations_${file}_test.ts`);
   }

@@ -1,12 +1,5 @@
 import { attended } from "./attended.ts";
-import {
-  checkOperation,
-  ints,
-  packed,
-  random,
-  type Spec,
-  testOperation,
-} from "./check_operation.ts";
+import { checkOperation, packed, random, type Spec, testOperation } from "./check_operation.ts";
 import type { Device, DType } from "../../lib/device/mod.ts";
 import { devices, type DeviceUnderTest, webGpu } from "./devices.ts";
 
@@ -141,62 +134,5 @@ testOperation("attention in 16 bits", both.filter(isGpu), async (device) => {
     const given = { ...isPacked ? fewPacked : few, dtype, products };
     await checkForward(device, given);
     await checkBackward(device, given);
-
-    const tokens = isPacked ? 40 : 1;
-    const rows = (T: number, heads: number) => random([2, T, heads, 20], 2, dtype);
-    const cached = { kCache: rows(300, 2), vCache: rows(300, 2), positions: ints([250, 3]) };
-    const args = { ...cached, out: rows(tokens, 4), q: rows(tokens, 4), window: 270 };
-    await checkOperation(device, "attentionWithCache", args, products);
-  }
-});
-
-testOperation("appendCache", devices, async (device) => {
-  const shapes = [[1, 1, 3, 1, 1, 4], [3, 5, 12, 4, 2, 6], [2, 3, 40, 6, 2, 32]];
-  for (const [B, T, S, H, Hkv, D] of shapes) {
-    const heads = (heads: number, T: number) => random([B, T, heads, D], 3);
-    const args = {
-      q: heads(H, T),
-      k: heads(Hkv, T),
-      v: heads(Hkv, T),
-      kCache: heads(Hkv, S),
-      vCache: heads(Hkv, S),
-      positions: ints([2, 0, 7].slice(0, B)),
-      cos: random([S, D / 2]),
-      sin: random([S, D / 2]),
-      scale: 1.2,
-    };
-    await checkOperation(device, "appendCache", args, undefined, ["k"]);
-  }
-});
-
-/** Checks new queries over caches of S keys. */
-async function checkCached(device: Device, T: number, sizes: number[], window: number, S = 210) {
-  const [B, H, Hkv, D] = sizes;
-  const cache = () => random([B, S, Hkv, D], 2);
-  await checkOperation(device, "attentionWithCache", {
-    out: random([B, T, H, D]),
-    q: random([B, T, H, D], 2),
-    kCache: cache(),
-    vCache: cache(),
-    positions: ints([170, 0, 63].slice(0, B)),
-    window,
-  });
-}
-
-testOperation("attentionWithCache, one query and many", devices, async (device) => {
-  for (const T of [1, 3, 40]) {
-    for (const sizes of [[3, 4, 2, 20], [2, 2, 1, 128], [2, 4, 2, 6]]) {
-      for (const window of [0, 10, 100, 1 << 20]) await checkCached(device, T, sizes, window);
-    }
-  }
-});
-
-testOperation("attentionWithCache, heads of any even size", devices, async (device) => {
-  for (const D of [2, 66, 130, 256, 258, 260, 512]) await checkCached(device, 1, [2, 2, 1, D], 100);
-});
-
-testOperation("attentionWithCache, keys in parts", [tiles], async (device) => {
-  for (const S of [257, 1100]) {
-    for (const window of [260, 1 << 20]) await checkCached(device, 3, [3, 2, 1, 6], window, S);
   }
 });

@@ -53,3 +53,15 @@ testOperation("gatherRows and scatterRows", devices, async (device) => {
     await checkOperation(device, "scatterRows", { out: many, x: few, index, start: 2 });
   }
 });
+
+testOperation("addElements adds to single elements", devices, async (device) => {
+  for (const count of [0, 1, 5, 70]) {
+    const index = ints(Array.from({ length: 80 }, (_, i) => (i * 37) % 105));
+    await checkOperation(device, "addElements", {
+      x: random([7, 15]),
+      index,
+      values: random([90]),
+      count,
+    });
+  }
+});

@@ -2,14 +2,11 @@
 import type { GPT } from "../../lib/model/mod.ts";
 import { Pass } from "../../lib/model/mod.ts";
 
-/**
- * The token that the model finds most likely after each token of each sequence, from one forward
- * pass over all of them, padded on the right.
- */
-export async function greedyTokens(
+/** Capped logits after each token of each sequence, from one forward pass over all, padded right. */
+async function logitsOf(
   model: GPT,
   sequences: readonly (readonly number[])[],
-): Promise<number[][]> {
+): Promise<Float32Array[][]> {
   const { device, config: { vocabSize } } = model;
   const B = sequences.length, T = Math.max(...sequences.map((ids) => ids.length));
   const pass = new Pass(model, B, T);
@@ -18,13 +15,27 @@ export async function greedyTokens(
   pass.batch.write(x, new Int32Array(B * T));
   pass.forward();
   const logits = pass.head.logits(pass.final, pass.batch.index, 0, B * T);
-  const values = await device.read(logits);
+  const values = await device.read(logits) as Float32Array;
   const V = logits.shape[1];
   pass.free();
   return sequences.map((ids, b) =>
-    ids.map((_, t) => {
-      const row = values.subarray((b * T + t) * V, (b * T + t) * V + vocabSize);
-      return row.indexOf(Math.max(...row));
-    })
+    ids.map((_, t) => values.subarray((b * T + t) * V, (b * T + t) * V + vocabSize))
   );
+}
+
+/** Capped logits after each token of a sequence. */
+export async function uncachedLogits(
+  model: GPT,
+  tokens: readonly number[],
+): Promise<Float32Array[]> {
+  return (await logitsOf(model, [tokens]))[0];
+}
+
+/** The token that the model finds most likely after each token of each sequence. */
+export async function greedyTokens(
+  model: GPT,
+  sequences: readonly (readonly number[])[],
+): Promise<number[][]> {
+  const logits = await logitsOf(model, sequences);
+  return logits.map((rows) => rows.map((row) => row.indexOf(Math.max(...row))));
 }

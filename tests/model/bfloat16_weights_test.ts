@@ -2,9 +2,10 @@
 import { assertEquals, assertLess, assertThrows } from "@std/assert";
 import { bfloat16ToFloat32, float32ToBfloat16 } from "../../lib/bfloat16.ts";
 import type { Device } from "../../lib/device/mod.ts";
-import { CachedPass, GPT, initialParameters, type ModelConfig } from "../../lib/model/mod.ts";
+import { GPT, initialParameters, type ModelConfig } from "../../lib/model/mod.ts";
 import { devices } from "../device/devices.ts";
 import { relativeError } from "./parity.ts";
+import { freshPass } from "./fresh_pass.ts";
 
 const device = devices.find(({ name }) => name === "cpu")!.device!;
 
@@ -27,7 +28,7 @@ const values = (name: string, count: number) =>
 async function logits(device: Device, model: GPT): Promise<Float32Array[]> {
   const found: Float32Array[] = [];
   for (const [B, T] of [[1, 1], [2, 5], [2, 40]]) {
-    const pass = new CachedPass(model, B, 60, T);
+    const pass = freshPass(model, B, 60, T);
     for (const length of [T, 1]) {
       device.write(pass.ids, Int32Array.from({ length: B * length }, (_, i) => i * 7 % 301));
       pass.forward(length);

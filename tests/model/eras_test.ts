@@ -6,13 +6,14 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import { join } from "@std/path";
 import { saveBaseCheckpoint } from "../../lib/checkpoint/disk/mod.ts";
 import { openParts, type StoredTensor } from "../../lib/checkpoint/mod.ts";
-import type { Device, Tensor } from "../../lib/device/mod.ts";
+import { type Device, PAGE_ROWS, type Tensor } from "../../lib/device/mod.ts";
 import { CachedPass, type GPT, Pass, windowSizes } from "../../lib/model/mod.ts";
 import { devices } from "../device/devices.ts";
 import { Float64Device } from "../device/float64_device.ts";
 import { inTempDir } from "../temp_dir.ts";
 import { ERA_FOLDERS, eraFolder, type EraNumbers, loadEra, openEra, readEra } from "./eras.ts";
 import { maxError } from "./parity.ts";
+import { ownPages } from "./fresh_pass.ts";
 
 for (const name of ERA_FOLDERS) {
   Deno.test(`${name}: its windows and the number of its parameters`, async () => {
@@ -179,26 +180,35 @@ function longRows(name: string): Promise<LongRows> {
 }
 
 /**
- * A row in pieces, then token by token, to its end beyond the model's sequences; beside it in the
- * same cache a row that took over its beginning, and goes on with other tokens.
+ * A row in pieces, then token by token, to its end beyond the model's sequences; beside it a row that
+ * shares the pages of its beginning, and goes on with other tokens.
  */
 async function checkCached(model: GPT, long: LongRows): Promise<void> {
   const { rows: [x, other], shared, logits: rows } = long, T = x.length;
   const { device, config: { vocabSize: V } } = model;
-  const prompt = new CachedPass(model, 1, T, shared), cached = new CachedPass(model, 2, T, 1);
+  const [own, others] = ownPages(2, T), whole = Math.floor(shared / PAGE_ROWS);
+  const pages = [...own, ...others].length;
+  const pass = new CachedPass(model, { rows: 2, tokens: shared, capacity: T, pages });
+  pass.seat([{ pages: own, length: 0 }]);
   let start = 0;
   for (const end of [5, 9, shared]) {
-    device.write(prompt.ids, x.subarray(start, end));
-    prompt.forward(end - start);
-    const found = (await floats(device, prompt.logits())).subarray(0, V);
+    device.write(pass.ids, x.subarray(start, end));
+    pass.forward(end - start);
+    const found = (await floats(device, pass.logits())).subarray(0, V);
     assertClose(found, rows[0].subarray((end - 1) * V, end * V), `after ${end} tokens`);
     start = end;
   }
-  cached.adopt(prompt, [0, 1]);
+  pass.copyPage(own[whole], others[whole]);
+  const rowPages = [own, [...own.slice(0, whole), ...others.slice(whole)]];
+  const seat = (length: number) =>
+    pass.seat([x, other].map((tokens, row) => {
+      return { pages: rowPages[row], length, last: tokens[length - 1] };
+    }));
+  seat(shared);
   const step = async (t: number) => {
-    device.write(cached.ids, Int32Array.of(x[t], other[t]));
-    cached.forward(1);
-    const logits = await floats(device, cached.logits());
+    device.write(pass.ids, Int32Array.of(x[t], other[t]));
+    pass.forward(1);
+    const logits = await floats(device, pass.logits());
     for (const [row, wanted] of rows.entries()) {
       const found = logits.subarray(row * logits.length / 2).subarray(0, V);
       assertClose(found, wanted.subarray(t * V, (t + 1) * V), `row ${row}, token ${t}`);
@@ -206,9 +216,9 @@ async function checkCached(model: GPT, long: LongRows): Promise<void> {
   };
   for (let t = start; t < start + 3; t++) await step(t);
   // Two tokens are taken back, and read again.
-  cached.rewind(cached.lengths.map((length) => length - 2), Int32Array.of(x[start], other[start]));
+  seat(start + 1);
   for (let t = start + 1; t < T; t++) await step(t);
-  for (const part of [prompt, cached]) part.free();
+  pass.free();
 }
 
 /** (N, V) The logits of every row. */

@@ -2,11 +2,12 @@
 import { assertLess, assertThrows } from "@std/assert";
 import type { Device, Tensor } from "../../lib/device/mod.ts";
 import { UserError } from "../../lib/errors.ts";
-import { CachedPass, GPT, type ModelConfig, Pass } from "../../lib/model/mod.ts";
+import { GPT, type ModelConfig, Pass } from "../../lib/model/mod.ts";
 import { randomNumbers } from "../device/check_operation.ts";
 import { devices } from "../device/devices.ts";
 import { Float64Device } from "../device/float64_device.ts";
 import { relativeError } from "./parity.ts";
+import { freshPass } from "./fresh_pass.ts";
 
 /** A small model with heads of D numbers. */
 function configOf(D: number, nHead: number, nKvHead = nHead): ModelConfig {
@@ -23,7 +24,7 @@ async function results(device: Device, config: ModelConfig): Promise<Map<string,
   await model.load((_, __, count) =>
     Promise.resolve(Float32Array.from({ length: count }, () => 0.6 * (next() - 0.5)))
   );
-  const pass = new Pass(model, B, T, { training: true }), cached = new CachedPass(model, B, 40, T);
+  const pass = new Pass(model, B, T, { training: true }), cached = freshPass(model, B, 40, T);
   const loss = device.allocate("loss", [1]);
   const ids = Int32Array.from({ length: B * T }, () => Math.floor(next() * config.vocabSize));
   pass.batch.write(ids, ids.map((id, i) => i % 3 === 0 ? -1 : (id + 1) % config.vocabSize));

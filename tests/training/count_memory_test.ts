@@ -204,8 +204,9 @@ for (const [kind, open] of Object.entries(kinds)) {
       const counted = await countAnswers(device, shape, { rows: 2 });
       const model = new GPT(device, shape.config, shape);
       const tokenizer = { bosId: 0, encodeSpecial: () => 1, encode: () => [], decode: () => "" };
-      const engine = new Engine(model, tokenizer);
-      const prompt = Array<number>(shape.config.sequenceLen - 1).fill(3);
+      const { sequenceLen } = shape.config;
+      const engine = new Engine(model, tokenizer, { rows: 2, cacheTokens: 2 * sequenceLen });
+      const prompt = Array<number>(sequenceLen - 1).fill(3);
       await engine.generateBatch([prompt, prompt], { maxTokens: 1 });
       const { peak } = device.memory;
       assertEquals(Math.max(counted.total, before.peak), peak);

@@ -314,6 +314,7 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       x: random([1, C], 1, dtype),
       index: ints([2]),
     })),
+    addElements: [{ x: random([3]), index: ints([2, 0]), values: random([2]), count: 2 }],
 
     softcapCrossEntropy: choices({ V: columns, gradientScale: [undefined, 1] })
       .map(({ V, gradientScale }) => ({
@@ -330,10 +331,8 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       logits: random([1, V]),
       vocabSize: V,
       uniforms: random([1]),
-      temperature: 1,
-      topK: 5,
-      topP: 0.9,
-      minP: 0.1,
+      choices: floats([1, 4], [1, 5, 0.9, 0.1]),
+      mostTopK: 5,
     })),
 
     adamW: choices({ types: kept, guard: guards, isCompact: yesOrNo })

@@ -8,6 +8,7 @@
  */
 import { multiplyTile } from "./attention_tile";
 import { packAcross, packAlong, roundUp } from "./pack";
+import { endOfPage, PAGE_ROWS, rowInPages } from "./pages";
 import { ARGUMENTS, parallelFrom, threadCount, workspace } from "./pool";
 import { addScaled, exp4, fma, log1, splat } from "./simd";
 
@@ -29,10 +30,14 @@ class Arguments {
   k: usize;
   v: usize;
   positions: usize;
+  pages: usize;
   starts: usize;
   batch: i32;
   time: i32;
+  /** Keys that a sequence has at most. */
   keys: i32;
+  /** How many pages there are. */
+  limit: i32;
   heads: i32;
   kvHeads: i32;
   headSize: i32;
@@ -63,9 +68,10 @@ export function attentionWorkspace(keys: i32, headSize: i32): u32 {
 }
 
 /**
- * Queries (batch, time, heads, headSize) at positions positions[b] + t (positions may be null)
- * over keys and values (batch, keys, kvHeads, headSize). `lse` may be null, and so may `starts`
- * (batch, time), before which a query sees nothing.
+ * Queries (batch, time, heads, headSize) over keys and values (batch, keys, kvHeads, headSize); or, at
+ * positions positions[b] + t, over those in `pages` (batch, keys / PAGE_ROWS) of caches (limit,
+ * PAGE_ROWS, kvHeads, headSize), which are else null. `lse` may be null, and so may `starts` (batch,
+ * time), before which a query sees nothing.
  */
 export function attention(
   out: usize,
@@ -74,10 +80,12 @@ export function attention(
   k: usize,
   v: usize,
   positions: usize,
+  pages: usize,
   starts: usize,
   batch: i32,
   time: i32,
   keys: i32,
+  limit: i32,
   heads: i32,
   kvHeads: i32,
   headSize: i32,
@@ -89,10 +97,12 @@ export function attention(
   args.k = k;
   args.v = v;
   args.positions = positions;
+  args.pages = pages;
   args.starts = starts;
   args.batch = batch;
   args.time = time;
   args.keys = keys;
+  args.limit = limit;
   args.heads = heads;
   args.kvHeads = kvHeads;
   args.headSize = headSize;
@@ -145,15 +155,29 @@ function packKeys(b: i32, kvHead: i32, first: i32, end: i32): void {
   packedValues = packedKeys + (<usize> (count * depth) << 2);
 
   const stride = <usize> (args.kvHeads * headSize) << 2;
-  const offset = <usize> (b * args.keys + firstKey) * stride + (<usize> (kvHead * headSize) << 2);
-  for (let i = 0; i < count; i += 8) {
-    const out = packedKeys + (<usize> (i * depth) << 2);
-    const source = args.k + offset + <usize> i * stride;
-    packAcross<f32>(out, 8, source, stride, end - firstKey - i, headSize, depth, 1);
-  }
-  const filled = end - firstKey;
+  const headOffset = <usize> (kvHead * headSize) << 2;
   const panelStride = <usize> count << 6;
-  packAlong(packedValues, 16, panelStride, args.v + offset, stride, headSize, filled, count, 1);
+  // A page at a time, which ends with a panel of keys.
+  for (let key = firstKey, next = key; key < end; key = next) {
+    next = min(end, endOfPage(key));
+    const offset = rowOfKey(b, key) * stride + headOffset;
+    for (let i = key; i < next; i += 8) {
+      const panel = packedKeys + (<usize> ((i - firstKey) * depth) << 2);
+      const source = args.k + offset + <usize> (i - key) * stride;
+      packAcross<f32>(panel, 8, source, stride, next - i, headSize, depth, 1);
+    }
+    const rows = packedValues + (<usize> (key - firstKey) << 6), filled = next - key;
+    const source = args.v + offset;
+    packAlong(rows, 16, panelStride, source, stride, headSize, filled, roundUp(filled, 8), 1);
+  }
+}
+
+/** The number of a sequence's key among all there are. */
+@inline
+function rowOfKey(b: i32, key: i32): usize {
+  if (!args.pages) return <usize> (b * args.keys + key);
+  const pages = args.pages + (<usize> (b * (args.keys / PAGE_ROWS)) << 2);
+  return rowInPages(pages, key, args.limit);
 }
 
 /** Attention of `count` queries from t on. */

@@ -1,4 +1,5 @@
 /** Copying and adding rows that are chosen by an index. */
+import { endOfPage, PAGE_ROWS, rowInPages } from "./pages";
 import { ARGUMENTS } from "./pool";
 import { overRows, rowsPerItem } from "./rows";
 import { addScaled } from "./simd";
@@ -92,6 +93,22 @@ function scatterItem(item: i32): void {
   }
 }
 
+/** x[index[i]] += values[i] for `count` places; x has `limit` elements. */
+export function addElements(
+  x: usize,
+  index: usize,
+  values: usize,
+  count: i32,
+  limit: i32,
+): void {
+  args.index = index;
+  args.limit = limit;
+  for (let i = 0; i < count; i++) {
+    const at = x + (chosen(i) << 2);
+    store<f32>(at, load<f32>(at) + load<f32>(values + (<usize> i << 2)));
+  }
+}
+
 /** out[tokens[g]] += Σ of x[rows[i]], i from starts[g] to starts[g+1], for `count` groups. */
 export function embeddingBackward(
   out: usize,
@@ -126,21 +143,30 @@ function groupItem(item: i32): void {
   }
 }
 
-/** cache[b, positions[b] + t] = x[b, t]; a cache has `limit` rows for each b, x `time`. */
+/**
+ * Row positions[b] + t of sequence b = x[b, t], in a cache of `limit` pages, of which `pages` (batch,
+ * perSequence) says whose they are; x has `time` rows for each b.
+ */
 export function appendCache(
   cache: usize,
   x: usize,
   positions: usize,
+  pages: usize,
   batch: i32,
   time: i32,
+  perSequence: i32,
   limit: i32,
   columns: i32,
 ): void {
   const stride = <usize> columns << 2;
   for (let b = 0; b < batch; b++) {
-    const position = load<i32>(positions + (<usize> b << 2));
-    if (position < 0 || position + time > limit) unreachable();
-    const to = cache + <usize> (b * limit + position) * stride;
-    memory.copy(to, x + <usize> (b * time) * stride, <usize> time * stride);
+    const position = load<i32>(positions + (<usize> b << 2)), end = position + time;
+    if (position < 0 || end > perSequence * PAGE_ROWS) unreachable();
+    const own = pages + (<usize> (b * perSequence) << 2);
+    for (let row = position, next = row; row < end; row = next) {
+      next = min(end, endOfPage(row));
+      const to = cache + rowInPages(own, row, limit) * stride;
+      memory.copy(to, x + <usize> (b * time + row - position) * stride, <usize> (next - row) * stride);
+    }
   }
 }

@@ -15,6 +15,7 @@ export {
 export { rmsNorm, rmsNormBackward } from "./norm";
 export { smear, smearBackward } from "./smear";
 export {
+  addElements,
   appendCache,
   embeddingBackward,
   gatherRows,
@@ -23,6 +24,8 @@ export {
 export { addValueEmbedding, addValueEmbeddingBackward } from "./value_embedding";
 export { rotaryNorm, rotaryNormBackward } from "./rotary";
 export { softcapCrossEntropy } from "./loss";
+export { sample } from "./sample";
+export { sampleWorkspace } from "./sample_kept";
 export { attention, attentionWorkspace } from "./attention";
 export { attentionBackward, attentionBackwardWorkspace } from "./attention_backward";
 export { attentionDecode } from "./attention_decode";

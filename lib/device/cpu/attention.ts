@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Operations } from "../operations.ts";
-import { attentionSizes, checkShapes, rowsOf } from "../shapes.ts";
+import { type Operations, PAGE_ROWS } from "../operations.ts";
+import { attentionSizes, cacheSizes, checkShapes, rowsOf } from "../shapes.ts";
 import type { Pool } from "./pool.ts";
 import { at } from "./tensor.ts";
 
@@ -32,7 +32,7 @@ export function attentionOperations(pool: Pool): Pick<Operations, Names> {
       checkShapes(fits, "attention", out, lse, q, k, v);
       pool.reserveWorkspace(attentionWorkspace(S, D) >>> 0);
       const tensors = [out, lse, q, k, v].map(at);
-      attention(...tensors, 0, at(starts), B, T, S, H, Hkv, D, Math.min(window, S));
+      attention(...tensors, 0, 0, at(starts), B, T, S, 0, H, Hkv, D, Math.min(window, S));
     },
     attentionBackward: ({ dq, dk, dv, delta, dout, out, lse, q, k, v, window, starts }) => {
       const { B, T, S, H, Hkv, D } = attentionSizes(q, k);
@@ -45,12 +45,11 @@ export function attentionOperations(pool: Pool): Pick<Operations, Names> {
       const tensors = [dq, dk, dv, delta, dout, out, lse, q, k, v, starts].map(at);
       attentionBackward(...tensors, B, T, H, Hkv, D, Math.min(window, T));
     },
-    attentionWithCache: ({ out, q, kCache, vCache, positions, window }) => {
-      const { B, T, S, H, Hkv, D } = attentionSizes(q, kCache);
-      const fits = out.size === q.size && vCache.size === kCache.size && positions.size >= B;
-      checkShapes(fits, "attentionWithCache", out, q, kCache, vCache, positions);
-      const inputs = [q, kCache, vCache, positions].map(at);
-      const sizes = [B, T, S, H, Hkv, D, Math.min(window, S)];
+    attentionWithCache: ({ out, window, ...cached }) => {
+      const { B, T, S, P, H, Hkv, D } = cacheSizes(cached), { q, kCache, vCache } = cached;
+      checkShapes(out.size === q.size, "attentionWithCache", out, q);
+      const inputs = [q, kCache, vCache, cached.positions, cached.pages].map(at);
+      const sizes = [B, T, S, P, H, Hkv, D, Math.min(window, S)];
       if (T <= MOST_DECODE_QUERIES) {
         pool.reserveWorkspace(4 * S + 16);
         attentionDecode(at(out), ...inputs, ...sizes);
@@ -59,17 +58,19 @@ export function attentionOperations(pool: Pool): Pick<Operations, Names> {
         attention(at(out), 0, ...inputs, 0, ...sizes);
       }
     },
-    appendCache: ({ q, k, v, kCache, vCache, positions, cos, sin, scale }) => {
-      const { B, T, S, H, Hkv, D } = attentionSizes(q, kCache), [limit, half] = rowsOf(cos);
+    appendCache: ({ k, v, cos, sin, scale, ...cached }) => {
+      const { B, T, S, P, H, Hkv, D } = cacheSizes(cached), [limit, half] = rowsOf(cos);
+      const { q, kCache, vCache, positions, pages } = cached;
       const fits = half === D / 2 && sin.size === cos.size && k.size === B * T * Hkv * D &&
-        v.size === k.size && vCache.size === kCache.size;
-      checkShapes(fits, "appendCache", q, k, v, kCache, vCache, cos, sin);
+        v.size === k.size;
+      checkShapes(fits, "appendCache", q, k, v, cos, sin);
       for (const [x, heads] of [[q, H], [k, Hkv]] as const) {
         const tensors = [at(x), at(cos), at(sin), 0, at(positions)];
         rotaryNorm(...tensors, B * T * heads, heads, T, D, limit, scale);
       }
       for (const [cache, x] of [[kCache, k], [vCache, v]]) {
-        appendCache(at(cache), at(x), at(positions), B, T, S, Hkv * D);
+        const tensors = [cache, x, positions, pages].map(at);
+        appendCache(...tensors, B, T, S / PAGE_ROWS, P, Hkv * D);
       }
     },
   };

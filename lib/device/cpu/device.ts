@@ -165,7 +165,7 @@ function deviceOn(memory: CpuMemory, pool: Pool, blas: Blas | undefined): Hardwa
     ...muonOperations(pool, memory),
     ...normOperations(pool, elementwise),
     ...rotaryOperations(pool),
-    ...sampleOperations(memory),
+    ...sampleOperations(pool),
     ...smearOperations(pool),
     ...valueEmbeddingOperations(pool),
   };

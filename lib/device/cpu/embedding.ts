@@ -11,13 +11,20 @@ import type { Pool } from "./pool.ts";
 import { at, isBfloat16, weightsAt } from "./tensor.ts";
 
 /** Operations of this file. */
-type Names = "embedding" | "embeddingBackward" | "bigramIds" | "gatherRows" | "scatterRows";
+type Names =
+  | "embedding"
+  | "embeddingBackward"
+  | "bigramIds"
+  | "gatherRows"
+  | "scatterRows"
+  | "addElements";
 
 /** Embedding {@link Operations} in WebAssembly. */
 export function embeddingOperations(pool: Pool, memory: CpuMemory): Pick<Operations, Names> {
   const gatherRows = pool.kernel("gatherRows");
   const scatterRows = pool.kernel("scatterRows");
   const embeddingBackward = pool.kernel("embeddingBackward");
+  const addElements = pool.kernel("addElements");
 
   return {
     embedding: ({ out, table, ids }) => {
@@ -56,6 +63,10 @@ export function embeddingOperations(pool: Pool, memory: CpuMemory): Pick<Operati
       checkShapes(rowsOf(out)[1] === columns, "scatterRows", out, x);
       checkShapes(start + rows <= index.size, "scatterRows", x, index);
       scatterRows(at(out), at(x), at(index) + 4 * start, rows, columns, limit);
+    },
+    addElements: ({ x, index, values, count }) => {
+      checkShapes(count <= Math.min(index.size, values.size), "addElements", x, index, values);
+      addElements(at(x), at(index), at(values), count, x.size);
     },
   };
 }

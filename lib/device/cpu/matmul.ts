@@ -10,7 +10,7 @@ import type { Pool } from "./pool.ts";
 import { at, isBfloat16, weightsAt } from "./tensor.ts";
 
 /** Up to this many rows a product reads b as it lies; from more on, packing it first pays. */
-const MOST_VECTOR_ROWS = 16;
+const MOST_VECTOR_ROWS = 64;
 
 /** Multiply-adds of one matrix from which calling a BLAS library pays. */
 const BLAS_FROM = 1 << 20;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import addElementsMain from "../../../kernels/webgpu/add_elements.wgsl" with { type: "text" };
 import bigramIdsMain from "../../../kernels/webgpu/bigram_ids.wgsl" with { type: "text" };
 import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
 import embeddingMain from "../../../kernels/webgpu/embedding.wgsl" with { type: "text" };
@@ -16,12 +17,19 @@ import { widthFor, WORKGROUP } from "./elementwise.ts";
 import type { Gpu, Slice } from "./gpu.ts";
 import { storage } from "./storage.ts";
 
+const ADD_ELEMENTS = element + addElementsMain;
 const EMBEDDING = halves + element + embeddingMain;
 const EMBEDDING_BACKWARD = halves + element + backwardMain;
 const GATHER_ROWS = element + gatherRowsMain;
 
 /** Operations of this file. */
-type Names = "embedding" | "embeddingBackward" | "bigramIds" | "gatherRows" | "scatterRows";
+type Names =
+  | "embedding"
+  | "embeddingBackward"
+  | "bigramIds"
+  | "gatherRows"
+  | "scatterRows"
+  | "addElements";
 
 /** See {@link Operations}. */
 export function embeddingOperations(gpu: Gpu): Pick<Operations, Names> {
@@ -64,6 +72,12 @@ export function embeddingOperations(gpu: Gpu): Pick<Operations, Names> {
 
     scatterRows({ out, x, index, start = 0 }) {
       moveRows(gpu, out, x, index, start, true);
+    },
+
+    addElements({ x, index, values, count }) {
+      checkShapes(count <= Math.min(index.size, values.size), "addElements", x, index, values);
+      const kernel = gpu.kernel(ADD_ELEMENTS, { WIDTH: 1 });
+      gpu.run(kernel, { x, index, values }, { count }, Math.ceil(count / WORKGROUP));
     },
   };
 }

@@ -23,21 +23,22 @@ const CHUNK = 2048;
  */
 export function sampleOperations(gpu: Gpu, parallel: boolean): Pick<Operations, "sample"> {
   return {
-    sample({ out, logits, uniforms, vocabSize, ...choice }) {
+    sample({ out, logits, uniforms, choices, vocabSize, mostTopK }) {
       const [rows, columns] = rowsOf(logits);
-      checkShapes(out.size === rows && uniforms.size >= rows, "sample", out, logits, uniforms);
-      const topK = choice.temperature === 0 ? 1 : choice.topK;
+      const fits = out.size === rows && uniforms.size >= rows && choices.size >= 4 * rows;
+      checkShapes(fits, "sample", out, logits, uniforms, choices);
       const chunks = Math.ceil(vocabSize / CHUNK), size = Math.ceil(vocabSize / chunks);
-      const args = { ...choice, topK, columns, vocabSize, size, chunks };
+      const args = { columns, vocabSize, size, chunks, mostTopK };
       // A search of each chunk pays where most tokens are left behind.
-      const fewAreKept = topK > 0 && 8 * topK <= vocabSize - (chunks - 1) * size;
+      const fewAreKept = mostTopK > 0 && 8 * mostTopK <= vocabSize - (chunks - 1) * size;
       const search = parallel && chunks > 1 && fewAreKept;
-      const candidates = search ? gpu.scratch(rows * chunks * topK) : undefined;
+      const candidates = search ? gpu.scratch(rows * chunks * mostTopK) : undefined;
       if (candidates) {
-        gpu.run(gpu.kernel(CANDIDATES), { candidates, logits }, args, [chunks, rows, 1]);
+        const kernel = gpu.kernel(CANDIDATES);
+        gpu.run(kernel, { candidates, logits, choices }, args, [chunks, rows, 1]);
       }
       const kernel = gpu.kernel(SAMPLE, { CANDIDATES: search });
-      gpu.run(kernel, { out, logits, uniforms, candidates }, args, [rows, 1, 1]);
+      gpu.run(kernel, { out, logits, uniforms, candidates, choices }, args, [rows, 1, 1]);
     },
   };
 }
