@@ -9,7 +9,7 @@ import { type CommandName, flagOf } from "./flag.ts";
 import { flagsOf } from "./flags.ts";
 
 /** What makes a run need less memory. */
-const LOWERED = ["deviceBatchSize", "batchSize", "maxSeqLen"];
+const LOWERED = ["deviceBatchSize", "batchSize", "maxSeqLen", "cacheTokens"];
 
 /** What makes a run need less where not even one row fits. */
 const SMALLER = ["maxSeqLen", "depth"];
@@ -61,6 +61,8 @@ export function wordError(
       return withAdvice(useCpu);
     case "noDawn":
       return withAdvice(`take Deno's own with ${flagOf("webgpu")} deno`, useCpu);
+    case "noApiKey":
+      return withAdvice(`say one with ${flagOf("apiKey")} or NANOCHAT_API_KEY`);
     case "noTokenizer":
       return withAdvice(command === "base" ? "make one of your text with tok-train" : undefined);
     case "noRun":

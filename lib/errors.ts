@@ -59,6 +59,8 @@ export type ErrorDetail =
   | { kind: "threadLost" }
   /** What the model computed is NaN or infinite. */
   | { kind: "notFinite" }
+  /** Others may reach a server that wants no key of them. */
+  | { kind: "noApiKey" }
   /** There is no tokenizer. */
   | { kind: "noTokenizer" }
   /** A checkpoint is not of a run that could be gone on with. */

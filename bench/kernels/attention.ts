@@ -1,4 +1,5 @@
 /** Attention of a training step, of a prompt, and of writing text. */
+import { PAGE_ROWS, type Tensor } from "../../lib/device/mod.ts";
 import type { Case, Cases, ModelShape, Workbench } from "./case.ts";
 
 /** See {@link Cases}. */
@@ -59,10 +60,12 @@ export function attentionCases(
       full: 8,
       prepare(bench, B) {
         const [q, k, v] = [1, 2, 3].map(() => bench.numbers(B, 1, H, D));
-        const [kCache, vCache] = [1, 2].map(() => bench.zeros(B, full, H, D));
+        const N = full / PAGE_ROWS;
+        const [kCache, vCache] = [1, 2].map(() => bench.zeros(B * N, PAGE_ROWS, H, D));
+        const pages = pagesOf(bench, B, N);
         const [cos, sin] = [1, 2].map(() => bench.numbers(full, D / 2));
         const last = bench.integers(new Int32Array(B).fill(full - 1));
-        const args = { q, k, v, kCache, vCache, positions: last, cos, sin, scale: 1.2 };
+        const args = { q, k, v, kCache, vCache, pages, positions: last, cos, sin, scale: 1.2 };
         return {
           run: (device) => device.appendCache(args),
           flops: 12 * q.size,
@@ -83,9 +86,10 @@ function prompt({ H, D, T: full }: ModelShape): Case {
     full,
     prepare(bench, T) {
       const q = bench.numbers(1, T, H, D), out = bench.zeros(1, T, H, D);
-      const kCache = bench.numbers(1, T, H, D), vCache = bench.numbers(1, T, H, D);
+      const N = Math.ceil(T / PAGE_ROWS), pages = pagesOf(bench, 1, N);
+      const [kCache, vCache] = [1, 2].map(() => bench.numbers(N, PAGE_ROWS, H, D));
       const positions = bench.integers(Int32Array.of(0));
-      const args = { out, q, kCache, vCache, positions, window: full };
+      const args = { out, q, kCache, vCache, pages, positions, window: full };
       return {
         run: (device) => device.attentionWithCache(args),
         flops: 4 * D * H * pairs(T, full),
@@ -105,9 +109,10 @@ function decoding({ H, D, T: S }: ModelShape, sequences: number): Case {
     full: sequences,
     prepare(bench, B) {
       const q = bench.numbers(B, 1, H, D), out = bench.zeros(B, 1, H, D);
-      const kCache = bench.numbers(B, S, H, D), vCache = bench.numbers(B, S, H, D);
+      const N = S / PAGE_ROWS, pages = pagesOf(bench, B, N);
+      const [kCache, vCache] = [1, 2].map(() => bench.numbers(B * N, PAGE_ROWS, H, D));
       const positions = bench.integers(new Int32Array(B).fill(S - 1));
-      const args = { out, q, kCache, vCache, positions, window: S };
+      const args = { out, q, kCache, vCache, pages, positions, window: S };
       return {
         run: (device) => device.attentionWithCache(args),
         flops: 4 * D * H * B * S,
@@ -116,6 +121,12 @@ function decoding({ H, D, T: S }: ModelShape, sequences: number): Case {
       };
     },
   };
+}
+
+/** int32 (B, N) Pages of sequences, dealt to them in turn. */
+function pagesOf(bench: Workbench, B: number, N: number): Tensor {
+  const pages = Int32Array.from({ length: B * N }, (_, i) => i % N * B + Math.floor(i / N));
+  return bench.integers(pages, [B, N]);
 }
 
 /** Pairs of positions of which one sees the other. */

@@ -1,8 +1,9 @@
 // The output of attention_decode from its parts, added up in their order.
 
 struct Args {
-  // Elements of the output.
+  // Elements of the output, and parts of each.
   count: u32,
+  parts: u32,
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
@@ -17,25 +18,25 @@ fn main(
 ) {
   let i = flat_index(group, groups) * 64u + thread;
   if (i >= args.count) { return; }
-  let first = i / $[COLUMNS]u * $[PARTS * (D + 2)]u;
+  let first = i / $[COLUMNS]u * args.parts * $[D + 2]u;
+  let end = first + args.parts * $[D + 2]u;
   let column = i % $[COLUMNS]u * $[WIDTH]u;
   var highest = partials[first + $[D + 1]u];
-//# for p < PARTS - 1
-  highest = max(highest, partials[first + $[(p + 2) * (D + 2) - 1]u]);
-//# end
+  for (var part = first + $[D + 2]u; part < end; part += $[D + 2]u) {
+    highest = max(highest, partials[part + $[D + 1]u]);
+  }
   var sum = Element();
   var weight = 0.0;
-//# for p < PARTS
-  let part$p = first + $[p * (D + 2)]u;
-  // A part without keys has no weight.
-  let share$p = exp(partials[part$p + $[D + 1]u] - highest);
-  weight += share$p * partials[part$p + $[D]u];
+  for (var part = first; part < end; part += $[D + 2]u) {
+    // A part without keys has no weight.
+    let share = exp(partials[part + $[D + 1]u] - highest);
+    weight += share * partials[part + $[D]u];
 //# if WIDTH == 4
-  sum += share$p * vec4f(partials[part$p + column], partials[part$p + column + 1u],
-    partials[part$p + column + 2u], partials[part$p + column + 3u]);
+    sum += share * vec4f(partials[part + column], partials[part + column + 1u],
+      partials[part + column + 2u], partials[part + column + 3u]);
 //# else
-  sum += share$p * partials[part$p + column];
+    sum += share * partials[part + column];
 //# end
-//# end
+  }
   out[i] = $PART_NARROW(sum / weight);
 }

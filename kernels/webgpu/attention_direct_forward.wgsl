@@ -9,7 +9,7 @@ fn main(
   let h = group.x;
   let b = group.y;
   let firstQuery = (groups.z - 1u - group.z) * $[R * LANES]u;
-  let keyHead = (b * args.S * args.Hkv + h / (args.H / args.Hkv)) * $[D / WIDTH]u;
+  let keyHead = h / (args.H / args.Hkv) * $[D / WIDTH]u;
   let keyRow = args.Hkv * $[D / WIDTH]u;
   // The position of query 0.
   var position = 0u;
@@ -37,8 +37,11 @@ fn main(
 //# end
 //# end
   for (var firstKey = first / $[C * LANES]u * $[C * LANES]u; firstKey <= lastQuery; firstKey += $[C * LANES]u) {
+    let tile = keyHead + row_of_key(b, firstKey) * keyRow;
+    // None of the tile's queries sees a key behind it, nor need there be one.
+    let lastColumn = lastQuery - firstKey;
 //# for c < SUBGROUPS * C
-    let key$c = keyHead + min(firstKey + $[c * LANES]u + lane, args.S - 1u) * keyRow;
+    let key$c = tile + min($[c * LANES]u + lane, lastColumn) * keyRow;
 //# end
 //# for r < R
 //# for j < C * LANES
@@ -56,7 +59,7 @@ fn main(
 //# if SUBGROUPS
       let k_$j = subgroupShuffle(k$[j / LANES], $[j % LANES]u);
 //# else
-      let k_$j = $PART_WIDEN(k[keyHead + min(firstKey + $[j]u, args.S - 1u) * keyRow + n]);
+      let k_$j = $PART_WIDEN(k[tile + min($[j]u, lastColumn) * keyRow + n]);
 //# end
 //# for r < R
       s$[r]_$j = add_product(s$[r]_$j, q$r, k_$j);
@@ -94,7 +97,7 @@ fn main(
 //# if SUBGROUPS
       let v_$j = subgroupShuffle(v$[j / LANES], $[j % LANES]u);
 //# else
-      let v_$j = $PART_WIDEN(v[keyHead + min(firstKey + $[j]u, args.S - 1u) * keyRow + n]);
+      let v_$j = $PART_WIDEN(v[tile + min($[j]u, lastColumn) * keyRow + n]);
 //# end
 //# for r < R
       sum$r = fma(Element(p$[r]_$j), v_$j, sum$r);

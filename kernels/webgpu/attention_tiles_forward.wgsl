@@ -1,10 +1,12 @@
 // Causal softmax attention, a workgroup per tile of queries of one head, those that see most keys
 // first.
 
-// Where the heads of query 0 and key 0 start, in elements, and the tile's first query.
+// Where the head starts in row 0 of the sequence's queries, and of all keys, in elements; the tile's
+// first query, and the last key of a tile that one of the queries sees.
 var<private> queryHead: u32;
 var<private> keyHead: u32;
 var<private> firstQuery: u32;
+var<private> lastColumn: u32;
 
 fn load_row(what: u32, row: u32, d: u32) -> vec4f {
   let index = queryHead + (min(firstQuery + row, args.T - 1u) * args.H * $[D]u + d) / $[WIDTH]u;
@@ -16,7 +18,7 @@ fn load_row(what: u32, row: u32, d: u32) -> vec4f {
 }
 
 fn load_column(what: u32, first: u32, column: u32, d: u32) -> vec4f {
-  let index = keyHead + (min(first + column, args.S - 1u) * args.Hkv * $[D]u + d) / $[WIDTH]u;
+  let index = keyHead + ((first + min(column, lastColumn)) * args.Hkv * $[D]u + d) / $[WIDTH]u;
 //# if WIDTH == 4
   if (what == 0u) { return select(vec4f(), $PART_WIDEN(k[index]), d < $[D]u); }
   return $PART_WIDEN(v[index]);
@@ -47,7 +49,7 @@ fn main(
   let firstRow = (groups.z - 1u - group.z) * $[4 * SIDE]u;
   firstQuery = firstRow;
   queryHead = (b * args.T * args.H + h) * $[D / WIDTH]u;
-  keyHead = (b * args.S * args.Hkv + h / (args.H / args.Hkv)) * $[D / WIDTH]u;
+  keyHead = h / (args.H / args.Hkv) * $[D / WIDTH]u;
   // The position of query 0.
   var position = 0u;
 //# if CACHE
@@ -80,7 +82,9 @@ fn main(
 //# end
 //# end
   for (var firstKey = first / $[4 * SIDE]u * $[4 * SIDE]u; firstKey <= lastQuery; firstKey += $[4 * SIDE]u) {
-    let s = product(0u, firstKey, local);
+    let firstColumn = row_of_key(b, firstKey);
+    lastColumn = lastQuery - firstKey;
+    let s = product(0u, firstColumn, local);
     let key = vec4u(firstKey + local.x * 4u) + vec4u(0u, 1u, 2u, 3u);
 //# for i < 4
     // A key after the query is very far away.
@@ -113,7 +117,7 @@ fn main(
     );
     share_weights(mat4x4f(p0, p1, p2, p3), local);
 //# for n < (D + 4 * SIDE - 1) / (4 * SIDE)
-    sum$n = accumulate(sum$n, 1u, firstKey, $[n]u, local);
+    sum$n = accumulate(sum$n, 1u, firstColumn, $[n]u, local);
 //# end
   }
 

@@ -1,5 +1,6 @@
 // In place, for each head of each row: rotate by position, then x = scale · r / sqrt(mean(r²) + eps).
-// A workgroup does 8 heads, 8 threads each. RSTD: whether 1/sqrt(…) is kept.
+// A workgroup does 8 heads, 8 threads each. RSTD: whether 1/sqrt(…) is kept. POSITIONS: sequence b's
+// rows start at positions[b].
 
 struct Args {
   // Heads of all rows, and heads of a row.
@@ -17,6 +18,9 @@ struct Args {
 @group(0) @binding(3) var<storage, read> sines: array<Element>;
 //# if RSTD
 @group(0) @binding(4) var<storage, read_write> rstd: array<f32>;
+//# end
+//# if POSITIONS
+@group(0) @binding(5) var<storage, read> positions: array<u32>;
 //# end
 
 var<workgroup> partials: array<f32, 64>;
@@ -44,7 +48,11 @@ fn main(
   let head = flat_index(group, groups) * 8u + local.y;
   let row = head / args.heads;
   let first = head * args.half * 2u;
-  let angles = row % args.T * args.half;
+  var position = row % args.T;
+//# if POSITIONS
+  position += positions[row / args.T];
+//# end
+  let angles = position * args.half;
   var squares = 0.0;
   if (head < args.count) {
     for (var j = local.x; j < args.half; j += 8u) {

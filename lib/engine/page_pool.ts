@@ -146,7 +146,8 @@ export class PagePool {
   }
 
   #letGo(page: Page): void {
-    if (--page.holders > 0) return;
+    page.holders--;
+    if (page.holders > 0) return;
     page.leftAt = this.#time;
     if (page.parent) this.#kept++;
     else this.#free.push(page);

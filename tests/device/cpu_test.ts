@@ -262,3 +262,24 @@ Deno.test("gradients of an embedding sum in the order of rows", async () => {
   );
   await device.close();
 });
+
+Deno.test("a row of a product with weights is the same alone and beside up to 63 others", async () => {
+  const device = await createCpuDevice({ threads: 2 });
+  const K = 100, N = 300, rows = 64;
+  for (const dtype of ["float32", "bfloat16"] as const) {
+    const b = device.allocate("b", [N, K], dtype), a = device.allocate("a", [rows, K]);
+    const numbers = (count: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(i));
+    device.write(b, numbers(N * K));
+    device.write(a, numbers(rows * K));
+    const product = async (M: number) => {
+      const out = device.allocate("out", [M, N]);
+      device.matmul({ out, a: device.view(a, [M, K]), b, layout: "nt" });
+      return await device.read(out);
+    };
+    const all = await product(rows);
+    for (const M of [1, 2, 3, 16, 17, 33]) {
+      assertEquals(await product(M), all.subarray(0, M * N), `${M} rows, ${dtype}`);
+    }
+  }
+  await device.close();
+});

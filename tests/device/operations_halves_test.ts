@@ -51,10 +51,6 @@ testOperation("heads in 16 bits: rotation and value embeddings", gpus, async (de
   for (const dtype of types) {
     const rstd = positive([N, H]), x = random([B, T, H, D], 1, dtype);
     await checkOperation(device, "rotaryNorm", { ...angles, x, rstd });
-    const [q, k, v] = [4, 2, 2].map((heads) => random([B, 2, heads, D], 1, dtype));
-    const [kCache, vCache] = [1, 2].map(() => random([B, T, 2, D], 1, dtype));
-    const cached = { q, k, v, kCache, vCache, positions: ints([4, 0]) };
-    await checkOperation(device, "appendCache", { ...angles, ...cached }, undefined, ["k"]);
     const y = random([B, T, H, D], 1, dtype), dx = random([B, T, H, D]);
     await checkOperation(device, "rotaryNormBackward", { ...angles, dx, y, rstd });
   }

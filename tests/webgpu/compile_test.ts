@@ -140,13 +140,15 @@ function matrixCompiler(
   const matrices = [{ componentType, resultComponentType: "f32", M, N, K }];
   const subgroups = { min: 32, max: 32 };
   const compiler = new Compiler(device, Infinity, Infinity, { ...features, subgroups, matrices });
-  const { matmul, matmulGroup, attention, attentionBackward } = operationVariants();
+  const { matmul, matmulGroup, attention, attentionBackward, attentionWithCache } =
+    operationVariants();
   const products = matmul.filter(({ out }) => out.shape[0] > 8);
   const variants = {
     matmul: products.map((args) => ({ ...args, operands: "float16" as const })),
     matmulGroup,
     attention,
     attentionBackward,
+    attentionWithCache,
   };
   const calls = callsOn(compiler, variants);
   for (const product of ATTENTION_PRODUCTS) {

@@ -1,5 +1,5 @@
 /** Arguments of every operation with every choice that reaches a kernel's text. */
-import type { Operations } from "../../lib/device/mod.ts";
+import { type Operations, PAGE_ROWS } from "../../lib/device/operations.ts";
 import { attended } from "../device/attended.ts";
 import {
   floats,
@@ -8,6 +8,7 @@ import {
   packed,
   positive,
   random,
+  Spec,
   type SpecifiedArgs,
 } from "../device/check_operation.ts";
 
@@ -277,28 +278,30 @@ export function operationVariants(): { [K in keyof Operations]: SpecifiedArgs<K>
       };
     }),
     attentionWithCache: [
-      ...choices({ head: heads, T: [1, 40], S: [50] }),
+      ...choices({ head: heads, T: [1, 40], N: [1] }),
       // More keys than are read at once.
-      ...choices({ head: heads, T: [1], S: [300] }),
+      ...choices({ head: heads, T: [1], N: [5] }),
       ...choices({
         head: [260, 258].map((D) => ({ D, dtype: "float32" as const })),
         T: [1],
-        S: [50],
+        N: [1],
       }),
-    ].map(({ head: { D, dtype }, T, S }) => ({
+    ].map(({ head: { D, dtype }, T, N }) => ({
       out: random([B, T, H, D], 1, dtype),
       q: random([B, T, H, D], 1, dtype),
-      kCache: random([B, S, Hkv, D], 1, dtype),
-      vCache: random([B, S, Hkv, D], 1, dtype),
+      kCache: random([N, PAGE_ROWS, Hkv, D], 1, dtype),
+      vCache: random([N, PAGE_ROWS, Hkv, D], 1, dtype),
+      pages: new Spec([B, N], Int32Array.from({ length: N }, (_, n) => N - 1 - n)),
       positions: ints([0]),
-      window: S,
+      window: N * PAGE_ROWS,
     })),
     appendCache: kept.map(({ C: D, dtype }) => ({
       q: random([B, 1, H, 2 * D], 1, dtype),
       k: random([B, 1, Hkv, 2 * D], 1, dtype),
       v: random([B, 1, Hkv, 2 * D], 1, dtype),
-      kCache: random([B, 5, Hkv, 2 * D], 1, dtype),
-      vCache: random([B, 5, Hkv, 2 * D], 1, dtype),
+      kCache: random([2, PAGE_ROWS, Hkv, 2 * D], 1, dtype),
+      vCache: random([2, PAGE_ROWS, Hkv, 2 * D], 1, dtype),
+      pages: new Spec([B, 1], Int32Array.of(1)),
       positions: ints([0]),
       cos: random([5, D]),
       sin: random([5, D]),

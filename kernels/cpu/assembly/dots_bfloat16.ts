@@ -2,39 +2,10 @@
 import { storeSums } from "./dots";
 import { fma, laneSum, load4, loadBfloat16, splat, widenHigh, widenLow } from "./simd";
 
-/** out[i] = Σ x · rows[i], for four rows that are `stride` bytes apart. */
-export function fourDotsBfloat16(
-  out: usize,
-  x: usize,
-  rows: usize,
-  stride: usize,
-  count: i32,
-): void {
-  const r1 = rows + stride, r2 = rows + 2 * stride, r3 = rows + 3 * stride;
-  let s0 = splat(0), s1 = s0, s2 = s0, s3 = s0, t0 = s0, t1 = s0, t2 = s0, t3 = s0;
-  let at: usize = 0, left = count;
-  for (; left >= 8; at += 16, left -= 8) {
-    const v = v128.load(x + (at << 1)), w = v128.load(x + (at << 1), 16);
-    let eight = v128.load(rows + at);
-    s0 = fma(v, widenLow(eight), s0), t0 = fma(w, widenHigh(eight), t0);
-    eight = v128.load(r1 + at);
-    s1 = fma(v, widenLow(eight), s1), t1 = fma(w, widenHigh(eight), t1);
-    eight = v128.load(r2 + at);
-    s2 = fma(v, widenLow(eight), s2), t2 = fma(w, widenHigh(eight), t2);
-    eight = v128.load(r3 + at);
-    s3 = fma(v, widenLow(eight), s3), t3 = fma(w, widenHigh(eight), t3);
-  }
-  for (; left > 0; at += 8, left -= 4) {
-    const v = load4(x + (at << 1), left);
-    s0 = fma(v, loadBfloat16(rows + at, left), s0);
-    s1 = fma(v, loadBfloat16(r1 + at, left), s1);
-    s2 = fma(v, loadBfloat16(r2 + at, left), s2);
-    s3 = fma(v, loadBfloat16(r3 + at, left), s3);
-  }
-  storeSums(out, f32x4.add(s0, t0), f32x4.add(s1, t1), f32x4.add(s2, t2), f32x4.add(s3, t3));
-}
-
-/** As {@link fourDotsBfloat16} for two vectors, the second `xStride` bytes on; to out[4 … 7]. */
+/**
+ * out[i] = Σ x · rows[i], for four rows that are `stride` bytes apart; out[4 + i] of the vector
+ * `xStride` bytes on.
+ */
 export function eightDotsBfloat16(
   out: usize,
   x: usize,

@@ -2,8 +2,8 @@
  * out = alpha · a·bᵀ + beta · c for few rows of a: each row of b is read once, as it lies. This is
  * what decoding does, and memory sets its speed.
  */
-import { eightDots, fourDots } from "./dots";
-import { dotBfloat16, eightDotsBfloat16, fourDotsBfloat16 } from "./dots_bfloat16";
+import { eightDots } from "./dots";
+import { dotBfloat16, eightDotsBfloat16 } from "./dots_bfloat16";
 import { ARGUMENTS, parallelFrom, workspace } from "./pool";
 import { dot, fma, load4, splat, store4 } from "./simd";
 
@@ -70,12 +70,11 @@ function matvecItem(item: i32): void {
           store<f32>(sums + (i << 2), dotOf(a, b + i * stride));
           if (isPair) store<f32>(sums + (i << 2), dotOf(a + aStride, b + i * stride), 16);
         }
-      } else if (isPair) {
-        if (args.bfloat16) eightDotsBfloat16(sums, a, aStride, b, stride, k);
-        else eightDots(sums, a, aStride, b, stride, k);
       } else {
-        if (args.bfloat16) fourDotsBfloat16(sums, a, b, stride, k);
-        else fourDots(sums, a, b, stride, k);
+        // A row without another takes its own place too: its sums are then added in the same order.
+        const next = isPair ? aStride : 0;
+        if (args.bfloat16) eightDotsBfloat16(sums, a, next, b, stride, k);
+        else eightDots(sums, a, next, b, stride, k);
       }
       finish(sums, row, column, count);
       if (isPair) finish(sums + 16, row + 1, column, count);

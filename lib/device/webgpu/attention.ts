@@ -11,11 +11,12 @@ import decodeMain from "../../../kernels/webgpu/attention_decode.wgsl" with { ty
 import deltaMain from "../../../kernels/webgpu/attention_delta.wgsl" with { type: "text" };
 import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
 import halves from "../../../kernels/webgpu/halves.wgsl" with { type: "text" };
-import type { Operations } from "../operations.ts";
-import { attentionSizes, checkShapes } from "../shapes.ts";
+import { type Operations, PAGE_ROWS } from "../operations.ts";
+import { attentionSizes, cacheSizes, checkShapes } from "../shapes.ts";
 import { attentionKernels, type AttentionProducts } from "./attention_kernels.ts";
 import { widthFor, WORKGROUP } from "./elementwise.ts";
 import type { Gpu } from "./gpu.ts";
+import { runRotaryNorm } from "./rotary.ts";
 import { storage } from "./storage.ts";
 
 const APPEND_CACHE = halves + element + appendCacheMain;
@@ -27,11 +28,10 @@ const DELTA = halves + element + deltaMain;
 const FEW_QUERIES = 8;
 
 /**
- * Keys of a cache are read in parts of about so many, at most so many of them, lest a GPU stand idle
- * for want of queries. What is seen of a cache decides alone, so that rounding is the same in every
- * batch.
+ * Keys of a cache are read in parts of so many, whole pages, lest a GPU stand idle for want of
+ * queries. What is seen of a cache decides alone, so that rounding is the same in every batch.
  */
-const PART_KEYS = 256, MAX_PARTS = 16;
+const PART_KEYS = 4 * PAGE_ROWS;
 
 /** What kernels are told of heads of D numbers: how many elements they are, and the scale of scores. */
 function headUniforms(D: number): { columns: number; scale: number } {
@@ -50,7 +50,7 @@ export function attentionOperations(
       const fits = S === T && D % 2 === 0 && (starts?.size ?? B * T) === B * T;
       checkShapes(fits, "attention", q, k);
       const { kernel, rows } = kernels.forward(q, { CACHE: false, STARTS: !!starts });
-      const uniforms = { T, S, H, Hkv, ...headUniforms(D), window: Math.min(window, T) };
+      const uniforms = { T, H, Hkv, ...headUniforms(D), window: Math.min(window, T) };
       const work = H * T * uniforms.window * D;
       const tensors = { out, lse, q, k, v, starts };
       for (const { count, slices } of gpu.split(B, tensors, gpu.maxWork / work)) {
@@ -80,24 +80,26 @@ export function attentionOperations(
       }
     },
 
-    attentionWithCache({ out, q, kCache, vCache, positions, window }) {
-      const { B, T, S, H, Hkv, D } = attentionSizes(q, kCache);
-      checkShapes(D % 2 === 0, "attentionWithCache", q, kCache);
-      const uniforms = { T, S, H, Hkv, ...headUniforms(D), window: Math.min(window, S) };
-      const bindings = { out, q, k: kCache, v: vCache, positions };
+    attentionWithCache({ out, window, ...cached }) {
+      const { B, T, S, H, Hkv, D } = cacheSizes(cached), { q, positions, pages } = cached;
+      const fits = D % 2 === 0 && out.size === q.size;
+      checkShapes(fits, "attentionWithCache", out, q);
+      const sizes = { T, N: S / PAGE_ROWS, H, Hkv, ...headUniforms(D) };
+      const uniforms = { ...sizes, window: Math.min(window, S) };
+      const bindings = { out, q, k: cached.kCache, v: cached.vCache, positions, pages };
       if (T < FEW_QUERIES) {
         const WIDTH = widthFor(D), COLUMNS = D / WIDTH;
-        const seen = Math.min(S, window + 1);
-        const PARTS = products === "direct" ? 1 : Math.min(MAX_PARTS, Math.ceil(seen / PART_KEYS));
-        const values = { ...storage("PART", q, WIDTH), WIDTH, COLUMNS, D, PARTS };
+        const keys = products === "direct" ? S : PART_KEYS;
+        // A window may begin within a part.
+        const parts = Math.ceil(Math.min(S, uniforms.window + keys) / keys), IN_PARTS = parts > 1;
+        const values = { ...storage("PART", q, WIDTH), WIDTH, COLUMNS, D };
         const SHARES = Math.max(1, Math.floor(64 / COLUMNS));
-        const kernel = gpu.kernel(DECODE, { ...values, SHARES });
-        const partials = PARTS === 1 ? undefined : gpu.scratch(B * T * H * PARTS * (D + 2));
-        const keys = 64 * Math.ceil(seen / PARTS / 64);
-        gpu.run(kernel, { ...bindings, partials }, { ...uniforms, keys }, [T * PARTS, H, B]);
+        const kernel = gpu.kernel(DECODE, { ...values, SHARES, IN_PARTS, PAGE_ROWS });
+        const partials = IN_PARTS ? gpu.scratch(B * T * H * parts * (D + 2)) : undefined;
+        gpu.run(kernel, { ...bindings, partials }, { ...uniforms, parts, keys }, [T * parts, H, B]);
         if (partials) {
           const combine = gpu.kernel(DECODE_COMBINE, values), count = out.size / WIDTH;
-          gpu.run(combine, { out, partials }, { count }, Math.ceil(count / WORKGROUP));
+          gpu.run(combine, { out, partials }, { count, parts }, Math.ceil(count / WORKGROUP));
         }
       } else {
         const { kernel, rows } = kernels.forward(q, { CACHE: true, STARTS: false });
@@ -105,17 +107,20 @@ export function attentionOperations(
       }
     },
 
-    appendCache({ q, k, v, kCache, vCache, positions, cos, sin, scale }) {
-      const { B, T, S, H, Hkv, D } = attentionSizes(q, kCache);
+    appendCache({ k, v, cos, sin, scale, ...cached }) {
+      const { B, T, S, Hkv, D } = cacheSizes(cached),
+        { q, kCache, vCache, positions, pages } = cached;
       const heads = [k, v, kCache, vCache];
-      const fits = k.size === B * T * Hkv * D && v.size === k.size && vCache.size === kCache.size;
+      const fits = k.size === B * T * Hkv * D && v.size === k.size;
       const isOneType = heads.every(({ dtype }) => dtype === q.dtype);
       checkShapes(fits && isOneType, "appendCache", q, ...heads);
+      // One kernel for all would have more buffers than every adapter gives it.
+      runRotaryNorm(gpu, { x: q, cos, sin, scale, positions });
       const WIDTH = widthFor(D / 2), half = D / 2 / WIDTH;
-      const kernel = gpu.kernel(APPEND_CACHE, { ...storage("HEADS", q, WIDTH), WIDTH });
-      const bindings = { q, k, v, kCache, vCache, cosines: cos, sines: sin, positions };
-      const count = B * T * (H + 2 * Hkv);
-      gpu.run(kernel, bindings, { count, H, Hkv, T, S, half, scale }, Math.ceil(count / 8));
+      const kernel = gpu.kernel(APPEND_CACHE, { ...storage("HEADS", q, WIDTH), WIDTH, PAGE_ROWS });
+      const bindings = { k, v, kCache, vCache, cosines: cos, sines: sin, positions, pages };
+      const count = 2 * B * T * Hkv, N = S / PAGE_ROWS;
+      gpu.run(kernel, bindings, { count, Hkv, T, N, half, scale }, Math.ceil(count / 8));
     },
   };
 }

@@ -30,6 +30,7 @@ import tilesBackwardQueryMain from "../../../kernels/webgpu/attention_tiles_back
 import tilesForwardMain from "../../../kernels/webgpu/attention_tiles_forward.wgsl" with {
   type: "text",
 };
+import { PAGE_ROWS } from "../operations.ts";
 import type { Tensor } from "../tensor.ts";
 import { matrixTileFor } from "./attention_matrix.ts";
 import { widthFor } from "./elementwise.ts";
@@ -51,7 +52,7 @@ export interface RowsKernel {
 
 /** Where the keys are that queries see: values of the kernels' template. */
 export type SeenKeys = Readonly<{
-  /** Whether they are in caches. */
+  /** Whether they are in pages of caches. */
   CACHE: boolean;
   /** Whether none is seen before a start that each query has. */
   STARTS: boolean;
@@ -85,7 +86,7 @@ function directKernels(gpu: Gpu): AttentionKernels {
   const kernel = (source: string, q: Tensor, seen: SeenKeys): RowsKernel => {
     const D = q.shape[3], WIDTH = widthFor(D);
     const tile = { R, C: columns / LANES, LANES, SUBGROUPS };
-    const part = { ...storage("PART", q, WIDTH), D, WIDTH };
+    const part = { ...storage("PART", q, WIDTH), D, WIDTH, PAGE_ROWS };
     return { kernel: gpu.kernel(source, { ...seen, ...tile, ...part }), rows: R * LANES };
   };
   return {
@@ -118,7 +119,7 @@ function tileKernels(gpu: Gpu): AttentionKernels {
     const matrixTile = matrixTileFor(features, limits, float16);
     const tile = matrixTile ?? tileOf(D, float16, tensors);
     const source = (matrixTile ? MATRICES : TILES) + main;
-    const part = { ...storage("PART", q, WIDTH), D, WIDTH };
+    const part = { ...storage("PART", q, WIDTH), D, WIDTH, PAGE_ROWS };
     return { kernel: gpu.kernel(source, { ...seen, ...tile, ...part }), rows: 4 * tile.SIDE };
   };
   return {

@@ -24,14 +24,7 @@ export function rotaryOperations(
   gpu: Gpu,
 ): Pick<Operations, "rotaryNorm" | "rotaryNormBackward"> {
   return {
-    rotaryNorm({ x, cos, sin, scale, rstd }) {
-      const WIDTH = widthFor(x.shape[3] / 2);
-      const values = { WIDTH, RSTD: rstd !== undefined, ...storage("X", x, WIDTH) };
-      const kernel = gpu.kernel(ROTARY_NORM, values);
-      const bindings = { x, cosines: cos, sines: sin, rstd };
-      const uniforms = rotaryUniforms(x, scale, WIDTH);
-      gpu.run(kernel, bindings, uniforms, Math.ceil(uniforms.count / 8));
-    },
+    rotaryNorm: (args) => runRotaryNorm(gpu, args),
 
     rotaryNormBackward({ dx, y, rstd, cos, sin, scale }) {
       checkShapes(dx.size === y.size, "rotaryNormBackward", dx, y);
@@ -42,6 +35,25 @@ export function rotaryOperations(
       gpu.run(kernel, bindings, uniforms, Math.ceil(uniforms.count / 8));
     },
   };
+}
+
+/**
+ * See {@link Operations.rotaryNorm}.
+ *
+ * @param args With the position of each sequence's first row, 0 unless given.
+ */
+export function runRotaryNorm(
+  gpu: Gpu,
+  { x, cos, sin, scale, rstd, positions }: Parameters<Operations["rotaryNorm"]>[0] & {
+    positions?: Tensor;
+  },
+): void {
+  const WIDTH = widthFor(x.shape[3] / 2);
+  const kept = { RSTD: rstd !== undefined, POSITIONS: positions !== undefined };
+  const kernel = gpu.kernel(ROTARY_NORM, { WIDTH, ...kept, ...storage("X", x, WIDTH) });
+  const bindings = { x, cosines: cos, sines: sin, rstd, positions };
+  const uniforms = rotaryUniforms(x, scale, WIDTH);
+  gpu.run(kernel, bindings, uniforms, Math.ceil(uniforms.count / 8));
 }
 
 function rotaryUniforms(x: Tensor, scale: number, width: number) {
