@@ -3,7 +3,6 @@ import {
   assert,
   assertEquals,
   assertGreater,
-  assertInstanceOf,
   assertLess,
   assertNotEquals,
   assertRejects,
@@ -43,9 +42,10 @@ async function textsOf(wanted: Wanted): Promise<(string | null)[]> {
   return choices.map(({ message }) => message.content);
 }
 
-/** How many answers the server is giving. */
-async function running(): Promise<number> {
-  return (await (await fetch(`${server.url}/stats`)).json()).running;
+/** How many answers are being given, or wait. */
+async function openAnswers(): Promise<number> {
+  const { answers } = await (await fetch(`${server.url}/stats`)).json();
+  return answers.running + answers.waiting;
 }
 
 Deno.test("openai: the model is listed, another is not found", async () => {
@@ -225,8 +225,8 @@ Deno.test("openai: what several requests begin with is read once", async () => {
     const { usage } = await openai.chat.completions.create(chat({ messages }));
     cached.push(usage!.prompt_tokens_details?.cached_tokens ?? 0);
   }
-  assertEquals(cached[0], 0);
-  assertGreater(cached[1], 63);
+  assertLess(cached[0], 10); // the marks that every prompt begins with
+  assertGreater(cached[1], 100);
 });
 
 Deno.test("openai: an answer that is broken off frees its place", async () => {
@@ -235,15 +235,15 @@ Deno.test("openai: an answer that is broken off frees its place", async () => {
     stream: true,
   });
   for await (const _ of stream) break; // the client ends the connection
-  await until(async () => await running() === 0);
+  await until(async () => await openAnswers() === 0);
   const abort = new AbortController();
   const answer = openai.chat.completions.create(chat({ max_tokens: 400, n: 4 }), {
     signal: abort.signal,
   });
-  await until(async () => await running() > 0);
+  await until(async () => await openAnswers() > 0);
   abort.abort();
   await assertRejects(() => answer, OpenAI.APIUserAbortError);
-  await until(async () => await running() === 0);
+  await until(async () => await openAnswers() === 0);
 });
 
 Deno.test("openai: completions go on from text and from tokens", async () => {
@@ -263,10 +263,6 @@ Deno.test("openai: completions go on from text and from tokens", async () => {
   assertEquals(chunks.map(({ choices: [choice] }) => choice?.text ?? "").join(""), text);
   await assertRejects(
     () => openai.completions.create({ ...wanted, prompt, suffix: "." }),
-    OpenAI.BadRequestError,
-  );
-  assertInstanceOf(
-    await openai.completions.create({ ...wanted, prompt: "" }).catch((error) => error),
     OpenAI.BadRequestError,
   );
 });

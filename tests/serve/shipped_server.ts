@@ -15,7 +15,14 @@ export const MODEL_FLAGS: readonly string[] = "--source base --device-type cpu -
 
 /** Starts it. */
 export function startShipped(...flags: string[]): Promise<ServerProcess> {
-  return ServerProcess.start([PROGRAM, "serve", "--port", "0", ...MODEL_FLAGS, ...flags], {
+  return ServerProcess.start([
+    PROGRAM.replace("mod.ts", "scratch_mod.ts"),
+    "serve",
+    "--port",
+    "0",
+    ...MODEL_FLAGS,
+    ...flags,
+  ], {
     NANOCHAT_BASE_DIR: BASE_DIR,
   });
 }
