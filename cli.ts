@@ -16,6 +16,7 @@ import { importCommand } from "./cli/import.ts";
 import { inspectCommand } from "./cli/inspect.ts";
 import { avoidOpenGl, nameRuntimeDir } from "./cli/io.ts";
 import { pullCommand } from "./cli/pull.ts";
+import { serveCommand } from "./cli/serve.ts";
 import { sftCommand } from "./cli/sft.ts";
 import { tokTrainCommand } from "./cli/tok_train.ts";
 import config from "./deno.json" with { type: "json" };
@@ -35,6 +36,7 @@ export async function main(args: string[]): Promise<number> {
     .noExit();
   program.command("sft", sftCommand());
   program.command("chat", chatCommand());
+  program.command("serve", serveCommand());
   program.command("eval", evalCommand());
   program.command("inspect", inspectCommand());
   program.command("pull", pullCommand());

@@ -1,12 +1,10 @@
 /** The command `chat`: talk with a model. */
 
-import { runChat, type RunChatOptions } from "../lib/chat/mod.ts";
-import type { CheckpointSource } from "../lib/checkpoint/mod.ts";
-import { checkImport, importHf } from "../lib/export/mod.ts";
-import { type HubModel, pullForChat } from "../lib/pull/mod.ts";
+import { runChat } from "../lib/chat/mod.ts";
 import { commandOf } from "./command.ts";
 import { adviseOn, wordError } from "./errors.ts";
-import { baseDir, endBySignals, systemTerminal, withSystemIo, writeAll } from "./io.ts";
+import { fetchModel } from "./fetch_model.ts";
+import { baseDir, endBySignals, systemTerminal, writeAll } from "./io.ts";
 import { type LineSource, openLines } from "./line_editor.ts";
 import { chatOptions } from "./options.ts";
 
@@ -24,7 +22,7 @@ export function chatCommand(run: typeof runChat = runChat) {
       let lines: LineSource | undefined;
       const model = hub === undefined
         ? undefined
-        : await fetchModel(hub, given.source, options, quiet);
+        : await fetchModel(hub, { ...options, source: given.source }, quiet);
       const unlisten = endBySignals(() => lines?.close());
       try {
         const meant = model && { source: model.source, modelTag: model.tag };
@@ -46,25 +44,4 @@ export function chatCommand(run: typeof runChat = runChat) {
       }
     },
   });
-}
-
-/** Fetches a model of the hub; what is half-written when that is interrupted is removed. */
-async function fetchModel(
-  hub: string,
-  source: CheckpointSource | undefined,
-  { modelTag: tag, step }: RunChatOptions,
-  quiet: boolean | undefined,
-): Promise<HubModel> {
-  let model: HubModel;
-  await withSystemIo(quiet, async (io) => {
-    // Standard output is the answer's.
-    const terminal = systemTerminal(quiet, Deno.stderr);
-    model = await pullForChat(hub, { source, tag, step }, {
-      ...io,
-      terminal,
-      importModel: importHf,
-      checkImport,
-    });
-  });
-  return model!;
 }

@@ -12,7 +12,7 @@ import { flagsOf } from "./flags.ts";
 const LOWERED = ["deviceBatchSize", "batchSize", "maxSeqLen", "cacheTokens"];
 
 /** What makes a run need less where not even one row fits. */
-const SMALLER = ["maxSeqLen", "depth"];
+const SMALLER = ["maxSeqLen", "depth", "cacheTokens"];
 
 /**
  * An error's message as one line that names the flag of the command to change, if it has one.

@@ -10,6 +10,7 @@ import type { FlagRule } from "./flag_rules.ts";
 export const COMMANDS = {
   "sft": "Fine-tune a base model on conversations.",
   "chat": "Talk with a model. Ctrl-C stops an answer, Ctrl-D leaves.",
+  "serve": "Answer OpenAI's requests, and show a chat page in a browser.",
   "eval": "Measure a model on the tasks of ChatCORE.",
   "inspect":
     "Look at a checkpoint, a conversation's tokens, own data, a mixture's rows, or recipes.",

@@ -54,6 +54,16 @@ export const positiveFraction: FlagRule<number> = {
   wanted: "a number above 0, at most 1",
   allows: (value) => value > 0 && value <= 1,
 };
+/** Where a program listens; 0 leaves the choice to the system. */
+export const port: FlagRule<number> = {
+  wanted: "a whole number from 0 to 65535",
+  allows: (value) => count.allows(value) && value <= 65535,
+};
+/** What stands in a header of a request. */
+export const apiKey: FlagRule<string> = {
+  wanted: "letters, digits and signs of ASCII without spaces",
+  allows: (value) => /^[!-~]+$/.test(value),
+};
 /** Some words. */
 export const notEmpty = (wanted: string): FlagRule<string> => ({
   wanted,

@@ -14,12 +14,14 @@ import { ANSWERS } from "./flags/answers.ts";
 import { DATA } from "./flags/data.ts";
 import { DEVICE_AND_OUTPUT } from "./flags/device.ts";
 import { MODEL, OTHER_PROGRAMS, WHAT_IS_SHOWN } from "./flags/models.ts";
+import { SERVER } from "./flags/server.ts";
 import { EVALUATION_AND_SAVING, LEARNING_RATES, LENGTH_AND_BATCHES } from "./flags/training.ts";
 
 /** Every flag under its heading, in the order of the help; `maxSeqLen` is `--max-seq-len`. */
 export const FLAGS = {
   "What is shown": WHAT_IS_SHOWN,
   "Other programs": OTHER_PROGRAMS,
+  Server: SERVER,
   Model: MODEL,
   "Length and batches": LENGTH_AND_BATCHES,
   "Learning rates": LEARNING_RATES,

@@ -10,6 +10,7 @@ import type { ExportOptions, ImportOptions } from "../lib/export/mod.ts";
 import type { ScheduleOptions } from "../lib/optim/mod.ts";
 import type { InspectDataOptions, InspectOptions, PackingOptions } from "../lib/inspect/mod.ts";
 import type { Choice } from "../lib/pull/mod.ts";
+import type { ServeOptions } from "../lib/serve/mod.ts";
 import type { SftOptions } from "../lib/sft/mod.ts";
 import { parseKeyMap, parseOwnData } from "../lib/tasks/mod.ts";
 import type { EvalOptions, WantedRows } from "../lib/training/mod.ts";
@@ -47,6 +48,7 @@ export type AllAgree = None<
   | Apart<"sft", Omit<SftOptions, "given">, "quiet" | "nproc">
   | Apart<"base", Omit<BaseOptions, "given">, "quiet" | "nproc">
   | Apart<"chat", RunChatOptions, "quiet" | "hub">
+  | Apart<"serve", ServeOptions, "quiet" | "hub">
   | Apart<"eval", EvalOptions, "quiet" | "nproc">
   | Apart<
     "inspect",
@@ -110,6 +112,16 @@ export function baseOptions<Rows extends WantedRows = number>(
  */
 export function chatOptions(given: Partial<RunChatOptions> = {}): RunChatOptions {
   const { quiet: _quiet, hub: _hub, ...options } = completeFlags("chat", given);
+  return options;
+}
+
+/**
+ * The options of a server: those given, and the defaults for the rest.
+ *
+ * @throws {UserError} naming the option, for a value that it does not take.
+ */
+export function serveOptions(given: Partial<ServeOptions> = {}): ServeOptions {
+  const { quiet: _quiet, hub: _hub, ...options } = completeFlags("serve", given);
   return options;
 }
 

@@ -35,6 +35,7 @@ const ALLOWED: Record<string, string[]> = {
   "lib/sft": [...parts, "lib/engine", "lib/eval", "lib/training"],
   "lib/base": [...parts, "lib/engine", "lib/eval", "lib/training"],
   "lib/chat": [...parts, "lib/engine", "lib/eval", "lib/training"],
+  "lib/serve": [...parts, "lib/engine", "lib/training"],
   "lib/inspect": [...parts, "lib/engine", "lib/eval", "lib/training"],
   "lib/export": [...parts, "lib/engine", "lib/eval", "lib/training"],
   "lib/pull": [...parts, "lib/training"],

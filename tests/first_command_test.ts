@@ -9,10 +9,12 @@ import { inTempDir } from "./temp_dir.ts";
 
 /** The packages that the command line imports, and theirs. Whoever adds one makes everyone wait. */
 const NEEDED = [
+  "@hono/node-server",
   "ansi-regex",
   "commander",
   "fzstd",
   "get-east-asian-width",
+  "hono",
   "hyparquet",
   "hyparquet-compressors",
   "hysnappy",

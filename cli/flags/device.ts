@@ -8,7 +8,7 @@ import { count, notEmpty, oneOf, positive } from "../flag_rules.ts";
 
 /** The same default in every command that opens a device. */
 const inModelCommands = <Default>(value: Default) => (
-  { sft: value, base: value, chat: value, eval: value, inspect: value }
+  { sft: value, base: value, chat: value, serve: value, eval: value, inspect: value }
 );
 
 /** Where a program computes, and what it prints. */
@@ -87,6 +87,7 @@ export const DEVICE_AND_OUTPUT = {
       sft: false,
       base: false,
       chat: false,
+      serve: false,
       eval: false,
       pull: false,
       "tok-train": false,

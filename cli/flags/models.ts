@@ -19,6 +19,7 @@ import {
 const FROM_CHECKPOINT = {
   sft: absent("from checkpoint"),
   chat: absent("from checkpoint"),
+  serve: absent("from checkpoint"),
   eval: absent("from checkpoint"),
   inspect: absent("from checkpoint"),
   export: absent("from checkpoint"),
@@ -75,6 +76,7 @@ export const MODEL = {
     of: {
       sft: "base",
       chat: "sft",
+      serve: "sft",
       eval: "sft",
       inspect: "base",
       export: "sft",
@@ -85,7 +87,7 @@ export const MODEL = {
   hub: {
     value: "repository:string",
     words: "Model of the Hugging Face hub, OWNER/NAME, fetched first.",
-    of: { chat: absent("one of this computer") },
+    of: { chat: absent("one of this computer"), serve: absent("one of this computer") },
   },
   modelTag: {
     value: "tag:string",
@@ -95,6 +97,7 @@ export const MODEL = {
       sft: absent("the deepest"),
       base: absent("d and the depth"),
       chat: absent("the deepest"),
+      serve: absent("the deepest"),
       eval: absent("the deepest"),
       inspect: absent("the deepest"),
       export: absent("the deepest"),
@@ -118,6 +121,7 @@ export const MODEL = {
     words: "Step of the checkpoint.",
     of: {
       chat: absent("the last"),
+      serve: absent("the last"),
       eval: absent("the last"),
       inspect: absent("the last"),
       pull: absent("the last"),
@@ -136,6 +140,7 @@ export const MODEL = {
     words: "How weights are kept: float32, bfloat16, or float16 on a GPU.",
     of: {
       chat: absent("as --dtype; on the CPU bfloat16 over 1 GiB"),
+      serve: absent("as --dtype; on the CPU bfloat16 over 1 GiB"),
       eval: absent("as --dtype; on the CPU bfloat16 over 1 GiB"),
     },
   },

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { findJsonFault } from "../json.ts";
 import { unlessAborted } from "../pause.ts";
 import { ApiError } from "./api_error.ts";
 
@@ -41,10 +42,13 @@ export async function readJson(
   checkDepth(text, limits.depth);
   try {
     return JSON.parse(text);
-  } catch (error) {
-    throw new ApiError(`the body is no JSON: ${(error as SyntaxError).message}`, {
-      code: "invalid_json",
-    });
+  } catch {
+    // Nothing is found where only Python's numbers are no JSON.
+    const fault = findJsonFault(text);
+    const why = fault
+      ? `, at character ${fault.at}: ${fault.reason}`
+      : ": NaN and Infinity are none";
+    throw new ApiError(`the body is no JSON${why}`, { code: "invalid_json" });
   }
 }
 

@@ -34,7 +34,7 @@ export class EngineDesk implements Desk {
   readonly #counts = new DeskCounts();
   readonly #lost = Promise.withResolvers<UserError>();
   #closed: { reason: unknown } | undefined;
-  #isDriving = false;
+  #driving: Promise<void> | undefined;
 
   /** A desk at which nothing is ordered yet. */
   constructor(engine: SequenceEngine, options: DeskOptions) {
@@ -62,6 +62,11 @@ export class EngineDesk implements Desk {
     return this.#lost.promise;
   }
 
+  /** Done when the engine is at nothing, which may be some time after its last answer was taken out. */
+  async idle(): Promise<void> {
+    await this.#driving;
+  }
+
   /**
    * See {@link Desk.order}.
    *
@@ -86,7 +91,7 @@ export class EngineDesk implements Desk {
     signal.addEventListener("abort", () => {
       for (const answer of answers) this.#leave(answer, signal.reason);
     }, { once: true });
-    void this.#drive();
+    this.#driving ??= this.#drive();
     return answers.map((answer) => answer.read(() => this.#leave(answer, undefined)));
   }
 
@@ -141,10 +146,8 @@ export class EngineDesk implements Desk {
     return true;
   }
 
-  /** Lets the engine go on until there is no answer left; one loop at a time. */
+  /** Lets the engine go on until there is no answer left. */
   async #drive(): Promise<void> {
-    if (this.#isDriving) return;
-    this.#isDriving = true;
     // Whoever orders reads on at once, and not after the device's first step.
     await pause(undefined, TURN);
     while (this.#answers.size > 0) {
@@ -155,7 +158,7 @@ export class EngineDesk implements Desk {
       }
       await pause(undefined, TURN);
     }
-    this.#isDriving = false;
+    this.#driving = undefined;
   }
 
   /** Hands out tokens that came together. */

@@ -113,34 +113,34 @@ export async function listen(
 }
 
 async function bind(server: Server, host: string, port: number): Promise<void> {
+  // Node's own error for a permission that Deno was not given is one that nobody can catch.
+  tryAddress(host, port);
   const bound = Promise.withResolvers<void>();
   server.once("error", bound.reject);
   server.listen(port, host, () => bound.resolve());
-  try {
-    await bound.promise;
-  } catch (error) {
-    throw bindError(error, host, port);
-  }
+  await bound.promise;
   server.off("error", bound.reject);
 }
 
-/** What went wrong, for a person, if it is theirs to mend. */
-function bindError(error: unknown, host: string, port: number): unknown {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "EADDRINUSE") {
-    return new UserError(
-      `port ${port} of ${host} is taken by another program; take another, or 0 for any that is free`,
-      { cause: error, detail: { kind: "option", option: "port" } },
-    );
+/**
+ * Listens for a moment.
+ *
+ * @throws {UserError} naming the host or the port, where that is not possible.
+ */
+function tryAddress(host: string, port: number): void {
+  try {
+    Deno.listen({ hostname: host, port }).close();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    const named = (option: string, message: string) =>
+      new UserError(message, { cause: error, detail: { kind: "option", option } });
+    if (error instanceof Deno.errors.AddrInUse) {
+      const words = "is taken by another program; take another, or 0 for any that is free";
+      throw named("port", `port ${port} of ${host} ${words}`);
+    }
+    if (error instanceof Deno.errors.PermissionDenied) {
+      throw named("port", `port ${port} may not be used by this program; take one from 1024`);
+    }
+    throw optionError("host", "an address of this computer", host);
   }
-  if (code === "EACCES") {
-    return new UserError(`port ${port} may not be used by this program; take one from 1024`, {
-      cause: error,
-      detail: { kind: "option", option: "port" },
-    });
-  }
-  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND" || code === "EAI_AGAIN") {
-    return optionError("host", "an address of this computer", host);
-  }
-  return error;
 }

@@ -83,7 +83,13 @@ export {
   type StepSize,
 } from "./fitting_rows.ts";
 export { fittingLines, formatMemory, memoryLine, roomOf, trainingLines } from "./memory_table.ts";
-export { planAnswers, type PlannedRun, type PlanningIo, planTraining } from "./plan_memory.ts";
+export {
+  planAnswers,
+  type PlannedRun,
+  type PlannedTexts,
+  type PlanningIo,
+  planTraining,
+} from "./plan_memory.ts";
 export {
   gatherLoaders,
   optimizerContents,

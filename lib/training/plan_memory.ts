@@ -140,17 +140,21 @@ function insteadOf(found: readonly Fitting[], recompute: boolean): Instead | und
   }
 }
 
+/** Texts that are to be generated. */
+export interface PlannedTexts extends TextsAtOnce {
+  /** Whether they may be fewer and shorter: then only what the model needs in any case must fit. */
+  isGuess?: boolean;
+}
+
 /**
  * What generating text needs, in words. Refuses what does not fit.
  *
- * @param texts How many texts at once, and how long they may be; with `isGuess` they may be fewer and
- * shorter, and only what the model needs in any case must fit.
  * @throws {UserError} where the device has too little memory.
  */
 export async function planAnswers(
   device: Hardware,
   shape: ModelShape,
-  { isGuess = false, ...texts }: TextsAtOnce & { isGuess?: boolean },
+  { isGuess = false, ...texts }: PlannedTexts,
 ): Promise<string> {
   const { rows, capacity = shape.config.sequenceLen, cacheTokens } = texts;
   const wanted = await orMemoryError(countAnswers(device, shape, texts));
@@ -162,7 +166,9 @@ export async function planAnswers(
   }
   const { weights, cachePerToken, total } = wanted instanceof UserError ? least : wanted;
   const all = wanted instanceof UserError ? "more than it has" : formatMemory(total);
-  const together = cacheTokens === undefined ? "" : `, ${cacheTokens} in cache`;
+  const together = cacheTokens === undefined
+    ? ""
+    : `, ${cacheTokens} in a cache of ${formatMemory(cacheTokens * cachePerToken)}`;
   return `memory: weights ${formatMemory(weights)}, KV cache ${formatMemory(cachePerToken)} a ` +
     `token; ${all} for ${plural(rows, "text")} of ${capacity} tokens${together}, ${roomOf(device)}`;
 }

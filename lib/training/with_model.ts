@@ -10,9 +10,9 @@ import { together } from "../ranks/mod.ts";
 import { type ComputeOptions, computeType, weightType } from "./compute_type.ts";
 import { whereModelsAre } from "./model_folders.ts";
 import type { RunIo } from "./io.ts";
-import type { TextsAtOnce } from "./count_answers.ts";
+import type { ModelShape } from "./count_answers.ts";
 import { findModel, type OpenedModel } from "./open_model.ts";
-import { planAnswers } from "./plan_memory.ts";
+import { planAnswers, type PlannedTexts } from "./plan_memory.ts";
 import { sayEra } from "./say_era.ts";
 import { type DeviceIo, withDevice } from "./with_device.ts";
 
@@ -42,13 +42,13 @@ export type ModelIo = DeviceIo & Pick<RunIo, "baseDir"> & Partial<Pick<RunIo, "a
  * Opens a device and a checkpoint's model on it, says which, runs something with it, and closes
  * the device. Before the model is loaded, it is said what memory it needs; see {@link planAnswers}.
  *
- * @param texts How many it is to generate at a time, and how long.
+ * @param texts How many it is to generate at a time, and how long; or what says so of a model's shape.
  * @throws {UserError} when one of them cannot be opened.
  */
 export async function withModel<T, Io extends ModelIo>(
   options: ModelOptions & WeightOptions & DeviceChoice,
   givenIo: Io,
-  texts: TextsAtOnce & { isGuess?: boolean },
+  texts: PlannedTexts | ((shape: ModelShape) => PlannedTexts),
   run: (opened: OpenedModel, io: Io) => Promise<T>,
 ): Promise<T> {
   const io = await whereModelsAre(givenIo);
@@ -69,7 +69,8 @@ export async function withModel<T, Io extends ModelIo>(
   };
   const needs = async (device: Hardware) => {
     const shape = { ...found.shape, ...typesOn(device) };
-    return `; computes in ${shape.dtype}; ${await planAnswers(device, shape, texts)}`;
+    const planned = typeof texts === "function" ? texts(shape) : texts;
+    return `; computes in ${shape.dtype}; ${await planAnswers(device, shape, planned)}`;
   };
   return await withDevice(options, givenIo, start, needs);
 }

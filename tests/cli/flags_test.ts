@@ -8,6 +8,7 @@ import { flagsOf } from "../../cli/flags.ts";
 import { exportCommand } from "../../cli/export.ts";
 import { importCommand } from "../../cli/import.ts";
 import { inspectCommand } from "../../cli/inspect.ts";
+import { serveCommand } from "../../cli/serve.ts";
 import { sftCommand } from "../../cli/sft.ts";
 import { tokTrainCommand } from "../../cli/tok_train.ts";
 import { flagsPage } from "../../docs/make_flags.ts";
@@ -26,6 +27,7 @@ Deno.test("a command's help shows its flags under their headings, with their def
   const commands = {
     "sft": sftCommand(),
     "chat": chatCommand(),
+    "serve": serveCommand(),
     "eval": evalCommand(),
     "inspect": inspectCommand(),
     "export": exportCommand(),
