@@ -17,7 +17,7 @@ Deno.test.beforeAll(async () => {
   provider = createOpenAICompatible({ name: "nanochat", baseURL, includeUsage: true });
   [{ id }] = (await (await fetch(`${baseURL}/models`)).json()).data;
 });
-Deno.test.afterAll(async () => void await server.stop());
+Deno.test.afterAll(async () => void await server?.stop());
 
 Deno.test("ai: a conversation is answered, at once and in a stream", async () => {
   const wanted = {

@@ -9,10 +9,15 @@ import {
 } from "@std/assert";
 import OpenAI from "openai";
 import type { ServerProcess } from "../../bench/serve/server_process.ts";
-import { DiskFolder } from "../../lib/checkpoint/disk/mod.ts";
-import { Tokenizer } from "../../lib/tokenizer/mod.ts";
 import { until } from "./patience.ts";
-import { BASE_DIR, MODEL_FLAGS, PROGRAM, startShipped } from "./shipped_server.ts";
+import {
+  BASE_DIR,
+  ENDLESS,
+  MODEL_FLAGS,
+  PROGRAM,
+  startShipped,
+  tokenizer,
+} from "./shipped_server.ts";
 
 type Chat = Omit<OpenAI.ChatCompletionCreateParamsNonStreaming, "stream">;
 /** What OpenAI's client has no type for. */
@@ -29,7 +34,7 @@ Deno.test.beforeAll(async () => {
   openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "any", maxRetries: 0 });
   [{ id: model }] = (await openai.models.list()).data;
 });
-Deno.test.afterAll(async () => void await server.stop());
+Deno.test.afterAll(async () => void await server?.stop());
 
 /** A chat's request: greedy and short unless told otherwise. */
 function chat(wanted: Wanted = {}): Chat {
@@ -160,7 +165,6 @@ Deno.test("openai: log-probabilities are of the answer's tokens", async () => {
 });
 
 Deno.test("openai: biases and penalties change what is said", async () => {
-  const tokenizer = await Tokenizer.load(new DiskFolder(`${BASE_DIR}/tokenizer`));
   const [the] = tokenizer.encode(" the");
   const bias = { logit_bias: { [the]: 100 }, max_tokens: 3 };
   assertEquals(await textsOf(bias), [" the the the"]);
@@ -231,13 +235,13 @@ Deno.test("openai: what several requests begin with is read once", async () => {
 
 Deno.test("openai: an answer that is broken off frees its place", async () => {
   const stream = await openai.chat.completions.create({
-    ...chat({ max_tokens: 400, logit_bias: {} }),
+    ...chat(ENDLESS),
     stream: true,
   });
   for await (const _ of stream) break; // the client ends the connection
   await until(async () => await openAnswers() === 0);
   const abort = new AbortController();
-  const answer = openai.chat.completions.create(chat({ max_tokens: 400, n: 4 }), {
+  const answer = openai.chat.completions.create(chat({ ...ENDLESS, n: 4 }), {
     signal: abort.signal,
   });
   await until(async () => await openAnswers() > 0);
@@ -254,7 +258,6 @@ Deno.test("openai: completions go on from text and from tokens", async () => {
     prompt,
   });
   assertEquals([object, text, finish_reason], ["text_completion", " g a r d e n", "length"]);
-  const tokenizer = await Tokenizer.load(new DiskFolder(`${BASE_DIR}/tokenizer`));
   const tokens = [tokenizer.bosId, ...tokenizer.encode(prompt)];
   const both = await openai.completions.create({ ...wanted, prompt: [tokens, tokens] });
   assertEquals(both.choices.map(({ index, text }) => [index, text]), [[0, text], [1, text]]);

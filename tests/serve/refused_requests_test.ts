@@ -13,7 +13,7 @@ let target: Target;
 Deno.test.beforeAll(async () => {
   target = await Target.start();
 });
-Deno.test.afterAll(async () => void await target.server.stop());
+Deno.test.afterAll(async () => void await target?.server.stop());
 
 /** A fault, after which the server must be as before. */
 function fault(name: string, fn: () => Promise<void>): void {
