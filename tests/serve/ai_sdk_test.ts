@@ -17,7 +17,7 @@ Deno.test.beforeAll(async () => {
   provider = createOpenAICompatible({ name: "nanochat", baseURL, includeUsage: true });
   [{ id }] = (await (await fetch(`${baseURL}/models`)).json()).data;
 });
-Deno.test.afterAll(async () => void await server.stop());
+Deno.test.afterAll(async () => void await server?.stop());
 
 Deno.test("ai: a conversation is answered, at once and in a stream", async () => {
   const wanted = {
@@ -36,7 +36,8 @@ Deno.test("ai: a conversation is answered, at once and in a stream", async () =>
   const stream = streamText(wanted);
   assertEquals((await Array.fromAsync(stream.textStream)).join(""), text);
   assertEquals(await stream.finishReason, "length");
-  assertEquals(await stream.usage, usage);
+  const { outputTokens, totalTokens } = await stream.usage;
+  assertEquals([outputTokens, totalTokens], [16, usage.totalTokens]);
 });
 
 Deno.test("ai: the same seed gives the same answer", async () => {

@@ -5,6 +5,7 @@
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { until } from "./patience.ts";
 import { exchange, RawConnection, request, statusesOf } from "./raw_http.ts";
+import { ENDLESS } from "./shipped_server.ts";
 import { CHATS, Target } from "./target.ts";
 
 const POST = `POST ${CHATS} HTTP/1.1`;
@@ -15,7 +16,7 @@ let target: Target;
 Deno.test.beforeAll(async () => {
   target = await Target.start();
 });
-Deno.test.afterAll(async () => void await target.server.stop());
+Deno.test.afterAll(async () => void await target?.server.stop());
 
 /** A fault, after which the server must be as before. */
 function fault(name: string, fn: () => Promise<void>): void {
@@ -81,7 +82,7 @@ fault("requests that never end", async () => {
 fault("a client that is gone in the middle of its answers", async () => {
   for (const fields of [{ stream: true }, { stream: false }]) {
     using connection = await RawConnection.open(target.port);
-    const wanted = { ...fields, n: 4, max_tokens: 400, temperature: 1, seed: 1 };
+    const wanted = { ...ENDLESS, ...fields, n: 4 };
     await connection.send(request(POST, {}, target.chat(wanted)));
     if (fields.stream) assertStringIncludes(await connection.read(200), "200 OK");
     else await until(async () => await target.openAnswers() === 4);
@@ -94,8 +95,8 @@ fault("clients that read slowly or not at all", async () => {
   const connections: RawConnection[] = [];
   for (let i = 0; i < 8; i++) {
     const connection = await RawConnection.open(target.port);
-    const wanted = { stream: true, n: 2, max_tokens: 100, logprobs: true, top_logprobs: 20 };
-    await connection.send(request(POST, {}, target.chat({ ...wanted, temperature: 1 })));
+    const wanted = { ...ENDLESS, stream: true, n: 2, logprobs: true, top_logprobs: 20 };
+    await connection.send(request(POST, {}, target.chat(wanted)));
     connections.push(connection);
   }
   await until(async () => await target.openAnswers() > 0);

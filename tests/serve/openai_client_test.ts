@@ -3,17 +3,21 @@ import {
   assert,
   assertEquals,
   assertGreater,
-  assertInstanceOf,
   assertLess,
   assertNotEquals,
   assertRejects,
 } from "@std/assert";
 import OpenAI from "openai";
 import type { ServerProcess } from "../../bench/serve/server_process.ts";
-import { DiskFolder } from "../../lib/checkpoint/disk/mod.ts";
-import { Tokenizer } from "../../lib/tokenizer/mod.ts";
 import { until } from "./patience.ts";
-import { BASE_DIR, MODEL_FLAGS, PROGRAM, startShipped } from "./shipped_server.ts";
+import {
+  BASE_DIR,
+  ENDLESS,
+  MODEL_FLAGS,
+  PROGRAM,
+  startShipped,
+  tokenizer,
+} from "./shipped_server.ts";
 
 type Chat = Omit<OpenAI.ChatCompletionCreateParamsNonStreaming, "stream">;
 /** What OpenAI's client has no type for. */
@@ -30,7 +34,7 @@ Deno.test.beforeAll(async () => {
   openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "any", maxRetries: 0 });
   [{ id: model }] = (await openai.models.list()).data;
 });
-Deno.test.afterAll(async () => void await server.stop());
+Deno.test.afterAll(async () => void await server?.stop());
 
 /** A chat's request: greedy and short unless told otherwise. */
 function chat(wanted: Wanted = {}): Chat {
@@ -43,9 +47,10 @@ async function textsOf(wanted: Wanted): Promise<(string | null)[]> {
   return choices.map(({ message }) => message.content);
 }
 
-/** How many answers the server is giving. */
-async function running(): Promise<number> {
-  return (await (await fetch(`${server.url}/stats`)).json()).running;
+/** How many answers are being given, or wait. */
+async function openAnswers(): Promise<number> {
+  const { answers } = await (await fetch(`${server.url}/stats`)).json();
+  return answers.running + answers.waiting;
 }
 
 Deno.test("openai: the model is listed, another is not found", async () => {
@@ -160,7 +165,6 @@ Deno.test("openai: log-probabilities are of the answer's tokens", async () => {
 });
 
 Deno.test("openai: biases and penalties change what is said", async () => {
-  const tokenizer = await Tokenizer.load(new DiskFolder(`${BASE_DIR}/tokenizer`));
   const [the] = tokenizer.encode(" the");
   const bias = { logit_bias: { [the]: 100 }, max_tokens: 3 };
   assertEquals(await textsOf(bias), [" the the the"]);
@@ -225,25 +229,25 @@ Deno.test("openai: what several requests begin with is read once", async () => {
     const { usage } = await openai.chat.completions.create(chat({ messages }));
     cached.push(usage!.prompt_tokens_details?.cached_tokens ?? 0);
   }
-  assertEquals(cached[0], 0);
-  assertGreater(cached[1], 63);
+  assertLess(cached[0], 10); // the marks that every prompt begins with
+  assertGreater(cached[1], 100);
 });
 
 Deno.test("openai: an answer that is broken off frees its place", async () => {
   const stream = await openai.chat.completions.create({
-    ...chat({ max_tokens: 400, logit_bias: {} }),
+    ...chat(ENDLESS),
     stream: true,
   });
   for await (const _ of stream) break; // the client ends the connection
-  await until(async () => await running() === 0);
+  await until(async () => await openAnswers() === 0);
   const abort = new AbortController();
-  const answer = openai.chat.completions.create(chat({ max_tokens: 400, n: 4 }), {
+  const answer = openai.chat.completions.create(chat({ ...ENDLESS, n: 4 }), {
     signal: abort.signal,
   });
-  await until(async () => await running() > 0);
+  await until(async () => await openAnswers() > 0);
   abort.abort();
   await assertRejects(() => answer, OpenAI.APIUserAbortError);
-  await until(async () => await running() === 0);
+  await until(async () => await openAnswers() === 0);
 });
 
 Deno.test("openai: completions go on from text and from tokens", async () => {
@@ -254,7 +258,6 @@ Deno.test("openai: completions go on from text and from tokens", async () => {
     prompt,
   });
   assertEquals([object, text, finish_reason], ["text_completion", " g a r d e n", "length"]);
-  const tokenizer = await Tokenizer.load(new DiskFolder(`${BASE_DIR}/tokenizer`));
   const tokens = [tokenizer.bosId, ...tokenizer.encode(prompt)];
   const both = await openai.completions.create({ ...wanted, prompt: [tokens, tokens] });
   assertEquals(both.choices.map(({ index, text }) => [index, text]), [[0, text], [1, text]]);
@@ -263,10 +266,6 @@ Deno.test("openai: completions go on from text and from tokens", async () => {
   assertEquals(chunks.map(({ choices: [choice] }) => choice?.text ?? "").join(""), text);
   await assertRejects(
     () => openai.completions.create({ ...wanted, prompt, suffix: "." }),
-    OpenAI.BadRequestError,
-  );
-  assertInstanceOf(
-    await openai.completions.create({ ...wanted, prompt: "" }).catch((error) => error),
     OpenAI.BadRequestError,
   );
 });

@@ -77,7 +77,7 @@ export async function exchange(port: number, sent: string | Uint8Array): Promise
 
 /** The status codes of the answers on a connection. */
 export function statusesOf(answers: string): number[] {
-  return Array.from(answers.matchAll(/^HTTP\/1\.[01] (\d{3})/gm), ([, status]) => Number(status));
+  return Array.from(answers.matchAll(/HTTP\/1\.[01] (\d{3}) /g), ([, status]) => Number(status));
 }
 
 /** A request's text; the server is asked to close after it. */

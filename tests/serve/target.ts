@@ -45,8 +45,8 @@ export class Target {
 
   /** How many answers are being given, or wait. */
   async openAnswers(): Promise<number> {
-    const { running, waiting } = await (await fetch(`${this.server.url}/stats`)).json();
-    return running + waiting;
+    const { answers } = await (await fetch(`${this.server.url}/stats`)).json();
+    return answers.running + answers.waiting;
   }
 
   /** It answers the next client as before, within 5 seconds. */
