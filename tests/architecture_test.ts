@@ -35,7 +35,8 @@ const ALLOWED: Record<string, string[]> = {
   "lib/sft": [...parts, "lib/engine", "lib/eval", "lib/training"],
   "lib/base": [...parts, "lib/engine", "lib/eval", "lib/training"],
   "lib/chat": [...parts, "lib/engine", "lib/eval", "lib/training"],
-  "lib/serve": [...parts, "lib/engine", "lib/training"],
+  // Beside them, the page that it hands out.
+  "lib/serve": [...parts, "lib/engine", "lib/training", "web"],
   "lib/inspect": [...parts, "lib/engine", "lib/eval", "lib/training"],
   "lib/export": [...parts, "lib/engine", "lib/eval", "lib/training"],
   "lib/pull": [...parts, "lib/training"],

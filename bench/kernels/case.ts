@@ -95,7 +95,6 @@ export class Workbench implements Disposable {
     return this.#fill(shape, Math.abs);
   }
 
-<<<<<<< HEAD
   /** The given rows. */
   rows(rows: readonly (readonly number[])[]): Tensor {
     const tensor = this.#keep(this.memory.allocate("rows", [rows.length, rows[0].length]));
@@ -103,14 +102,9 @@ export class Workbench implements Disposable {
     return tensor;
   }
 
-  /** int32 (length of `values`). */
-  integers(values: Int32Array): Tensor {
-    const tensor = this.#keep(this.memory.allocate("integers", [values.length], "int32"));
-=======
   /** int32, of one dimension unless a shape is given. */
   integers(values: Int32Array, shape: readonly number[] = [values.length]): Tensor {
     const tensor = this.#keep(this.memory.allocate("integers", shape, "int32"));
->>>>>>> k1
     this.memory.write(tensor, values);
     return tensor;
   }

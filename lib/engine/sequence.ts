@@ -58,13 +58,15 @@ export interface SequenceStep extends ToolUseStep {
 
 /** How much of an engine is in use. */
 export interface EngineUse {
-  /** Sequences that are generated side by side, and how many may be. */
+  /** Sequences that are generated side by side. */
   rows: number;
+  /** How many of them there may be. */
   maxRows: number;
   /** Sequences that wait for a row or for pages. */
   waiting: number;
-  /** Pages of the cache of keys and values: held by sequences, and all there are. */
+  /** Pages of the cache of keys and values that sequences hold. */
   pages: number;
+  /** All pages. */
   maxPages: number;
   /** Tokens of a page. */
   pageTokens: number;

@@ -7,6 +7,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { UserError } from "../errors.ts";
 import { ApiError } from "./api_error.ts";
+import { pagePolicy } from "./pages.ts";
 
 /** Names of this computer for itself, as they stand in an address. */
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
@@ -110,16 +111,7 @@ function digest(text: string): Uint8Array {
 
 /** What a browser is told with every response: to load nothing from elsewhere, and to lend nothing. */
 const HEADERS: Readonly<Record<string, string>> = {
-  "content-security-policy": [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "connect-src 'self'",
-    "img-src 'self' data:",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join("; "),
+  "content-security-policy": pagePolicy,
   "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
   "cross-origin-resource-policy": "same-origin",

@@ -36,8 +36,9 @@ export function turnsOf(given: readonly GivenMessage[]): Message[] {
       throw new ApiError("the first message but for the system's must be the user's", { param });
     }
     const parts = partsOf(role, content);
-    if (last?.role === role) last.parts.push({ type: "text", text: "\n\n" }, ...parts);
-    else turns.push({ role, parts });
+    if (last?.role === role) {
+      last.parts = last.parts.concat({ type: "text", text: "\n\n" }, parts);
+    } else turns.push({ role, parts });
   });
   if (turns.at(-1)?.role !== "user") {
     throw new ApiError("the last message must be the user's", { param: "messages" });

@@ -85,12 +85,15 @@ Deno.test("neighbours of one role are joined, and none is lost", () => {
     assistant("Yes."),
     assistant([{ type: "text", text: "[2+2 = 4]" }, { type: "python", text: "1+1" }]),
     user("Go on."),
+    assistant([]),
+    user("Well?"),
   ];
   assertEquals(
     prompt(messages),
     "<|bos|><|user_start|>Be brief.\n\nBe kind.\n\nOne.\n\nTwo.\nThree.<|user_end|>" +
       "<|assistant_start|>Yes.\n\n[2+2 = 4]<|python_start|>1+1<|python_end|><|assistant_end|>" +
-      "<|user_start|>Go on.<|user_end|><|assistant_start|>",
+      "<|user_start|>Go on.<|user_end|><|assistant_start|><|assistant_end|>" +
+      "<|user_start|>Well?<|user_end|><|assistant_start|>",
   );
 });
 

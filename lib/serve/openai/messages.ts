@@ -64,7 +64,8 @@ function readContent(
   param: string,
 ): string | ContentPart[] {
   if (typeof content === "string") return content;
-  if (!Array.isArray(content) || content.length === 0) {
+  // An answer that was stopped at once is empty, a question never is.
+  if (!Array.isArray(content) || content.length === 0 && role !== "assistant") {
     throw fieldError(param, "text or a list of text parts", content ?? undefined);
   }
   const parts = content.map((part, i) => readPart(part, role, `${param}[${i}]`));

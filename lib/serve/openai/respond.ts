@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { type AnswerEnd, readAnswer } from "../answer_text.ts";
 import type { AnswerPiece } from "../answer_piece.ts";
+import { type AnswerEnd, readAnswer } from "../answer_text.ts";
 import { asTheyCome } from "../as_they_come.ts";
 import { eventStream } from "../event_stream.ts";
 import type { Service } from "../service.ts";
@@ -16,8 +16,9 @@ import { type Usage, usageOf } from "./usage.ts";
 export interface AnswerForm {
   /** How its ids begin. */
   readonly idPrefix: string;
-  /** What it calls itself, whole and in a stream. */
+  /** What it calls itself as a whole. */
   readonly object: string;
+  /** What a chunk of it calls itself in a stream. */
   readonly chunkObject: string;
   /** A whole answer, but for its `index` and `finish_reason`. */
   whole(pieces: readonly AnswerPiece[]): object;
