@@ -55,6 +55,14 @@ Deno.test("an error of a lower floor is worded with the flag that mends it", () 
     }
     assertEquals(words("No form", { kind: "ownData", remedy }, "eval"), "No form");
   }
+  assertEquals(
+    words("Others reach it", { kind: "noApiKey" }, "serve"),
+    "Others reach it; say one with --api-key or NANOCHAT_API_KEY",
+  );
+  assertEquals(
+    words("It is full", { kind: "memory", tensor: "x", bytes: 9 }, "serve"),
+    "It is full; lower --batch-size or --cache-tokens",
+  );
   assertEquals(words("Nothing there", { kind: "noRun" }), "Nothing there; start without --resume");
 });
 
