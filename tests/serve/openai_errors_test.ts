@@ -48,10 +48,11 @@ Deno.test("openai: a server that ends finishes the answers it has begun", async 
   const openai = clientOf(server.url, "any");
   const [{ id: model }] = (await openai.models.list()).data;
   const wanted = { model, messages, ...ENDLESS, n: 4, stream: true } as const;
-  const reasons: string[] = [];
+  const begun = new Set<number>(), reasons: string[] = [];
   let ended: Promise<number> | undefined;
   for await (const { choices: [choice] } of await openai.chat.completions.create(wanted)) {
-    ended ??= server.stop("SIGTERM");
+    if (choice?.delta.content) begun.add(choice.index);
+    if (begun.size === 4) ended ??= server.stop("SIGTERM");
     if (choice?.finish_reason) reasons.push(choice.finish_reason);
   }
   assertEquals(reasons, Array(4).fill("length"));
