@@ -91,7 +91,7 @@ Deno.test("a run that does not fit is refused with the rows that would", async (
       / has 1 MiB; lower --max-seq-len, or take another device with --device-type$/,
     );
   }
-  const long = { rows: 1, capacity: 4096 };
+  const long = { rows: 1, capacity: 2048 };
   await assertRejects(() => planAnswers(tiny, shape, long), UserError, "has 1 MiB");
   // It may be that fewer and shorter texts are asked for than are planned.
   const weights = await planAnswers(small, shape, { rows: 64, capacity: 4096, isGuess: true });
@@ -322,7 +322,7 @@ Deno.test("webgpu: a software adapter has what the system has", { ignore }, asyn
 
 Deno.test("chat has no rows to lower", async () => {
   const device = await createCpuDevice({ threads: 1, maxMemoryBytes: 2 ** 20 });
-  const long = { rows: 1, capacity: 4096 };
+  const long = { rows: 1, capacity: 2048 };
   const error = await assertRejects(() => planAnswers(device, shape, long), UserError);
   assertMatch(wordError(error, "chat"), / has 1 MiB; take another device with --device-type$/);
   assertEquals(chatOptions().maxNewTokens, 256);
