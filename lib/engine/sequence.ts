@@ -94,7 +94,8 @@ export interface SequenceEngine {
    *
    * @returns The new tokens, in order; none when all prompts are still being read, or when there is
    * no sequence.
-   * @throws {UserError} when the model's logits are not numbers, or the device is lost.
+   * @throws {UserError} when the model's logits are not numbers, or the device is lost; tokens that
+   * came with it are not told. Also while a step has not ended.
    */
   step(): Promise<readonly SequenceStep[]>;
 }
