@@ -40,9 +40,9 @@ export async function alone(
   model: GPT,
   prompt: readonly number[],
   options: SequenceOptions,
-  capacity?: number,
+  { capacity, tokenizer = plainTokens }: { capacity?: number; tokenizer?: ToolUseTokenizer } = {},
 ): Promise<number[]> {
-  const engine = new Engine(model, plainTokens, { stepsPerRead: 1, capacity });
+  const engine = new Engine(model, tokenizer, { stepsPerRead: 1, capacity });
   const sequence = engine.add(prompt, options);
   const given = await finish(engine);
   engine.free();
