@@ -271,7 +271,8 @@ export class Engine implements SequenceEngine {
    *
    * @param prompts Token ids, each of at least one and fewer than {@link capacity}.
    * @yields For each row its next token, or undefined once its turn is over.
-   * @throws {RangeError} for a prompt that is empty or has no room for an answer.
+   * @throws {RangeError} for a prompt that is empty, has no room for an answer, or holds what is no
+   * token of the model.
    * @throws {UserError} for a sampling option that makes no sense, while the engine generates
    * something else, and when the model's logits are not numbers.
    */

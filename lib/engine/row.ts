@@ -53,7 +53,8 @@ export class Row implements Sequence {
   /**
    * A sequence that waits.
    *
-   * @throws {RangeError} for a prompt that is empty or has no room for an answer.
+   * @throws {RangeError} for a prompt that is empty, has no room for an answer, or holds what is no
+   * token of the model.
    * @throws {UserError} for an option that makes no sense.
    */
   constructor(
@@ -63,6 +64,12 @@ export class Row implements Sequence {
   ) {
     if (prompt.length === 0 || prompt.length >= capacity) {
       throw new RangeError(`a prompt of ${prompt.length} tokens in a context of ${capacity}`);
+    }
+    const isToken = (id: number) => Number.isInteger(id) && id >= 0 && id < vocabSize;
+    if (!prompt.every(isToken)) {
+      throw new RangeError(
+        `a prompt with token ${prompt.find((id) => !isToken(id))} of ${vocabSize}`,
+      );
     }
     this.sampling = samplingOptions(options);
     checkSequenceOptions(options, vocabSize);

@@ -112,10 +112,13 @@ const SENSELESS: [options: SequenceOptions, says: string][] = [
   [{ logitBias: new Map([[7, NaN]]) }, "logit bias of token 7"],
 ];
 
-Deno.test("options that would reach into other sequences, or never end, are refused", async () => {
+Deno.test("what would reach into other sequences, or never end, is refused", async () => {
   const engine = new Engine(await tinyModel(), plainTokens);
   for (const [options, says] of SENSELESS) {
     assertThrows(() => engine.add([1], options), UserError, says);
+  }
+  for (const prompt of [[4096], [3, -1], [NaN]]) {
+    assertThrows(() => engine.add(prompt), RangeError, `token ${prompt.at(-1)} of 4096`);
   }
   const nothing = engine.add([1], { maxTokens: 0 });
   assertEquals([nothing.isRunning, engine.use.waiting], [false, 0]);
