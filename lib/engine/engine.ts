@@ -99,6 +99,7 @@ export class Engine implements SequenceEngine {
   /** Whether the device goes on where the rows are: not after one came, left or took tokens back. */
   #isSeated = false;
   #isGenerating = false;
+  #isStepping = false;
 
   /**
    * Plans the memory.
@@ -128,7 +129,12 @@ export class Engine implements SequenceEngine {
   /** See {@link SequenceEngine.add}. */
   add(prompt: readonly number[], options: SequenceOptions = {}): Sequence {
     if (this.#isGenerating) throw generatingError();
-    return this.#add(new Row(prompt, options, this.tokenizer, this.capacity));
+    return this.#add(this.#rowOf(prompt, options));
+  }
+
+  #rowOf(prompt: readonly number[], options: SequenceOptions): Row {
+    const { capacity, tokenizer, model: { config: { vocabSize } } } = this;
+    return new Row(prompt, options, { capacity, tokenizer, vocabSize });
   }
 
   #add(row: Row): Row {
@@ -152,13 +158,28 @@ export class Engine implements SequenceEngine {
   }
 
   /** See {@link SequenceEngine.step}. */
-  step(): Promise<readonly SequenceStep[]> {
-    return this.#step(PREFILL_TOKENS);
+  async step(): Promise<readonly SequenceStep[]> {
+    if (this.#isGenerating || this.#isStepping) throw generatingError();
+    return await this.#step(PREFILL_TOKENS);
   }
 
   /** As {@link step}, for so many tokens of prompts. */
   async #step(promptTokens: number): Promise<readonly SequenceStep[]> {
-    this.#read(promptTokens);
+    this.#isStepping = true;
+    try {
+      this.#read(promptTokens);
+      return await this.#next();
+    } catch (error) {
+      // The device may be further than the rows.
+      this.#isSeated = false;
+      throw error;
+    } finally {
+      this.#isStepping = false;
+    }
+  }
+
+  /** The next tokens of all rows. */
+  async #next(): Promise<readonly SequenceStep[]> {
     const rows = [...this.#rows];
     if (rows.length === 0) return [];
     const steps: SequenceStep[] = [], isVoid = new Set<Row>();
@@ -235,10 +256,7 @@ export class Engine implements SequenceEngine {
 
   /** Gives the row at a place what was sampled there. */
   #take(row: Row, { tokens, logits }: Sampled, b: number): SequenceStep {
-    if (tokens[b] === NOT_NUMBERS) {
-      this.#isSeated = false;
-      throw logitsError();
-    }
+    if (tokens[b] === NOT_NUMBERS) throw logitsError();
     const { topLogprobs } = row.options, step = { sequence: row, ...row.take(tokens[b]) };
     this.#memory.pool.holds(row.lease!, row.tokens, row.length);
     if (step.end) this.remove(row);
@@ -253,7 +271,8 @@ export class Engine implements SequenceEngine {
    *
    * @param prompts Token ids, each of at least one and fewer than {@link capacity}.
    * @yields For each row its next token, or undefined once its turn is over.
-   * @throws {RangeError} for a prompt that is empty or has no room for an answer.
+   * @throws {RangeError} for a prompt that is empty, has no room for an answer, or holds what is no
+   * token of the model.
    * @throws {UserError} for a sampling option that makes no sense, while the engine generates
    * something else, and when the model's logits are not numbers.
    */
@@ -265,7 +284,7 @@ export class Engine implements SequenceEngine {
     const { seed } = samplingOptions(options);
     const rows = prompts.map((prompt, r) => {
       const own = { ...options, seed: seed + streams[r] };
-      return new Row(prompt, own, this.tokenizer, this.capacity);
+      return this.#rowOf(prompt, own);
     });
     this.#isGenerating = true;
     try {

@@ -34,10 +34,15 @@ export interface Memory {
 export function planMemory(model: GPT, capacity: number, rows: number, pages: number): Memory {
   const tokens = Math.max(rows, Math.min(PREFILL_TOKENS, capacity));
   const pass = new CachedPass(model, { rows, tokens, capacity, pages });
-  const sampler = new Sampler(model, rows);
-  const free = () => {
+  try {
+    const sampler = new Sampler(model, rows);
+    const free = () => {
+      pass.free();
+      sampler.free();
+    };
+    return { rows, pass, sampler, pool: new PagePool(pages, PAGE_ROWS), free };
+  } catch (error) {
     pass.free();
-    sampler.free();
-  };
-  return { rows, pass, sampler, pool: new PagePool(pages, PAGE_ROWS), free };
+    throw error;
+  }
 }

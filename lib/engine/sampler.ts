@@ -4,7 +4,7 @@
  * @module
  */
 import type { Readback, Tensor } from "../device/mod.ts";
-import type { GPT } from "../model/mod.ts";
+import { Arena, type GPT } from "../model/mod.ts";
 import type { Row } from "./row.ts";
 import type { TokenLogprob } from "./sequence.ts";
 
@@ -19,20 +19,26 @@ export interface Sampled {
 /** Draws tokens, with the tensors that this takes beside the logits. */
 export class Sampler {
   readonly #model: GPT;
+  readonly #arena: Arena;
   readonly #uniforms: Tensor;
   readonly #choices: Tensor;
   /** The places of logits that are changed, and by how much; as many as were needed at once. */
-  #changes: { index: Tensor; values: Tensor } | undefined;
+  #changes: { arena: Arena; index: Tensor; values: Tensor } | undefined;
   /** int32 (n) The rows whose logits are told, and those. */
-  #told: { index: Tensor; logits: Tensor } | undefined;
+  #told: { arena: Arena; index: Tensor; logits: Tensor } | undefined;
   #rows: readonly Row[] = [];
   #mostTopK = 0;
 
-  /** Plans memory for up to `rows` rows. */
+  /**
+   * Plans memory for up to `rows` rows.
+   *
+   * @throws {UserError} when the device cannot hold it; nothing stays allocated.
+   */
   constructor(model: GPT, rows: number) {
     this.#model = model;
-    this.#uniforms = model.device.allocate("random numbers", [rows]);
-    this.#choices = model.device.allocate("choices of rows", [rows, 4]);
+    const arena = this.#arena = new Arena(model.device);
+    this.#uniforms = arena.tensor("random numbers", [rows]);
+    this.#choices = arena.tensor("choices of rows", [rows, 4]);
   }
 
   /** Decides for which rows the next tokens are drawn. */
@@ -91,10 +97,13 @@ export class Sampler {
     }).toArray();
     if (rows.length === 0) return undefined;
     if (!this.#told || this.#told.index.size < rows.length) {
-      this.#freeAll(this.#told);
+      this.#told?.arena.free();
+      this.#told = undefined;
+      const arena = new Arena(device);
       this.#told = {
-        index: device.allocate("rows that tell their logits", [rows.length], "int32"),
-        logits: device.allocate("logits that are told", [rows.length, V]),
+        arena,
+        index: arena.tensor("rows that tell their logits", [rows.length], "int32"),
+        logits: arena.tensor("logits that are told", [rows.length, V]),
       };
     }
     const { index, logits: all } = this.#told, out = device.view(all, [rows.length, V]);
@@ -116,29 +125,26 @@ export class Sampler {
     const count = index.length;
     if (count === 0) return;
     if (!this.#changes || this.#changes.index.size < count) {
-      this.#freeAll(this.#changes);
+      this.#changes?.arena.free();
+      this.#changes = undefined;
+      const arena = new Arena(device);
       // Penalties grow by a token a step.
       const room = 2 ** Math.ceil(Math.log2(Math.max(64, count)));
       this.#changes = {
-        index: device.allocate("places of changed logits", [room], "int32"),
-        values: device.allocate("changes of logits", [room]),
+        arena,
+        index: arena.tensor("places of changed logits", [room], "int32"),
+        values: arena.tensor("changes of logits", [room]),
       };
     }
-    device.write(this.#changes.index, Int32Array.from(index));
-    device.write(this.#changes.values, Float32Array.from(values));
-    device.addElements({ x: logits, ...this.#changes, count });
-  }
-
-  #freeAll(tensors: Record<string, Tensor> | undefined): void {
-    for (const tensor of Object.values(tensors ?? {})) this.#model.device.free(tensor);
+    const { arena: _, ...changes } = this.#changes;
+    device.write(changes.index, Int32Array.from(index));
+    device.write(changes.values, Float32Array.from(values));
+    device.addElements({ x: logits, ...changes, count });
   }
 
   /** Gives the memory back. */
   free(): void {
-    const uniforms = this.#uniforms, choices = this.#choices;
-    for (const tensors of [{ uniforms, choices }, this.#changes, this.#told]) {
-      this.#freeAll(tensors);
-    }
+    for (const arena of [this.#arena, this.#changes?.arena, this.#told?.arena]) arena?.free();
   }
 }
 

@@ -35,15 +35,26 @@ export interface SamplingOptions {
  */
 export function samplingOptions(given: SamplingOptions = {}): Required<SamplingOptions> {
   const { temperature = 1, topK = 0, topP = 1, minP = 0, seed = 42 } = given;
-  const rules: [boolean, string, string, number][] = [
+  checkOptions([
     [temperature >= 0 && temperature < Infinity, "temperature", "a number from 0", temperature],
     [Number.isInteger(topK) && topK >= 0, "top-k", "a whole number from 0 (off)", topK],
     [topP > 0 && topP <= 1, "top-p", "above 0 and at most 1 (off)", topP],
     [minP >= 0 && minP <= 1, "min-p", "a number from 0 (off) to 1", minP],
     [Number.isSafeInteger(seed) && seed >= 0, "seed", "a whole number from 0", seed],
-  ];
+  ]);
+  return { temperature, topK, topP, minP, seed };
+}
+
+/** Whether an option has a value that it takes, its name, what it takes, and what it has. */
+export type OptionRule = readonly [allowed: boolean, name: string, wanted: string, value: number];
+
+/**
+ * Holds options to their rules.
+ *
+ * @throws {UserError} naming the first that breaks its own.
+ */
+export function checkOptions(rules: readonly OptionRule[]): void {
   for (const [allowed, name, wanted, value] of rules) {
     if (!allowed) throw new UserError(`${name} must be ${wanted}, but is ${value}`);
   }
-  return { temperature, topK, topP, minP, seed };
 }

@@ -82,7 +82,8 @@ export interface SequenceEngine {
    * Lets a sequence take part from the next {@link step} for which there is room.
    *
    * @param prompt Token ids, at least one and fewer than {@link capacity}.
-   * @throws {RangeError} for a prompt that is empty or has no room for an answer.
+   * @throws {RangeError} for a prompt that is empty, has no room for an answer, or holds what is no
+   * token of the model.
    * @throws {UserError} for an option that makes no sense.
    */
   add(prompt: readonly number[], options?: SequenceOptions): Sequence;
@@ -94,7 +95,8 @@ export interface SequenceEngine {
    *
    * @returns The new tokens, in order; none when all prompts are still being read, or when there is
    * no sequence.
-   * @throws {UserError} when the model's logits are not numbers, or the device is lost.
+   * @throws {UserError} when the model's logits are not numbers, or the device is lost; tokens that
+   * came with it are not told. Also while a step has not ended.
    */
   step(): Promise<readonly SequenceStep[]>;
 }

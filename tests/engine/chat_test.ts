@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type ChatEvent, ChatSession, Engine } from "../../lib/engine/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { ScriptedDevice, tinyModel, tokenizer } from "./scripted_model.ts";
@@ -83,6 +83,16 @@ Deno.test("the oldest turns are dropped, whole, when the context is full", () =>
     await assertRejects(() => eventsOf(chat.ask("long ".repeat(60))), UserError, "64");
     assertEquals(chat.turns, 4);
   }, 16));
+
+Deno.test("a conversation that has lost its beginning still has room in a context of several pages", () =>
+  withChat(192, async (chat, device) => {
+    for (let i = 0; i < 20; i++) {
+      device.say(say(`answer ${i}`));
+      const events = await eventsOf(chat.ask(`question ${i}`));
+      assertEquals(events.at(-1), { type: "text", text: `${i}` });
+    }
+    assert(chat.turns < 20);
+  }, 64));
 
 Deno.test("an answer that is cut off or broken off is remembered as far as it went", () =>
   withChat(128, async (chat, device, engine) => {

@@ -5,7 +5,6 @@ import {
   type EngineOptions,
   type Sequence,
   type SequenceOptions,
-  type SequenceStep,
 } from "../../lib/engine/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import type { GPT } from "../../lib/model/mod.ts";
@@ -13,40 +12,12 @@ import { devices } from "../device/devices.ts";
 import { Float64Device } from "../device/float64_device.ts";
 import { parityModel } from "../model/parity.ts";
 import { parityFolder } from "../model/parity_folders.ts";
+import { alone, finish, idsOf, plainTokens } from "./plain_sequences.ts";
 import { uncachedLogits } from "./uncached.ts";
-
-/** A tokenizer without tools or ends. */
-const plainTokens = { bosId: -1, encode: () => [], decode: () => "", encodeSpecial: () => -1 };
 
 /** `count` tokens that differ by `kind`. */
 const tokens = (count: number, kind: number) =>
   Array.from({ length: count }, (_, i) => (i * i * 31 + i * 7 * kind + kind) % 90);
-
-/** Steps until all sequences have ended; what each was given. */
-async function finish(
-  engine: Engine,
-  onSteps: (steps: readonly SequenceStep[], count: number) => void = () => {},
-): Promise<Map<Sequence, SequenceStep[]>> {
-  const given = new Map<Sequence, SequenceStep[]>();
-  for (let count = 0; engine.use.rows + engine.use.waiting > 0; count++) {
-    const steps = await engine.step();
-    for (const step of steps) given.set(step.sequence, [...given.get(step.sequence) ?? [], step]);
-    onSteps(steps, count);
-  }
-  assertEquals(engine.use.pages, 0, "all pages are given back");
-  return given;
-}
-
-const idsOf = (steps: readonly SequenceStep[] = []) => steps.map(({ token }) => token);
-
-/** What a prompt gives alone. */
-async function alone(model: GPT, prompt: number[], options: SequenceOptions): Promise<number[]> {
-  const engine = new Engine(model, plainTokens, { stepsPerRead: 1 });
-  const sequence = engine.add(prompt, options);
-  const given = await finish(engine);
-  engine.free();
-  return idsOf(given.get(sequence));
-}
 
 /** Runs with a model of two layers with a window on a device, float64 unless another is given. */
 async function withModel(
