@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { ApiError } from "../../lib/serve/api_error.ts";
 import {
   chatCompletion,
@@ -57,6 +57,7 @@ Deno.test("a field with a value it does not take is named", async () => {
   }
   assertEquals((await fault({ logprobs: true, top_logprobs: 21 })).param, "top_logprobs");
   assertEquals((await fault({ top_logprobs: 2 })).param, "logprobs");
+  assertStringIncludes((await fault(JSON.parse('{"seed":1e999}'))).message, "is Infinity");
 });
 
 Deno.test("what is not supported is refused and named, unless it says nothing", async () => {
