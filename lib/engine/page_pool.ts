@@ -16,7 +16,7 @@ interface Page {
   readonly children: Set<Page>;
   /** How many sequences hold it. */
   holders: number;
-  /** When it was last let go; the least goes first. */
+  /** When it was last let go or copied; the least goes first. */
   leftAt: number;
 }
 
@@ -74,36 +74,35 @@ export class PagePool {
    * @returns Undefined where too few pages are free: ask again when another sequence has ended.
    */
   lease(tokens: readonly number[], limit: number): Lease | undefined {
-    const size = this.#size, pages: Page[] = [];
+    const size = this.#size, begun: Page[] = [];
     let branch: Branch = this.#root;
-    for (let next; (next = this.#wholePage(branch, tokens, pages.length * size));) {
-      pages.push(next);
+    for (let next; (next = this.#wholePage(branch, tokens, begun.length * size));) {
+      begun.push(next);
       branch = next;
     }
-    const begun = pages.length * size, partly = closest(branch, tokens.slice(begun, begun + size));
+    const start = begun.length * size, partly = closest(branch, tokens.slice(start, start + size));
     const takesOver = partly && partly.page.holders === 0 && partly.page.children.size === 0;
+    if (takesOver) begun.push(partly.page);
     // What is held is not given to others meanwhile.
-    const kept = partly ? [...pages, partly.page] : pages;
-    kept.forEach((page) => this.#hold(page));
-    const missing = Math.ceil(limit / size) - pages.length - (takesOver ? 1 : 0);
+    begun.forEach((page) => this.#hold(page));
+    const missing = Math.ceil(limit / size) - begun.length;
     if (missing > this.#free.length + this.#kept) {
-      kept.forEach((page) => this.#letGo(page));
+      begun.forEach((page) => this.#letGo(page));
       return undefined;
     }
-    if (takesOver) {
-      partly.page.tokens.length = partly.length;
-      pages.push(partly.page);
-    }
-    for (let i = 0; i < missing; i++) pages.push(this.#takeFree());
-    const shared = begun + (partly?.length ?? 0);
+    const beginning = partly?.page.tokens.slice(0, partly.length) ?? [];
+    if (partly) partly.page.leftAt = this.#time;
+    if (takesOver) partly.page.tokens = beginning;
+    const pages = [...begun, ...Array.from({ length: missing }, () => this.#takeFree())];
     let copy: Lease["copy"];
     if (partly && !takesOver) {
-      const to = pages[begun / size];
-      to.tokens = partly.page.tokens.slice(0, partly.length);
+      // The page that is copied may itself be one of those taken: it is copied before it is written.
+      const from = partly.page, to = pages[begun.length];
+      to.tokens = beginning;
       attach(to, branch);
-      copy = { from: partly.page.index, to: to.index };
-      this.#letGo(partly.page);
+      if (to !== from) copy = { from: from.index, to: to.index };
     }
+    const shared = start + beginning.length;
     const lease = { pages: pages.map(({ index }) => index), shared, copy };
     this.#held.set(lease, { pages, length: shared });
     return lease;

@@ -91,7 +91,8 @@ Deno.test("a run that does not fit is refused with the rows that would", async (
       / has 1 MiB; lower --max-seq-len, or take another device with --device-type$/,
     );
   }
-  await assertRejects(() => planAnswers(tiny, shape, { rows: 1 }), UserError, "has 1 MiB");
+  const long = { rows: 1, capacity: 2048 };
+  await assertRejects(() => planAnswers(tiny, shape, long), UserError, "has 1 MiB");
   // It may be that fewer and shorter texts are asked for than are planned.
   const weights = await planAnswers(small, shape, { rows: 64, capacity: 4096, isGuess: true });
   assertMatch(weights, /^memory: weights .*, KV cache 256 bytes a token; .* for 64 texts of 4096 /);
@@ -321,7 +322,8 @@ Deno.test("webgpu: a software adapter has what the system has", { ignore }, asyn
 
 Deno.test("chat has no rows to lower", async () => {
   const device = await createCpuDevice({ threads: 1, maxMemoryBytes: 2 ** 20 });
-  const error = await assertRejects(() => planAnswers(device, shape, { rows: 1 }), UserError);
+  const long = { rows: 1, capacity: 2048 };
+  const error = await assertRejects(() => planAnswers(device, shape, long), UserError);
   assertMatch(wordError(error, "chat"), / has 1 MiB; take another device with --device-type$/);
   assertEquals(chatOptions().maxNewTokens, 256);
   await device.close();
