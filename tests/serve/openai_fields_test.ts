@@ -28,7 +28,9 @@ async function fault(fields: object): Promise<Json> {
 }
 
 Deno.test("a field with a value it does not take is named", async () => {
+  const all = Object.fromEntries(Array.from({ length: 1025 }, (_, token) => [token, 1]));
   const wrong: [string, ...unknown[]][] = [
+    ["logit_bias", all],
     ["messages", undefined, [], "Hi", {}],
     ["temperature", -0.1, 2.1, "1", NaN, true],
     ["top_p", -0.1, 1.1, []],
