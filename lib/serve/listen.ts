@@ -29,7 +29,10 @@ export interface ConnectionTimes {
   headTime: number;
   /** In which time a whole request must come, so that a half-sent one is not kept. */
   requestTime: number;
-  /** For which time a connection is kept after an answer. */
+  /**
+   * For which time a connection is kept after an answer. Clients and proxies keep theirs for a minute
+   * at most; one that the server ends first may lose the request that is just being sent on it.
+   */
   keepAlive: number;
   /** For which time a reader may take nothing of what is sent. */
   stalledFor: number;
@@ -39,7 +42,7 @@ export interface ConnectionTimes {
 export const CONNECTION_TIMES: ConnectionTimes = {
   headTime: 10_000,
   requestTime: 40_000,
-  keepAlive: 5_000,
+  keepAlive: 75_000,
   stalledFor: 60_000,
 };
 
