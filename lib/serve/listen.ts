@@ -29,10 +29,7 @@ export interface ConnectionTimes {
   headTime: number;
   /** In which time a whole request must come, so that a half-sent one is not kept. */
   requestTime: number;
-  /**
-   * For which time a connection is kept after an answer. Clients and proxies keep theirs for a minute
-   * at most; one that the server ends first may lose the request that is just being sent on it.
-   */
+  /** For which time a connection is kept after an answer. */
   keepAlive: number;
   /** For which time a reader may take nothing of what is sent. */
   stalledFor: number;
@@ -42,7 +39,9 @@ export interface ConnectionTimes {
 export const CONNECTION_TIMES: ConnectionTimes = {
   headTime: 10_000,
   requestTime: 40_000,
-  keepAlive: 75_000,
+  // Longer than clients keep theirs (90 s in Deno and Go): whoever closes first meets no request that
+  // is on its way. Connections that nobody uses make room when there are too many.
+  keepAlive: 120_000,
   stalledFor: 60_000,
 };
 

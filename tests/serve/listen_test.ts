@@ -116,16 +116,6 @@ Deno.test("a listener that finishes lets answers come to their end", async () =>
   });
 });
 
-Deno.test("a connection is kept for longer than clients and proxies keep theirs", async () => {
-  await listening({}, async (listener) => {
-    const connection = await connect(listener, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    const head = new Uint8Array(1000), read = await connection.read(head);
-    const text = new TextDecoder().decode(head.subarray(0, read!));
-    assert(Number(/keep-alive: timeout=(\d+)/i.exec(text)![1]) > 60, text);
-    connection.close();
-  });
-});
-
 Deno.test("of requests sent one behind the other each is answered, also at the end", async () => {
   await listening({}, async (listener) => {
     const head = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
