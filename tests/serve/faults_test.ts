@@ -96,7 +96,7 @@ fault("a client that is gone in the middle of its answers", async () => {
 fault("clients that read slowly or not at all", async () => {
   const before = await target.server.residentBytes();
   const connections: RawConnection[] = [];
-  for (let i = 0; i < 16; i++) {
+  for (let i = 0; i < 8; i++) {
     const connection = await RawConnection.open(target.port);
     const wanted = { ...ENDLESS, stream: true, n: 2, logprobs: true, top_logprobs: 20 };
     await connection.send(request(POST, {}, target.chat(wanted)));
