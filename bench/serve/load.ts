@@ -103,9 +103,10 @@ async function readAnswer(
   else if (outcome.tokens === 0) outcome.error = "an answer without usage";
 }
 
-/** What an error is counted under. */
+/** What an error is counted under: its status, or what it says and what caused it. */
 function kindOf(error: unknown): string {
   if (error instanceof OpenAI.APIError && error.status !== undefined) return `${error.status}`;
-  const { name, message, cause } = error as Error;
-  return [name, message, (cause as Error | undefined)?.message].filter(Boolean).join(": ");
+  const messages: string[] = [];
+  for (let cause = error; cause instanceof Error; cause = cause.cause) messages.push(cause.message);
+  return messages.join(": ");
 }

@@ -8,7 +8,7 @@ import type { Socket } from "node:net";
 
 /** What is known of a connection. */
 interface Connection {
-  /** The request that is being answered. */
+  /** The request that is being answered; the last one, if there are several. */
   request?: IncomingMessage;
   /** Bytes that were sent when it was looked at last, and when these were the same for the first time. */
   sent: number;
@@ -59,6 +59,8 @@ export class Connections {
     if (!connection) return;
     connection.request = request;
     response.on("close", () => {
+      // A client may send the next request before the answer to this one has ended.
+      if (connection.request !== request) return;
       connection.request = undefined;
       if (this.#isEnding) socket.end();
     });

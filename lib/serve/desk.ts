@@ -7,6 +7,7 @@ import type { EngineUse, Sequence, SequenceEngine, SequenceStep } from "../engin
 import { UserError } from "../errors.ts";
 import { pause } from "../pause.ts";
 import { Answer } from "./answer.ts";
+import { ApiError } from "./api_error.ts";
 import { DeskCounts } from "./desk_counts.ts";
 import { BusyError, type Desk, type WantedAnswer } from "./service.ts";
 
@@ -70,14 +71,21 @@ export class EngineDesk implements Desk {
   /**
    * See {@link Desk.order}.
    *
+   * @throws {ApiError} for more answers than there can ever be, which need not come again.
    * @throws {BusyError} when too many answers wait already.
    * @throws what {@link close} was given, after it.
    */
   order(wanted: readonly WantedAnswer[], signal: AbortSignal): AsyncGenerator<SequenceStep>[] {
     if (this.#closed) throw this.#closed.reason;
     signal.throwIfAborted();
-    const now = this.#options.now();
-    if (this.#answers.size + wanted.length > this.use.maxRows + this.#options.queue) {
+    const now = this.#options.now(), places = this.use.maxRows + this.#options.queue;
+    if (wanted.length > places) {
+      throw new ApiError(
+        `${wanted.length} answers are asked for, but this server has room for ${places} at a time`,
+        { code: "invalid_value" },
+      );
+    }
+    if (this.#answers.size + wanted.length > places) {
       this.#counts.refused += wanted.length;
       throw new BusyError(this.#counts.secondsUntilEnds(wanted.length, now));
     }
@@ -158,6 +166,7 @@ export class EngineDesk implements Desk {
       }
       await pause(undefined, TURN);
     }
+    this.#counts.rest();
     this.#driving = undefined;
   }
 

@@ -52,6 +52,11 @@ export class DeskCounts {
     if (this.#ends.length > REMEMBERED_ENDS) this.#ends.shift();
   }
 
+  /** Nothing is left to do: how long it takes to the next end says nothing of how fast it goes. */
+  rest(): void {
+    this.#ends.length = 0;
+  }
+
   /** Tokens a second, over the last ten seconds. */
   tokensPerSecond(now: number): number {
     this.#forget(now);

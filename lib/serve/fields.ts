@@ -29,6 +29,8 @@ export function fieldError(param: string, wanted: string, value: unknown): ApiEr
 function shown(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (isRecord(value)) return "an object";
+  // JSON reads 1e999 as a number that it cannot write.
+  if (typeof value === "number") return String(value);
   const json = JSON.stringify(value) ?? "missing";
   return json.length > 60 ? `${json.slice(0, 60)}…` : json;
 }

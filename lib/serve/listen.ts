@@ -39,7 +39,9 @@ export interface ConnectionTimes {
 export const CONNECTION_TIMES: ConnectionTimes = {
   headTime: 10_000,
   requestTime: 40_000,
-  keepAlive: 5_000,
+  // Longer than clients keep theirs (90 s in Deno and Go): whoever closes first meets no request that
+  // is on its way. Connections that nobody uses make room when there are too many.
+  keepAlive: 120_000,
   stalledFor: 60_000,
 };
 

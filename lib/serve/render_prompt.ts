@@ -5,6 +5,7 @@
  */
 import type { Message } from "../conversation.ts";
 import { turnsToDrop } from "../engine/mod.ts";
+import type { Tokenizer } from "../tokenizer/mod.ts";
 import { ApiError } from "./api_error.ts";
 import type { Service } from "./service.ts";
 
@@ -37,7 +38,10 @@ export function renderPrompt(
   { maxNewTokens, dropOldest }: PromptOptions,
 ): RenderedPrompt {
   const system = messages.filter(({ role }) => role === "system");
-  const turns = messages.slice(system.length);
+  const all = messages.slice(system.length);
+  const surely = dropOldest ? turnsBeyond(all, mostCharacters(tokenizer, capacity)) : 0;
+  const turns = all.slice(2 * surely);
+  checkCharacters(charactersOf([...system, ...turns]), tokenizer, capacity, "messages");
   const render = (messages: readonly Message[]): number[] =>
     tokenizer.renderForCompletion(
       { messages: [...messages, { role: "assistant", content: "" }] },
@@ -56,7 +60,45 @@ export function renderPrompt(
   }
   const prompt = render([...system, ...turns.slice(2 * droppedTurns)]);
   checkRoom(prompt.length, capacity, "messages");
-  return { prompt, droppedTurns };
+  return { prompt, droppedTurns: surely + droppedTurns };
+}
+
+/** How many turns are too old to fit, whatever their tokens are. */
+function turnsBeyond(turns: readonly Message[], most: number): number {
+  let characters = charactersOf(turns), beyond = 0;
+  while (characters > most && 2 * beyond + 1 < turns.length) {
+    characters -= charactersOf(turns.slice(2 * beyond, 2 * beyond + 2));
+    beyond++;
+  }
+  return beyond;
+}
+
+function charactersOf(messages: readonly Message[]): number {
+  return messages.reduce((sum, { content }) => {
+    const texts = typeof content === "string" ? [content] : content.map(({ text }) => text);
+    return texts.reduce((sum, text) => sum + text.length, sum);
+  }, 0);
+}
+
+/** Of how many characters a prompt can be at most that has room: a token has so many bytes at most. */
+function mostCharacters({ tokenBytes }: Tokenizer, capacity: number): number {
+  return capacity * tokenBytes.reduce((most, bytes) => Math.max(most, bytes), 1);
+}
+
+/**
+ * Refuses at once what is far too long: to tokenize a mebibyte keeps everybody waiting.
+ *
+ * @param param The field that holds the prompt.
+ * @throws {ApiError} if so many characters leave no room for an answer, whatever their tokens are.
+ */
+export function checkCharacters(
+  characters: number,
+  tokenizer: Tokenizer,
+  capacity: number,
+  param: string,
+): void {
+  if (characters <= mostCharacters(tokenizer, capacity)) return;
+  throw tooLong(`${characters} characters`, capacity, param);
 }
 
 /**
@@ -64,9 +106,12 @@ export function renderPrompt(
  * @throws {ApiError} if a prompt leaves no room for an answer.
  */
 export function checkRoom(tokens: number, capacity: number, param: string): void {
-  if (tokens < capacity) return;
-  throw new ApiError(
-    `the prompt is ${tokens} tokens long, but the model's context holds ${capacity} with the ` +
+  if (tokens >= capacity) throw tooLong(`${tokens} tokens`, capacity, param);
+}
+
+function tooLong(length: string, capacity: number, param: string): ApiError {
+  return new ApiError(
+    `the prompt is ${length} long, but the model's context holds ${capacity} tokens with the ` +
       `answer; shorten it`,
     { param, code: "context_length_exceeded" },
   );

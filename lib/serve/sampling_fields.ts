@@ -4,8 +4,12 @@
  * @module
  */
 import type { SequenceOptions } from "../engine/mod.ts";
+import { ApiError } from "./api_error.ts";
 import { checkNumber, type Fields } from "./fields.ts";
 import type { AnswerDefaults } from "./service.ts";
+
+/** Most tokens whose logits are changed: each step sends them all to the device, for every answer. */
+const MAX_BIASES = 1024;
 
 /**
  * Reads `temperature`, `top_p`, `top_k`, `min_p`, `seed`, the penalties and `logit_bias`; what is not
@@ -41,6 +45,13 @@ function randomSeed(): number {
 function logitBias(fields: Fields, vocabSize: number): ReadonlyMap<number, number> | undefined {
   const given = fields.object("logit_bias");
   if (given === undefined) return undefined;
+  const size = Object.keys(given).length;
+  if (size > MAX_BIASES) {
+    throw new ApiError(`logit_bias may name ${MAX_BIASES} tokens, but names ${size}`, {
+      param: "logit_bias",
+      code: "invalid_value",
+    });
+  }
   return new Map(
     Object.entries(given).map(([id, bias]) => {
       const token = /^\d{1,9}$/.test(id) ? Number(id) : id;

@@ -1,7 +1,13 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { wordError } from "../../cli/errors.ts";
 import type { CommandName } from "../../cli/flag.ts";
-import { baseOptions, chatOptions, evalOptions, sftOptions } from "../../cli/options.ts";
+import {
+  baseOptions,
+  chatOptions,
+  evalOptions,
+  serveOptions,
+  sftOptions,
+} from "../../cli/options.ts";
 import type { BaseOptions } from "../../lib/base/mod.ts";
 import type { RunChatOptions } from "../../lib/chat/mod.ts";
 import { type ErrorDetail, UserError } from "../../lib/errors.ts";
@@ -64,6 +70,14 @@ Deno.test("an error of a lower floor is worded with the flag that mends it", () 
     "It is full; lower --batch-size or --cache-tokens",
   );
   assertEquals(words("Nothing there", { kind: "noRun" }), "Nothing there; start without --resume");
+});
+
+Deno.test("an error of a key does not show it", () => {
+  const error = assertThrows(() => serveOptions({ source: "base", apiKey: "hush \n" }), UserError);
+  assertEquals(
+    error.message,
+    "apiKey must be letters, digits and signs of ASCII without spaces",
+  );
 });
 
 Deno.test("options left out or undefined take nanochat's defaults", () => {

@@ -1,6 +1,13 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import type { SequenceStep } from "../../lib/engine/mod.ts";
 import { UserError } from "../../lib/errors.ts";
+import { ApiError } from "../../lib/serve/api_error.ts";
 import { EngineDesk } from "../../lib/serve/desk.ts";
 import { DeskCounts } from "../../lib/serve/desk_counts.ts";
 import { BusyError, type WantedAnswer } from "../../lib/serve/service.ts";
@@ -16,7 +23,8 @@ function deskOf({ rows = 2, queue = 2 } = {}) {
     now: () => time += 10,
     onError: (error) => errors.push(error),
   });
-  return { engine, desk, errors };
+  const pass = (milliseconds: number) => void (time += milliseconds);
+  return { engine, desk, errors, pass };
 }
 
 function wanted(...tokens: number[]): WantedAnswer {
@@ -73,6 +81,24 @@ Deno.test("more than may wait are refused, all of an order or none", () => {
   desk.order([wanted(4)], never);
   const error = assertThrows(() => desk.order([wanted(5)], never), BusyError);
   assertEquals([error.retryAfter, desk.counts.refused], [1, 3]);
+});
+
+Deno.test("more than there can ever be are not told to come again", () => {
+  const { desk } = deskOf({ rows: 1, queue: 1 });
+  const error = assertThrows(() => desk.order([1, 2, 3].map((p) => wanted(p)), never), ApiError);
+  assertEquals([error.status, desk.counts.refused], [400, 0]);
+  assertStringIncludes(error.message, "3 answers are asked for, but this server has room for 2");
+});
+
+Deno.test("how long a server had nothing to do is not how long there is to wait", async () => {
+  const { desk, engine, pass } = deskOf();
+  await read(desk.order([wanted(1)], never)[0]);
+  await desk.idle();
+  pass(3_600_000);
+  gated(engine);
+  desk.order([1, 2, 3, 4].map((prompt) => wanted(prompt)), never);
+  const error = assertThrows(() => desk.order([wanted(5)], never), BusyError);
+  assertEquals(error.retryAfter, 1);
 });
 
 Deno.test("an order with a prompt that has no room leaves nothing behind", () => {

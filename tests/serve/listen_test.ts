@@ -116,6 +116,16 @@ Deno.test("a listener that finishes lets answers come to their end", async () =>
   });
 });
 
+Deno.test("of requests sent one behind the other each is answered, also at the end", async () => {
+  await listening({}, async (listener) => {
+    const head = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const connection = await connect(listener, head("/") + head("/wait"));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    listener.finish();
+    assertEquals((await readAll(connection)).split("HTTP/1.1 200 OK").length - 1, 2);
+  });
+});
+
 Deno.test("a port that is taken and a host of elsewhere are named", async () => {
   await listening({}, async ({ port }) => {
     const again = (host: string, port: number) =>

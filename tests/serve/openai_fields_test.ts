@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { ApiError } from "../../lib/serve/api_error.ts";
 import {
   chatCompletion,
@@ -28,7 +28,9 @@ async function fault(fields: object): Promise<Json> {
 }
 
 Deno.test("a field with a value it does not take is named", async () => {
+  const all = Object.fromEntries(Array.from({ length: 1025 }, (_, token) => [token, 1]));
   const wrong: [string, ...unknown[]][] = [
+    ["logit_bias", all],
     ["messages", undefined, [], "Hi", {}],
     ["temperature", -0.1, 2.1, "1", NaN, true],
     ["top_p", -0.1, 1.1, []],
@@ -57,6 +59,7 @@ Deno.test("a field with a value it does not take is named", async () => {
   }
   assertEquals((await fault({ logprobs: true, top_logprobs: 21 })).param, "top_logprobs");
   assertEquals((await fault({ top_logprobs: 2 })).param, "logprobs");
+  assertStringIncludes((await fault(JSON.parse('{"seed":1e999}'))).message, "is Infinity");
 });
 
 Deno.test("what is not supported is refused and named, unless it says nothing", async () => {

@@ -3,6 +3,7 @@ import { ChatSession, Engine } from "../../lib/engine/mod.ts";
 import { ApiError } from "../../lib/serve/api_error.ts";
 import { readMessages } from "../../lib/serve/openai/messages.ts";
 import { chatRequest } from "../../lib/serve/openai/chat_request.ts";
+import { completionRequest } from "../../lib/serve/openai/completion_request.ts";
 import { renderPrompt } from "../../lib/serve/render_prompt.ts";
 import { ScriptedDevice, tinyModel } from "../engine/scripted_model.ts";
 import { FakeDesk, say, serviceOf, tokenizer, toolUse } from "./fake_service.ts";
@@ -107,5 +108,32 @@ Deno.test("special tokens in what users and assistants say stay text", () => {
     tokenizer.decode(specials),
     "<|bos|><|user_start|><|user_end|><|assistant_start|><|assistant_end|>" +
       "<|user_start|><|user_end|><|assistant_start|>",
+  );
+});
+
+Deno.test("as many messages as a request has room for are joined in no time", () => {
+  const messages = Array.from({ length: 35_000 }, () => user(""));
+  const [{ content }] = readMessages(messages);
+  assertEquals(content.length, 2 * 34_999);
+});
+
+Deno.test("what is far too long is refused or dropped before it is tokenized", () => {
+  const service = serviceOf(new FakeDesk([], 64));
+  const long = "a".repeat(100_000), request = { model: "d4" };
+  for (
+    const [param, fault] of [
+      ["messages", () => chatRequest({ ...request, messages: [user(long)] }, service)],
+      ["prompt", () => completionRequest({ ...request, prompt: ["a", long] }, service)],
+    ] as const
+  ) {
+    const error = assertThrows(fault, ApiError, "100000 characters long");
+    assertEquals([error.code, error.param], ["context_length_exceeded", param]);
+  }
+  const turns = [user(long), assistant("a"), user("b"), assistant("c"), user("d")];
+  const kept = chatRequest({ ...request, messages: turns, drop_oldest: true }, service);
+  assertEquals(kept.droppedTurns, 1);
+  assertEquals(
+    tokenizer.decode(kept.prompts[0]),
+    prompt([user("b"), assistant("c"), user("d")]),
   );
 });

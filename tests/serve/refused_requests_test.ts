@@ -82,7 +82,7 @@ fault("numbers without sense", async () => {
   const numbers = ["1e400", "-1e400", "-1", "1.5e300", '"7"', "[1]"];
   const bodies = fields.flatMap((field) =>
     numbers.map((number) => target.chat().replace(/}$/, `,"logprobs":true,"${field}":${number}}`))
-  ).filter((body) => !/"seed":-1}/.test(body)); // which is a seed
+  );
   bodies.push(target.chat({ logit_bias: { "1e30": 1 } }), target.chat({ logit_bias: { "-1": 1 } }));
   bodies.push(target.chat({ logit_bias: { __proto__: null, "0": 1e9 } }));
   await assertRefused(...bodies.map((body) => request(POST, {}, body)));

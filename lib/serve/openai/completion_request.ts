@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { Tokenizer } from "../../tokenizer/mod.ts";
 import { fieldError, Fields } from "../fields.ts";
-import { checkRoom } from "../render_prompt.ts";
+import { checkCharacters, checkRoom } from "../render_prompt.ts";
 import type { Service } from "../service.ts";
 import {
   type AnswerRequest,
@@ -33,14 +32,17 @@ export function completionRequest(body: unknown, service: Service): AnswerReques
     // Choosing the best of more answers than are wanted.
     best_of: (value) => value === (fields.value("n") ?? 1),
   });
-  const prompts = readPrompts(fields.value("prompt"), service.tokenizer);
+  const prompts = readPrompts(fields.value("prompt"), service);
   for (const { length } of prompts) checkRoom(length, service.desk.capacity, "prompt");
   const maxTokens = fields.number("max_tokens", { min: 1, whole: true });
   const topLogprobs = fields.number("logprobs", { min: 0, max: MAX_TOP_LOGPROBS, whole: true });
   return { ...commonFields(fields, service, { maxTokens, topLogprobs }), prompts };
 }
 
-function readPrompts(prompt: unknown, tokenizer: Tokenizer): number[][] {
+function readPrompts(
+  prompt: unknown,
+  { tokenizer, desk: { capacity } }: Service,
+): number[][] {
   const isId = (value: unknown): value is number =>
     Number.isInteger(value) && (value as number) >= 0 && (value as number) < tokenizer.vocabSize;
   const isIds = (value: unknown): value is number[] =>
@@ -48,8 +50,9 @@ function readPrompts(prompt: unknown, tokenizer: Tokenizer): number[][] {
   const prompts = isIds(prompt) || !Array.isArray(prompt) ? [prompt] : prompt;
   if (prompts.length > 0 && prompts.length <= MAX_PROMPTS) {
     const tokens = prompts.map((prompt) => {
-      if (typeof prompt === "string") return [tokenizer.bosId, ...tokenizer.encode(prompt)];
-      return isIds(prompt) ? prompt : undefined;
+      if (typeof prompt !== "string") return isIds(prompt) ? prompt : undefined;
+      checkCharacters(prompt.length, tokenizer, capacity, "prompt");
+      return [tokenizer.bosId, ...tokenizer.encode(prompt)];
     });
     if (tokens.every((ids) => ids !== undefined)) return tokens;
   }
