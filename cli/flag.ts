@@ -101,6 +101,7 @@ function isAbsent(value: unknown): value is Absent {
  */
 export function checkValue(name: string, { rule, orWord }: Flag, value: unknown): void {
   // A rule is asked about values of its own flag's type.
-  const { wanted, allows } = (rule ?? {}) as { wanted?: string; allows?(value: unknown): boolean };
-  if (allows && value !== orWord && !allows(value)) throw optionError(name, wanted!, value);
+  const { wanted, allows, isSecret } = (rule ?? {}) as Partial<FlagRule<unknown>>;
+  if (!allows || value === orWord || allows(value)) return;
+  throw optionError(name, wanted!, isSecret ? undefined : value);
 }

@@ -1,10 +1,17 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { wordError } from "../../cli/errors.ts";
 import type { CommandName } from "../../cli/flag.ts";
-import { baseOptions, chatOptions, evalOptions, sftOptions } from "../../cli/options.ts";
+import {
+  baseOptions,
+  chatOptions,
+  evalOptions,
+  serveOptions,
+  sftOptions,
+} from "../../cli/options.ts";
 import type { BaseOptions } from "../../lib/base/mod.ts";
 import type { RunChatOptions } from "../../lib/chat/mod.ts";
 import { type ErrorDetail, UserError } from "../../lib/errors.ts";
+import type { ServeOptions } from "../../lib/serve/mod.ts";
 import type { SftOptions } from "../../lib/sft/mod.ts";
 import type { EvalOptions } from "../../lib/training/mod.ts";
 
@@ -97,6 +104,12 @@ function refuses<Given>(
   }
 }
 
+Deno.test("a key that cannot be one is refused without being shown", () => {
+  const error = assertThrows(() => serveOptions({ apiKey: "two words" }), UserError);
+  const wanted = "letters, digits and signs of ASCII without spaces";
+  assertEquals(wordError(error, "serve"), `--api-key must be ${wanted}`);
+});
+
 Deno.test("a value out of range is refused by the name of its flag", () => {
   refuses<Partial<SftOptions>>("sft", sftOptions, [
     [{ numIterations: 0 }, "--num-iterations must be -1 or a whole number from 1, but is 0"],
@@ -128,6 +141,10 @@ Deno.test("a value out of range is refused by the name of its flag", () => {
   refuses<Partial<RunChatOptions>>("chat", chatOptions, [
     [{ topP: 0 }, "--top-p must be a number above 0, at most 1, but is 0"],
     [{ seed: -1 }, "--seed must be"],
+  ]);
+  refuses<Partial<ServeOptions>>("serve", serveOptions, [
+    [{ port: 65536 }, "--port must be a whole number from 0 to 65535, but is 65536"],
+    [{ queue: -1 }, "--queue must be a whole number from 0, but is -1"],
   ]);
   refuses<Partial<EvalOptions>>("eval", evalOptions, [
     [{ maxProblems: 0 }, "--max-problems must be"],
