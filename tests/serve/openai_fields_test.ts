@@ -59,6 +59,12 @@ Deno.test("a field with a value it does not take is named", async () => {
   assertEquals((await fault({ top_logprobs: 2 })).param, "logprobs");
 });
 
+Deno.test("a token that is none is told with the tokens that there are", async () => {
+  const { message } = await fault({ logit_bias: { the: 1 } });
+  const last = tokenizer.vocabSize - 1;
+  assertEquals(message, `logit_bias has token "the", but tokens are 0 to ${last}`);
+});
+
 Deno.test("what is not supported is refused and named, unless it says nothing", async () => {
   const refused: Record<string, unknown> = {
     tools: [{ type: "function", function: { name: "f" } }],
