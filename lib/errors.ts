@@ -61,6 +61,8 @@ export type ErrorDetail =
   | { kind: "notFinite" }
   /** Others may reach a server that wants no key of them. */
   | { kind: "noApiKey" }
+  /** There is no model. */
+  | { kind: "noModel" }
   /** There is no tokenizer. */
   | { kind: "noTokenizer" }
   /** A checkpoint is not of a run that could be gone on with. */

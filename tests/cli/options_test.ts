@@ -25,6 +25,11 @@ Deno.test("an error of a lower floor is worded with the flag that mends it", () 
       "tokens; 4096 would be",
   );
   assertEquals(
+    words("There is none", { kind: "noModel" }, "serve"),
+    "There is none; make a model with the command sft, or name one of the hub with --hub",
+  );
+  assertEquals(words("There is none", { kind: "noModel" }, "inspect"), "There is none");
+  assertEquals(
     words("It is full", { kind: "memory", tensor: "x", bytes: 9 }),
     "It is full; lower --device-batch-size or --max-seq-len",
   );
