@@ -63,6 +63,12 @@ export function wordError(
       return withAdvice(`take Deno's own with ${flagOf("webgpu")} deno`, useCpu);
     case "noApiKey":
       return withAdvice(`say one with ${flagOf("apiKey")} or NANOCHAT_API_KEY`);
+    case "noModel":
+      return withAdvice(
+        ...known.has("hub")
+          ? ["make a model with the command sft", `name one of the hub with ${flagOf("hub")}`]
+          : [],
+      );
     case "noTokenizer":
       return withAdvice(command === "base" ? "make one of your text with tok-train" : undefined);
     case "noRun":

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { optionError, UserError } from "../lib/errors.ts";
+import { optionError } from "../lib/errors.ts";
 import type { FlagRule } from "./flag_rules.ts";
 
 /** The commands, as a person writes them, and what each does. */
@@ -53,8 +53,6 @@ export interface Flag {
   none?: string;
   /** The environment variable that says it where the flag does not. */
   variable?: string;
-  /** Whether errors keep its value to themselves, for they are kept in logs. */
-  isSecret?: true;
   /** Which values it takes. */
   // Each entry has a rule for its own type of value.
   rule?: FlagRule<never>;
@@ -101,14 +99,9 @@ function isAbsent(value: unknown): value is Absent {
  *
  * @throws {UserError} naming the flag, for a value that it does not take.
  */
-export function checkValue(
-  name: string,
-  { rule, orWord, isSecret }: Flag,
-  value: unknown,
-): void {
+export function checkValue(name: string, { rule, orWord }: Flag, value: unknown): void {
   // A rule is asked about values of its own flag's type.
-  const { wanted, allows } = (rule ?? {}) as { wanted?: string; allows?(value: unknown): boolean };
+  const { wanted, allows, isSecret } = (rule ?? {}) as Partial<FlagRule<unknown>>;
   if (!allows || value === orWord || allows(value)) return;
-  if (!isSecret) throw optionError(name, wanted!, value);
-  throw new UserError(`${name} must be ${wanted}`, { detail: { kind: "option", option: name } });
+  throw optionError(name, wanted!, isSecret ? undefined : value);
 }

@@ -12,6 +12,8 @@ export interface FlagRule<Value> {
   wanted: string;
   /** Whether a value is. */
   allows(value: Value): boolean;
+  /** Whether its values are kept from terminals and logs. */
+  isSecret?: boolean;
 }
 
 /** A size. */
@@ -63,6 +65,7 @@ export const port: FlagRule<number> = {
 export const apiKey: FlagRule<string> = {
   wanted: "letters, digits and signs of ASCII without spaces",
   allows: (value) => /^[!-~]+$/.test(value),
+  isSecret: true,
 };
 /** Some words. */
 export const notEmpty = (wanted: string): FlagRule<string> => ({

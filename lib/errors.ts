@@ -61,6 +61,8 @@ export type ErrorDetail =
   | { kind: "notFinite" }
   /** Others may reach a server that wants no key of them. */
   | { kind: "noApiKey" }
+  /** There is no model. */
+  | { kind: "noModel" }
   /** There is no tokenizer. */
   | { kind: "noTokenizer" }
   /** A checkpoint is not of a run that could be gone on with. */
@@ -97,9 +99,10 @@ export class UserError extends Error {
  *
  * @param option The option's name, as `maxSeqLen`.
  * @param wanted What it takes, in words.
- * @param value What it was given.
+ * @param value What it was given; nothing for a secret, which is not repeated.
  */
-export function optionError(option: string, wanted: string, value: unknown): UserError {
-  const message = `${option} must be ${wanted}, but is ${JSON.stringify(value)}`;
+export function optionError(option: string, wanted: string, value?: unknown): UserError {
+  const found = value === undefined ? "" : `, but is ${JSON.stringify(value)}`;
+  const message = `${option} must be ${wanted}${found}`;
   return new UserError(message, { detail: { kind: "option", option } });
 }

@@ -22,7 +22,6 @@ export const SERVER = {
   },
   apiKey: {
     value: "key:string",
-    isSecret: true,
     rule: apiKey,
     variable: "NANOCHAT_API_KEY",
     words: "Key that requests must have; needed if others reach it.",

@@ -54,12 +54,14 @@ function logitBias(fields: Fields, vocabSize: number): ReadonlyMap<number, numbe
   }
   return new Map(
     Object.entries(given).map(([id, bias]) => {
-      const token = /^\d{1,9}$/.test(id) ? Number(id) : id;
-      const range = { min: 0, max: vocabSize - 1, whole: true };
-      return [
-        checkNumber("logit_bias", token, range),
-        checkNumber(`logit_bias.${id}`, bias, { min: -100, max: 100 }),
-      ];
+      const token = /^\d{1,9}$/.test(id) ? Number(id) : NaN;
+      if (!(token < vocabSize)) {
+        const why =
+          `logit_bias has token ${JSON.stringify(id.slice(0, 60))}, but tokens are 0 to ` +
+          `${vocabSize - 1}`;
+        throw new ApiError(why, { param: "logit_bias", code: "invalid_value" });
+      }
+      return [token, checkNumber(`logit_bias.${id}`, bias, { min: -100, max: 100 })];
     }),
   );
 }

@@ -33,7 +33,9 @@ export function turnsOf(given: readonly GivenMessage[]): Message[] {
       throw new ApiError("a system message must come before all others", { param });
     }
     if (role === "assistant" && (last === undefined || last.role === "system")) {
-      throw new ApiError("the first message but for the system's must be the user's", { param });
+      throw new ApiError("the first message, or the first after the system's, must be the user's", {
+        param,
+      });
     }
     const parts = partsOf(role, content);
     if (last?.role !== role) {

@@ -11,6 +11,7 @@ import {
 import type { BaseOptions } from "../../lib/base/mod.ts";
 import type { RunChatOptions } from "../../lib/chat/mod.ts";
 import { type ErrorDetail, UserError } from "../../lib/errors.ts";
+import type { ServeOptions } from "../../lib/serve/mod.ts";
 import type { SftOptions } from "../../lib/sft/mod.ts";
 import type { EvalOptions } from "../../lib/training/mod.ts";
 
@@ -23,6 +24,11 @@ Deno.test("an error of a lower floor is worded with the flag that mends it", () 
     "--total-batch-size 5000 is no multiple of --device-batch-size 4 x --max-seq-len 512 = 2048 " +
       "tokens; 4096 would be",
   );
+  assertEquals(
+    words("There is none", { kind: "noModel" }, "serve"),
+    "There is none; make a model with the command sft, or name one of the hub with --hub",
+  );
+  assertEquals(words("There is none", { kind: "noModel" }, "inspect"), "There is none");
   assertEquals(
     words("It is full", { kind: "memory", tensor: "x", bytes: 9 }),
     "It is full; lower --device-batch-size or --max-seq-len",
@@ -119,6 +125,12 @@ function refuses<Given>(
   }
 }
 
+Deno.test("a key that cannot be one is refused without being shown", () => {
+  const error = assertThrows(() => serveOptions({ apiKey: "two words" }), UserError);
+  const wanted = "letters, digits and signs of ASCII without spaces";
+  assertEquals(wordError(error, "serve"), `--api-key must be ${wanted}`);
+});
+
 Deno.test("a value out of range is refused by the name of its flag", () => {
   refuses<Partial<SftOptions>>("sft", sftOptions, [
     [{ numIterations: 0 }, "--num-iterations must be -1 or a whole number from 1, but is 0"],
@@ -150,6 +162,10 @@ Deno.test("a value out of range is refused by the name of its flag", () => {
   refuses<Partial<RunChatOptions>>("chat", chatOptions, [
     [{ topP: 0 }, "--top-p must be a number above 0, at most 1, but is 0"],
     [{ seed: -1 }, "--seed must be"],
+  ]);
+  refuses<Partial<ServeOptions>>("serve", serveOptions, [
+    [{ port: 65536 }, "--port must be a whole number from 0 to 65535, but is 65536"],
+    [{ queue: -1 }, "--queue must be a whole number from 0, but is -1"],
   ]);
   refuses<Partial<EvalOptions>>("eval", evalOptions, [
     [{ maxProblems: 0 }, "--max-problems must be"],

@@ -62,6 +62,12 @@ Deno.test("a field with a value it does not take is named", async () => {
   assertStringIncludes((await fault(JSON.parse('{"seed":1e999}'))).message, "is Infinity");
 });
 
+Deno.test("a token that is none is told with the tokens that there are", async () => {
+  const { message } = await fault({ logit_bias: { the: 1 } });
+  const last = tokenizer.vocabSize - 1;
+  assertEquals(message, `logit_bias has token "the", but tokens are 0 to ${last}`);
+});
+
 Deno.test("what is not supported is refused and named, unless it says nothing", async () => {
   const refused: Record<string, unknown> = {
     tools: [{ type: "function", function: { name: "f" } }],

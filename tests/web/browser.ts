@@ -80,7 +80,7 @@ function talk(page: Page): Pick<Shown, "say" | "answer"> {
     },
     answer: async () => {
       const last = page.locator("article.answer").last();
-      await last.getByRole("button", { name: "Regenerate" }).waitFor();
+      await last.getByRole("button", { name: /^(Regenerate|Try again)$/ }).waitFor();
       return await last.locator(".markdown").innerText();
     },
   };

@@ -33,6 +33,8 @@ export interface ChatState {
   theme: Theme;
   /** How the server stands. */
   server: "asking" | "loading" | "ready" | "gone" | "key";
+  /** Whether the server was told a key and does not take it. */
+  isKeyWrong: boolean;
   /** What answers, once the server has said so. */
   model?: Model;
   /** Whether the browser keeps the conversations. */
@@ -67,6 +69,7 @@ export class Chat {
       sampling: readSampling(this.#kept.get("sampling")),
       theme: theme === "light" || theme === "dark" ? theme : "system",
       server: "asking",
+      isKeyWrong: false,
       isKept: this.#kept.isKept,
       announcement: "",
     };
@@ -188,8 +191,11 @@ export class Chat {
         break;
       } catch (error) {
         const isKey = error instanceof AnswerError && error.kind === "key";
-        this.#set({ server: isKey ? "key" : error instanceof NotNowError ? "loading" : "gone" });
-        if (isKey) break;
+        if (isKey) {
+          this.#wantKey();
+          break;
+        }
+        this.#set({ server: error instanceof NotNowError ? "loading" : "gone" });
         const pause = error instanceof NotNowError ? error.seconds * 1000 : ASK_EVERY;
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
@@ -200,6 +206,10 @@ export class Chat {
   get #key(): string {
     const key = this.#tab.get("key");
     return typeof key === "string" ? key : "";
+  }
+
+  #wantKey(): void {
+    this.#set({ server: "key", isKeyWrong: this.#key !== "" });
   }
 
   /** Asks for the answer to what the shown conversation says now. */
@@ -236,7 +246,7 @@ export class Chat {
     const { [id]: _, ...answering } = this.#state.answering;
     this.#set({ answering, announcement: answer.problem?.text ?? textOf(answer.parts) });
     this.#change(id, {});
-    if (answer.problem?.kind === "key") this.#set({ server: "key" });
+    if (answer.problem?.kind === "key") this.#wantKey();
     // It may be gone, or another, with another model.
     else if (answer.problem) this.connect();
   }

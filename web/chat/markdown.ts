@@ -46,6 +46,8 @@ const ALLOWED_TAGS = [
   "strong", "del", "a", "table", "thead", "tbody", "tr", "th", "td", "div", "span", "button",
 ];
 const ALLOWED_ATTR = ["href", "title", "class", "align", "start", "type", "tabindex"];
+/** Attributes that hold no address, which DOMPurify would take them for. */
+const ADD_URI_SAFE_ATTR = ["align", "start", "type", "tabindex"];
 
 /**
  * The blocks of an answer (paragraphs, lists, …) as HTML that is still to be made safe; where a tool
@@ -70,6 +72,7 @@ export function safe(html: string): string {
   const safe = purify.sanitize(html, {
     ALLOWED_TAGS,
     ALLOWED_ATTR,
+    ADD_URI_SAFE_ATTR,
     ALLOW_DATA_ATTR: false,
     ALLOW_ARIA_ATTR: false,
     ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,

@@ -41,6 +41,8 @@ export class AnswerError extends Error {
 }
 
 const GONE = "The server cannot be reached. Is it still running?";
+const WANTS_KEY = "The server wants a key.", WRONG_KEY = "The server does not take this key.";
+const TOO_LONG = "This is more text than the server takes.";
 const BROKEN = "The connection broke before the answer was complete.";
 
 /** Asks the server, with the key if there is one, and makes what it refuses an error. */
@@ -52,7 +54,9 @@ async function ask(path: string, key: string, init: RequestInit): Promise<Respon
   });
   if (response.ok) return response;
   const text = await errorText(response);
-  if (response.status === 401) throw new AnswerError("key", text);
+  // The server's own words for these are for programs.
+  if (response.status === 401) throw new AnswerError("key", key === "" ? WANTS_KEY : WRONG_KEY);
+  if (response.status === 413) throw new AnswerError("refused", TOO_LONG);
   if (response.status !== 429 && response.status !== 503) throw new AnswerError("refused", text);
   const seconds = Number(response.headers.get("retry-after"));
   const isBusy = response.status === 429;

@@ -133,8 +133,9 @@ async function listModels(baseDir: string, folders: string[]): Promise<ModelDire
       if (!(error instanceof Deno.errors.NotFound)) throw unreadable(parent, error);
     }
   }
-  if (isMissing) throw new UserError(await describeMissing(baseDir, parents[0]));
-  if (models.length === 0) throw new UserError(`${parents[0]}: holds no model`);
+  const detail = { kind: "noModel" } as const;
+  if (isMissing) throw new UserError(await describeMissing(baseDir, parents[0]), { detail });
+  if (models.length === 0) throw new UserError(`${parents[0]}: holds no model`, { detail });
   return models;
 }
 

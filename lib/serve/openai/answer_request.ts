@@ -110,7 +110,7 @@ export function refuseFields(
     const value = fields.value(name);
     if (value === undefined || Array.isArray(value) && value.length === 0) continue;
     if (isHarmless(value)) continue;
-    throw new ApiError(`${name} is not supported with this value; leave it out`, {
+    throw new ApiError(`${name} is not supported; leave it out`, {
       param: name,
       code: "unsupported_parameter",
     });

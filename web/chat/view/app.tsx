@@ -146,6 +146,7 @@ export function App({ chat }: { chat: Chat }): JSX.Element {
       )}
       {over === "key" && (
         <Key
+          isWrong={state.isKeyWrong}
           onKey={(key) => {
             chat.setKey(key);
             write();

@@ -47,6 +47,7 @@ export function Composer({ isAnswering, onSend, onStop }: ComposerProps): JSX.El
       <label class="hidden" for="message">Message</label>
       <textarea
         id="message"
+        dir="auto"
         ref={area}
         rows={1}
         value={text}
@@ -108,6 +109,7 @@ export function Editor({ text: sent, onSend, onCancel }: EditorProps): JSX.Eleme
       <textarea
         ref={area}
         aria-label="Edit message"
+        dir="auto"
         rows={1}
         value={text}
         onInput={(event) => setText(event.currentTarget.value)}

@@ -52,7 +52,7 @@ export function Question({ message, canEdit, onEdit }: QuestionProps): JSX.Eleme
         )
         : (
           <>
-            <p class="bubble">{message.text}</p>
+            <p class="bubble" dir="auto">{message.text}</p>
             <div class="actions">
               <Copy text={message.text} />
               <IconButton
@@ -115,10 +115,10 @@ export function Answer({ message, progress, isLast, onAgain, onKey }: AnswerProp
           )}
         </div>
       )}
-      {!progress && (isLast || parts.length > 0) && (
+      {!progress && (isLast && !problem || parts.length > 0) && (
         <div class="actions">
           {parts.length > 0 && <Copy text={textOf(parts)} />}
-          {isLast && <IconButton name="again" label="Regenerate" onClick={onAgain} />}
+          {isLast && !problem && <IconButton name="again" label="Regenerate" onClick={onAgain} />}
           {tokens !== undefined && <small>{speed(tokens, seconds)}</small>}
         </div>
       )}
@@ -129,7 +129,7 @@ export function Answer({ message, progress, isLast, onAgain, onKey }: AnswerProp
 /** A block of an answer; the others stay as they are while one grows. */
 function Block({ html }: { html: string }): JSX.Element {
   const shown = useMemo(() => ({ __html: safe(html) }), [html]);
-  return <div dangerouslySetInnerHTML={shown} />;
+  return <div dir="auto" dangerouslySetInnerHTML={shown} />;
 }
 
 /** How long an answer was, and how fast it came. */

@@ -24,10 +24,7 @@ export interface SettingsProps {
   onClose(): void;
 }
 
-const THEMES: [Theme, string][] = [["system", "As the system"], ["light", "Light"], [
-  "dark",
-  "Dark",
-]];
+const THEMES: [Theme, string][] = [["system", "System"], ["light", "Light"], ["dark", "Dark"]];
 
 /** Each setting counts as soon as it is typed. */
 export function Settings(props: SettingsProps): JSX.Element {
@@ -38,6 +35,7 @@ export function Settings(props: SettingsProps): JSX.Element {
         <span>System text of this chat</span>
         <textarea
           rows={3}
+          dir="auto"
           value={system}
           placeholder="What the model is told before everything else"
           onInput={(event) => onSystem(event.currentTarget.value)}
