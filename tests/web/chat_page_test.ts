@@ -145,7 +145,7 @@ testPage("the chat page", [
     name: "asks for the key, and keeps it for the tab alone",
     before: (server) => server.key = "secret",
     async fn({ page, server, say, answer }) {
-      assert(await page.getByText("The one that the server was started with").isVisible());
+      await page.getByText("The one that the server was started with").waitFor();
       await page.getByRole("textbox", { name: "Key" }).fill("a guess");
       await page.keyboard.press("Enter");
       await page.getByRole("alert").getByText("The server does not take this key.").waitFor();
