@@ -12,6 +12,9 @@ export const STOP_SIGNAL = "NANOCHAT_STOP_SIGNAL";
 /** Thrown where processes that were started have failed, and have said why. */
 export class AlreadyTold extends Error {}
 
+/** Milliseconds after which ranks that were to end at once are told again. */
+const REPEAT = 1000;
+
 const CLEAR_LINE = "\r\x1b[K";
 
 /** An `mpirun`: what it is told, and the signal that it hands on to the ranks and outlives. */
@@ -55,15 +58,21 @@ export async function startRanks(nproc: number): Promise<void> {
     stderr: "piped",
   }).spawn();
   const signals: Deno.Signal[] = [];
-  const unlisten = listenToSignals((signal) => {
-    // A closed terminal may send several.
-    if (signal === "SIGHUP" && signals.length > 0) return;
-    signals.push(signal);
+  const hand = () => {
     try {
       child.kill(signals.length === 1 ? stopSignal : "SIGTERM");
     } catch {
       // It has just ended.
     }
+  };
+  let repeating: ReturnType<typeof setInterval> | undefined;
+  const unlisten = listenToSignals((signal) => {
+    // A closed terminal may send several.
+    if (signal === "SIGHUP" && signals.length > 0) return;
+    signals.push(signal);
+    hand();
+    // Two that come at once reach a rank as one: it would not end before a third.
+    if (signals.length === 2) repeating = setInterval(hand, REPEAT);
   });
   const out = isInOutput ? new NoiseFilter() : undefined, err = new NoiseFilter();
   const [status] = await Promise.all([
@@ -72,6 +81,7 @@ export async function startRanks(nproc: number): Promise<void> {
     show(child.stderr, Deno.stderr, err),
   ]);
   unlisten();
+  clearInterval(repeating);
   const isStopped = signals.length > 1 || signals.length === 1 && status.code !== 1;
   const isKnown = status.success || isStopped || err.isTold;
   const killed = status.signal ? `mpirun was ended by ${status.signal}` : undefined;

@@ -49,11 +49,11 @@ testPage("the chat page", [
     async fn({ page, server, say, answer }) {
       await say("long");
       await page.getByText("word5").waitFor();
-      assert(await page.getByRole("button", { name: "Stop" }).isVisible());
+      await page.getByRole("button", { name: "Stop" }).waitFor();
       await page.keyboard.press("Escape");
       const text = await answer();
       assert(text.startsWith("word0 word1") && !text.includes("word399"), text);
-      assert(await page.getByText("Stopped.").isVisible());
+      await page.getByText("Stopped.").waitFor();
       await say("again");
       assertEquals(await answer(), "You said: again");
       assertEquals(server.left, 1);
@@ -181,12 +181,12 @@ testPage("the chat page", [
       assertEquals(await answer(), "Half of");
       await say("cut");
       assertEquals(await answer(), "And so");
-      assert(await page.getByText("Cut off here").isVisible());
-      assert(await page.getByText("the oldest 2 turns were forgotten").isVisible());
+      await page.getByText("Cut off here").waitFor();
+      await page.getByText("the oldest 2 turns were forgotten").waitFor();
       await page.context().setOffline(true);
       await say("lost");
       await page.locator(".problem").getByText("The server cannot be reached").waitFor();
-      assert(await page.locator(".banner").isVisible());
+      await page.locator(".banner").waitFor();
       await page.context().setOffline(false);
       await page.getByRole("button", { name: "Try again" }).click();
       assertEquals(await answer(), "You said: lost");
@@ -199,7 +199,7 @@ testPage("the chat page", [
       await page.getByLabel("System text").fill("Be brief.");
       await page.getByLabel("Temperature").fill("0");
       await page.getByLabel("Top k").fill("x");
-      assert(await page.getByText("A whole number from 0").isVisible());
+      await page.getByText("A whole number from 0").waitFor();
       assertEquals(await page.getByLabel("Longest answer").getAttribute("placeholder"), "256");
       await page.getByLabel("Seed").fill("7");
       await page.getByRole("button", { name: "Close" }).click();
@@ -292,7 +292,7 @@ testPage("the chat page", [
       await page.goto(server.url);
       await say("hi");
       assertEquals(await answer(), "You said: hi");
-      assert(await page.getByText("This browser cannot keep more").isVisible());
+      await page.getByText("This browser cannot keep more").waitFor();
     },
   },
 ]);
