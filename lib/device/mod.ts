@@ -4,17 +4,15 @@
  *
  * @module
  */
+export { type AttentionArgs, type CacheArgs, PAGE_ROWS } from "./attention.ts";
 export { type CpuOptions, createCpuDevice, MOST_THREADS } from "./cpu/mod.ts";
 export type { Device, Hardware, PeakFlops, Readback } from "./device.ts";
 export {
-  type AttentionArgs,
-  type CacheArgs,
   type Coefficient,
   type Guard,
   type MatmulArgs,
   type MatmulLayout,
   type Operations,
-  PAGE_ROWS,
   type TokenGroups,
 } from "./operations.ts";
 export { NOT_NUMBERS, type SamplingArgs } from "./sampling.ts";

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type CacheArgs, type MatmulArgs, PAGE_ROWS } from "./operations.ts";
+import { type CacheArgs, PAGE_ROWS } from "./attention.ts";
+import type { MatmulArgs } from "./operations.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** The sizes of a product. */

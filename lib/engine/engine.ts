@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { PAGE_ROWS } from "../device/operations.ts";
+import { PAGE_ROWS } from "../device/attention.ts";
 import { NOT_NUMBERS } from "../device/sampling.ts";
 import { UserError } from "../errors.ts";
 import type { GPT } from "../model/mod.ts";

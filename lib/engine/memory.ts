@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { PAGE_ROWS } from "../device/operations.ts";
+import { PAGE_ROWS } from "../device/attention.ts";
 import { CachedPass, type GPT } from "../model/mod.ts";
 import { PagePool } from "./page_pool.ts";
 import { Sampler } from "./sampler.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { DType, Tensor } from "../device/mod.ts";
-import { PAGE_ROWS } from "../device/operations.ts";
+import { PAGE_ROWS } from "../device/attention.ts";
 import { Arena } from "./arena.ts";
 import { type BlockScratch, type BlockValues, forwardBlock } from "./block.ts";
 import { backoutLayer, bigramRows, headSize, windowSizes } from "./config.ts";

@@ -1,6 +1,6 @@
 /** Attention in float64, one query at a time, with whole rows of scores. */
 import type { Operations, Tensor } from "../../lib/device/mod.ts";
-import { PAGE_ROWS } from "../../lib/device/operations.ts";
+import { PAGE_ROWS } from "../../lib/device/attention.ts";
 import { attentionSizes } from "../../lib/device/shapes.ts";
 import { data } from "./float64_tensor.ts";
 

@@ -3,28 +3,14 @@
  * answers the next client in time, and has no answer open.
  */
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { fault, target } from "./fault.ts";
 import { until } from "./patience.ts";
 import { exchange, RawConnection, request, statusesOf } from "./raw_http.ts";
 import { ENDLESS } from "./shipped_server.ts";
-import { CHATS, Target } from "./target.ts";
+import { CHATS } from "./target.ts";
 
 const POST = `POST ${CHATS} HTTP/1.1`;
 const MB = 1e6;
-
-let target: Target;
-
-Deno.test.beforeAll(async () => {
-  target = await Target.start();
-});
-Deno.test.afterAll(async () => void await target?.server.stop());
-
-/** A fault, after which the server must be as before. */
-function fault(name: string, fn: () => Promise<void>): void {
-  Deno.test(`fault: ${name}`, async () => {
-    await fn();
-    await target.assertAsBefore();
-  });
-}
 
 fault("bodies of 100 MB are refused before they are read", async () => {
   const before = await target.server.residentBytes();

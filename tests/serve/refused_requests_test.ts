@@ -3,25 +3,11 @@
  * word of what is inside, and it goes on as before.
  */
 import { assert, assertEquals } from "@std/assert";
+import { fault, target } from "./fault.ts";
 import { exchange, request, statusesOf } from "./raw_http.ts";
-import { CHATS, Target } from "./target.ts";
+import { CHATS } from "./target.ts";
 
 const POST = `POST ${CHATS} HTTP/1.1`;
-
-let target: Target;
-
-Deno.test.beforeAll(async () => {
-  target = await Target.start();
-});
-Deno.test.afterAll(async () => void await target?.server.stop());
-
-/** A fault, after which the server must be as before. */
-function fault(name: string, fn: () => Promise<void>): void {
-  Deno.test(`fault: ${name}`, async () => {
-    await fn();
-    await target.assertAsBefore();
-  });
-}
 
 /** Whether all are refused, by a status of the client's faults or by the end of the connection. */
 async function assertRefused(...requests: (string | Uint8Array)[]): Promise<void> {

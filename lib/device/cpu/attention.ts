@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Operations, PAGE_ROWS } from "../operations.ts";
+import { PAGE_ROWS } from "../attention.ts";
+import { type Operations } from "../operations.ts";
 import { attentionSizes, cacheSizes, checkShapes, rowsOf } from "../shapes.ts";
 import type { Pool } from "./pool.ts";
 import { at } from "./tensor.ts";

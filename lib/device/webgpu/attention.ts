@@ -11,7 +11,8 @@ import decodeMain from "../../../kernels/webgpu/attention_decode.wgsl" with { ty
 import deltaMain from "../../../kernels/webgpu/attention_delta.wgsl" with { type: "text" };
 import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
 import halves from "../../../kernels/webgpu/halves.wgsl" with { type: "text" };
-import { type Operations, PAGE_ROWS } from "../operations.ts";
+import { PAGE_ROWS } from "../attention.ts";
+import { type Operations } from "../operations.ts";
 import { attentionSizes, cacheSizes, checkShapes } from "../shapes.ts";
 import { attentionKernels, type AttentionProducts } from "./attention_kernels.ts";
 import { widthFor, WORKGROUP } from "./elementwise.ts";

@@ -30,7 +30,7 @@ import tilesBackwardQueryMain from "../../../kernels/webgpu/attention_tiles_back
 import tilesForwardMain from "../../../kernels/webgpu/attention_tiles_forward.wgsl" with {
   type: "text",
 };
-import { PAGE_ROWS } from "../operations.ts";
+import { PAGE_ROWS } from "../attention.ts";
 import type { Tensor } from "../tensor.ts";
 import { matrixTileFor } from "./attention_matrix.ts";
 import { widthFor } from "./elementwise.ts";
