@@ -1,5 +1,6 @@
 /**
- * Builds the chat page from `chat/` into `built/`, which is committed and handed out by the server.
+ * Builds the style and the script of the chat page from `chat/` into `built/`, which is committed and
+ * handed out by the server with `chat.html`.
  *
  * Run it after a change in `chat/`: `deno run -A web/build.ts`.
  *
@@ -9,9 +10,6 @@ import { fromFileUrl } from "@std/path";
 import { build, type Plugin, stop } from "esbuild";
 
 const here = new URL(".", import.meta.url);
-
-/** The files of the page. */
-export const FILES = ["chat.html", "chat.css", "chat.js"] as const;
 
 /** Finds packages where Deno keeps them, by their versions in deno.json. */
 const packages: Plugin = {
@@ -41,10 +39,8 @@ export async function buildPage(): Promise<Map<string, string>> {
     write: false,
   });
   await stop();
-  const html = await Deno.readTextFile(new URL("chat/chat.html", here));
   const text = (name: string) => outputFiles.find(({ path }) => path.endsWith(name))!.text;
   return new Map([
-    ["chat.html", html],
     ["chat.css", text("style.css")],
     ["chat.js", text("chat.js")],
   ]);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import html from "../../web/built/chat.html" with { type: "text" };
+import html from "../../web/chat.html" with { type: "text" };
 import script from "../../web/built/chat.js" with { type: "text" };
 import style from "../../web/built/chat.css" with { type: "text" };
 

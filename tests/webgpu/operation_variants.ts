@@ -1,6 +1,6 @@
 /** Arguments of every operation with every choice that reaches a kernel's text. */
 import { PAGE_ROWS } from "../../lib/device/attention.ts";
-import { type Operations } from "../../lib/device/operations.ts";
+import type { Operations } from "../../lib/device/operations.ts";
 import { attended } from "../device/attended.ts";
 import {
   floats,

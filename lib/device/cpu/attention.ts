@@ -4,7 +4,7 @@
  * @module
  */
 import { PAGE_ROWS } from "../attention.ts";
-import { type Operations } from "../operations.ts";
+import type { Operations } from "../operations.ts";
 import { attentionSizes, cacheSizes, checkShapes, rowsOf } from "../shapes.ts";
 import type { Pool } from "./pool.ts";
 import { at } from "./tensor.ts";

@@ -12,7 +12,7 @@ import deltaMain from "../../../kernels/webgpu/attention_delta.wgsl" with { type
 import element from "../../../kernels/webgpu/element.wgsl" with { type: "text" };
 import halves from "../../../kernels/webgpu/halves.wgsl" with { type: "text" };
 import { PAGE_ROWS } from "../attention.ts";
-import { type Operations } from "../operations.ts";
+import type { Operations } from "../operations.ts";
 import { attentionSizes, cacheSizes, checkShapes } from "../shapes.ts";
 import { attentionKernels, type AttentionProducts } from "./attention_kernels.ts";
 import { widthFor, WORKGROUP } from "./elementwise.ts";
