@@ -23,8 +23,9 @@ export class DeskCounts {
   failed = 0;
   /** Answers for which there was no place. */
   refused = 0;
-  /** Tokens of prompts, and of these the ones that need not be read for another had read them. */
+  /** Tokens of prompts. */
   promptTokens = 0;
+  /** Of them those that need not be read, since another answer had read them. */
   sharedTokens = 0;
   /** Tokens that were generated. */
   tokens = 0;
